@@ -1,0 +1,1 @@
+"""The agent: runs on the board, measures one run, and writes its journal."""

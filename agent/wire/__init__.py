@@ -1,0 +1,13 @@
+"""The shared vocabulary of board and orchestrator: specs go out, records come back. Standard library only.
+
+Wire format, by version:
+
+1   A request is one JSON object on the agent's standard input, an answer one JSON object on a line of its own on its
+    standard output. A journal line is ``CRC JSON\\n``: eight hexadecimal digits of the CRC-32 of the JSON's bytes, a
+    space, and ``{"seq": n, "kind": "...", "body": {...}}`` with seq counting from 0 without gaps. Times are integer
+    nanoseconds of the board's monotonic clock since the attempt was claimed.
+
+A reader accepts every version up to its own; `tests/golden/` holds a journal of each.
+"""
+
+WIRE_VERSION = 1

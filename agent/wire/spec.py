@@ -1,0 +1,199 @@
+"""What the orchestrator asks of a board: one run, whole, in one immutable value.
+
+A `RunSpec` is all that a board needs to know; a protocol is data inside it. An invalid spec cannot exist.
+"""
+
+import dataclasses
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent.wire.codec import require
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_HEX = re.compile(r"[0-9a-f]{8,64}")
+Scalar = str | int | float | bool
+
+
+class Regime(enum.Enum):
+    """Whether a board was measured cold or settled; never ranked against each other."""
+
+    BURST = "burst"
+    SUSTAINED = "sustained"
+
+
+def is_plain_name(text: str) -> bool:
+    """Whether a text is safe as one path component on any board."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_relative_name(text: str) -> bool:
+    """Whether a text is a relative path of printable names, without a way out of its folder."""
+    parts = text.split("/")
+    return text.isprintable() and "\\" not in text and all(part not in ("", ".", "..") for part in parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """Who speaks to the board and since when; `number` is compared only within one owner."""
+
+    farm_id: str
+    number: int
+
+    def __post_init__(self) -> None:
+        require(is_plain_name(self.farm_id), "farm_id", "a plain name", self.farm_id)
+        require(self.number >= 0, "number", "0 or more", self.number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """When a board may start: every condition that is given must hold. Temperatures are of the die.
+
+    `max_c`          at most this
+    `start_c`        within +-`band_c` of this: cooled passively from above, warmed by a burner from below, held `hold_s`
+    `above_idle_c`   instead of `start_c`, the first run of a study on a device: idle mean over `idle_s`, plus this
+    `foreign_cpu_max` share of all cores that other processes may use (0..1), over `load_window_s`
+    `live_bits_clear` no live throttle bit
+    After `timeout_s` the run goes on and says so. The foreign load is checked again at the end of warm-up.
+    """
+
+    max_c: float | None = None
+    start_c: float | None = None
+    above_idle_c: float | None = None
+    idle_s: float = 60.0
+    band_c: float = 2.0
+    hold_s: float = 0.0
+    foreign_cpu_max: float | None = None
+    load_window_s: float = 2.0
+    live_bits_clear: bool = True
+    timeout_s: float = 1200.0
+
+    def __post_init__(self) -> None:
+        require(self.band_c > 0, "band_c", "more than 0", self.band_c)
+        require(self.hold_s >= 0, "hold_s", "0 or more", self.hold_s)
+        require(self.idle_s > 0, "idle_s", "more than 0", self.idle_s)
+        require(self.load_window_s > 0, "load_window_s", "more than 0", self.load_window_s)
+        require(self.timeout_s >= 0, "timeout_s", "0 or more", self.timeout_s)
+        require(self.foreign_cpu_max is None or 0 < self.foreign_cpu_max <= 1, "foreign_cpu_max", "0..1", self.foreign_cpu_max)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmUp:
+    """Inferences that are kept but not counted: both minima, then, where asked, until steady.
+
+    Steady: the medians of the two newer thirds of the warm-up agree within `steady_within` (0.02 = 2 %);
+    given up after `max_s`.
+    """
+
+    min_inferences: int
+    min_s: float
+    steady_within: float | None = None
+    max_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        require(self.min_inferences >= 0, "min_inferences", "0 or more", self.min_inferences)
+        require(self.min_s >= 0, "min_s", "0 or more", self.min_s)
+        require(self.max_s >= self.min_s, "max_s", f"at least min_s ({self.min_s})", self.max_s)
+        require(self.steady_within is None or 0 < self.steady_within < 1, "steady_within", "0..1", self.steady_within)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The measuring window's stop rule: both minima, or `max_s`, or the die at `stop_c`."""
+
+    min_inferences: int
+    min_s: float
+    max_s: float
+    stop_c: float | None = None
+
+    def __post_init__(self) -> None:
+        require(self.min_inferences >= 1, "min_inferences", "1 or more", self.min_inferences)
+        require(self.min_s >= 0, "min_s", "0 or more", self.min_s)
+        require(self.max_s >= self.min_s, "max_s", f"at least min_s ({self.min_s})", self.max_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """The controlled procedure of a run: gate, warm-up, window, telemetry. Data, not code."""
+
+    name: str
+    regime: Regime
+    gate: Gate
+    warm_up: WarmUp
+    window: Window
+    telemetry_period_s: float = 0.25
+
+    def __post_init__(self) -> None:
+        require(is_plain_name(self.name), "name", "a plain name", self.name)
+        require(0.05 <= self.telemetry_period_s <= 60, "telemetry_period_s", "0.05..60", self.telemetry_period_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """How to invent a variant's inputs: a seed, and shapes for what its signature leaves open."""
+
+    seed: int = 0
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require(0 <= self.seed < 2**32, "seed", "0..2**32-1", self.seed)
+        for name, shape in self.shapes.items():
+            require(all(size >= 1 for size in shape), f"shapes.{name}", "sizes of 1 or more", shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a run may use before it is ended: wall time of load to end of window, resident memory, disk."""
+
+    wall_s: float = 1800.0
+    rss_bytes: int | None = None
+    journal_bytes: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        require(self.wall_s > 0, "wall_s", "more than 0", self.wall_s)
+        require(self.rss_bytes is None or self.rss_bytes > 0, "rss_bytes", "more than 0", self.rss_bytes)
+        require(self.journal_bytes > 0, "journal_bytes", "more than 0", self.journal_bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """One attempt at one run.
+
+    `artifact_id` names the folder ``artifacts/<artifact_id>/`` in the agent's home, `main_file` the file in it that
+    `runtime` loads. `bundle_hash` is the agent's own, so that status and abort find the same code again.
+    """
+
+    wire_version: int
+    run_id: str
+    attempt: int
+    fence: Fence
+    bundle_hash: str
+    artifact_id: str
+    main_file: str
+    runtime: str
+    threads: int
+    protocol: Protocol
+    inputs: Inputs = field(default_factory=Inputs)
+    limits: Limits = field(default_factory=Limits)
+    runtime_options: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require(self.wire_version >= 1, "wire_version", "1 or more", self.wire_version)
+        require(is_plain_name(self.run_id), "run_id", "a plain name", self.run_id)
+        require(1 <= self.attempt <= 99, "attempt", "1..99", self.attempt)
+        require(_HEX.fullmatch(self.bundle_hash) is not None, "bundle_hash", "a hexadecimal hash", self.bundle_hash)
+        require(_HEX.fullmatch(self.artifact_id) is not None, "artifact_id", "a hexadecimal hash", self.artifact_id)
+        require(is_relative_name(self.main_file), "main_file", "a relative name", self.main_file)
+        require(is_plain_name(self.runtime), "runtime", "a plain name", self.runtime)
+        require(1 <= self.threads <= 64, "threads", "1..64", self.threads)
+
+    @property
+    def folder(self) -> str:
+        """Name of the run folder on the board: ``<run>.<attempt>``."""
+        return f"{self.run_id}.{self.attempt}"
+
+
+def at_start_temperature(protocol: Protocol, start_c: float) -> Protocol:
+    """The protocol with its gate bound to a start temperature that the study already knows."""
+    return dataclasses.replace(protocol, gate=dataclasses.replace(protocol.gate, start_c=start_c, above_idle_c=None))

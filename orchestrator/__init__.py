@@ -1,0 +1,1 @@
+"""The orchestrator: queues variants across devices, keeps every sample in SQL, ranks them."""

@@ -1,0 +1,56 @@
+"""The tree of what can go wrong, by whose fault it is.
+
+    PifarmError
+    ├── SpecError        wrong use or bad input: the user's to mend          exit code 2
+    │   └── NotFoundError    a name that nothing answers to
+    ├── ModelError       the model file cannot be used                       exit code 2
+    ├── DeviceError      the board cannot do what was asked                  retried
+    │   ├── OwnedError       another farm owns the board                     never retried
+    │   └── BusyError        something measures on that machine already      no attempt is spent
+    ├── TransportError   the board cannot be reached, or the link broke      retried
+    │   └── HostKeyError     the host key is not the pinned one              never retried
+    └── InternalError    pifarm's own fault: a bug, or a database it cannot use
+
+Only device and transport faults are retried. A message names the field or the thing, what was expected and
+what came, and says what to do next.
+"""
+
+
+class PifarmError(Exception):
+    """Root of every error that pifarm raises on purpose."""
+
+
+class SpecError(PifarmError):
+    """Wrong use or bad input; nothing was changed."""
+
+
+class NotFoundError(SpecError):
+    """A name that nothing answers to; the message lists what there is."""
+
+
+class ModelError(PifarmError):
+    """A model file that cannot be used, with the reason and the remedy."""
+
+
+class DeviceError(PifarmError):
+    """A board that answered, but cannot do what was asked."""
+
+
+class OwnedError(DeviceError):
+    """A board that belongs to another farm until `device add --take-over`."""
+
+
+class BusyError(DeviceError):
+    """A machine on which something measures already; ask again later."""
+
+
+class TransportError(PifarmError):
+    """A board that cannot be reached, or whose link broke."""
+
+
+class HostKeyError(TransportError):
+    """A host key that is not the pinned one; nothing was sent."""
+
+
+class InternalError(PifarmError):
+    """A fault of pifarm itself or of the database that it was given."""
