@@ -1,0 +1,43 @@
+# The doors for people and for CI. Works with GNU make 3.81 (macOS), in any folder, as any user.
+# Everything is installed into .venv, once; it is made again when pyproject.toml or constraints.txt change.
+
+SHELL := /bin/sh
+PY := .venv/bin/python
+MADE_HERE := $(shell [ "$$(cat .venv/made-in 2>/dev/null)" = "$$PWD" ] && $(PY) -c '' 2>/dev/null && echo yes)
+
+.PHONY: help setup demo test unit lint clean remake
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make setup   make .venv with pifarm, the simulated boards and the test tools"
+	@echo "make demo    run the whole farm on this machine (ARGS='...' goes to pifarm demo)"
+	@echo "make test    run every test: unit, ssh, postgres, browser, integration"
+	@echo "make unit    run the unit tests only"
+	@echo "make lint    run ruff check, ruff format --check and mypy --strict"
+	@echo "make clean   remove .venv and everything that tools left behind"
+
+setup: .venv/stamp
+
+.venv/stamp: pyproject.toml constraints.txt $(if $(MADE_HERE),,remake)
+	@PYTHON="$(PYTHON)" sh scripts/make-venv
+
+remake:
+
+demo: .venv/stamp
+	@.venv/bin/pifarm demo $(ARGS)
+
+test: .venv/stamp
+	@bash scripts/install-test-packages
+	@$(PY) -m pytest $(ARGS)
+
+unit: .venv/stamp
+	@$(PY) -m pytest -m "not (ssh or postgres or browser or arm64 or integration)" $(ARGS)
+
+lint: .venv/stamp
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy --strict .
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
