@@ -1,0 +1,1 @@
+"""Statistics and verdicts: numpy and scipy, no SQL, no clock, no files. Raw figures in, answers out."""

@@ -1,0 +1,321 @@
+"""The tables. SQL is the farm's memory: whatever is not here, or on a board's disk, did not happen.
+
+Times are seconds since the epoch on the database's clock (`_at_s`). Raw latencies and telemetry are compressed column
+blobs (`chunks`), never a row per sample; what the leaderboard needs is plain columns on `runs`. Two partial unique
+indices hold what no scheduler may break: one open attempt on a device, one real measurement on a machine.
+"""
+
+import enum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Double,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from orchestrator.db.clock import now_s
+from orchestrator.lifecycle import AttemptState, DeviceState, RunState, StudyState, Verdict
+
+BigInt = BigInteger().with_variant(Integer, "sqlite")
+ShortText = String(200)
+
+
+def stored_enum(cls: type[enum.Enum]) -> Enum:
+    """An enum stored as its value's text, so that a database stays readable and a new member needs no type change."""
+    return Enum(cls, native_enum=False, length=24, values_callable=lambda e: [m.value for m in e], create_constraint=False)
+
+
+class Base(DeclarativeBase):
+    """Common metadata: constraint names that migrations can rely on, and how Python types are stored."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {
+        int: BigInt,
+        float: Double(),
+        str: Text(),
+        bool: Boolean(),
+        bytes: LargeBinary(),
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+        DeviceState: stored_enum(DeviceState),
+        StudyState: stored_enum(StudyState),
+        RunState: stored_enum(RunState),
+        AttemptState: stored_enum(AttemptState),
+        Verdict: stored_enum(Verdict),
+    }
+
+
+class FarmRow(Base):
+    """The one row that says which farm this is; its id is half of every fence."""
+
+    __tablename__ = "farm"
+
+    farm_id: Mapped[str] = mapped_column(ShortText, primary_key=True)
+    created_at_s: Mapped[float] = mapped_column(default=now_s())
+
+
+class DeviceRow(Base):
+    """A registered board. `machine_key` names the machine that computes for it; lease and marks belong to `leases`."""
+
+    __tablename__ = "devices"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(ShortText, unique=True)
+    address: Mapped[str | None] = mapped_column(ShortText)
+    host_key: Mapped[str | None]
+    labels: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    machine_key: Mapped[str] = mapped_column(ShortText)
+    serial: Mapped[str | None] = mapped_column(ShortText)
+    board: Mapped[str]
+    board_type: Mapped[str] = mapped_column(ShortText)
+    simulated: Mapped[bool] = mapped_column(default=False)
+    probe: Mapped[dict[str, Any]]
+    probed_at_s: Mapped[float]
+    python: Mapped[str | None]
+    bundle_hash: Mapped[str | None] = mapped_column(ShortText)
+    state: Mapped[DeviceState] = mapped_column(default=DeviceState.READY)
+    state_reason: Mapped[str] = mapped_column(default="")
+    faults_in_row: Mapped[int] = mapped_column(default=0)
+    created_at_s: Mapped[float] = mapped_column(default=now_s())
+    last_seen_at_s: Mapped[float | None]
+    last_temperature_c: Mapped[float | None]
+    last_phase: Mapped[str | None] = mapped_column(ShortText)
+    last_waiting_for: Mapped[str] = mapped_column(default="")
+    last_served_at_s: Mapped[float] = mapped_column(default=0.0)
+    fence: Mapped[int] = mapped_column(default=0)
+    lease_holder: Mapped[str | None] = mapped_column(ShortText)
+    lease_expires_at_s: Mapped[float] = mapped_column(default=0.0)
+    next_attention_at_s: Mapped[float | None] = mapped_column(index=True)
+    wake_after_s: Mapped[float] = mapped_column(default=0.0)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the device is this very machine, reached without SSH."""
+        return self.address is None
+
+
+class ArtifactRow(Base):
+    """An immutable set of files, named by the hash of its manifest; the bytes live in the artifact store."""
+
+    __tablename__ = "artifacts"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    format: Mapped[str] = mapped_column(ShortText)
+    size_bytes: Mapped[int]
+    manifest: Mapped[dict[str, Any]]
+    facts: Mapped[dict[str, Any]]
+    created_at_s: Mapped[float] = mapped_column(default=now_s())
+
+
+class ModelRow(Base):
+    """A network, e.g. yolov9-c."""
+
+    __tablename__ = "models"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(ShortText, unique=True)
+    created_at_s: Mapped[float] = mapped_column(default=now_s())
+    builds: Mapped[list["BuildRow"]] = relationship(back_populates="model", order_by="BuildRow.id")
+
+
+class BuildRow(Base):
+    """One labelled artifact of a model, with the metrics that were declared for it."""
+
+    __tablename__ = "builds"
+    __table_args__ = (UniqueConstraint("model_id", "label"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), index=True)
+    label: Mapped[str] = mapped_column(ShortText)
+    artifact_id: Mapped[str] = mapped_column(ForeignKey("artifacts.id"))
+    is_baseline: Mapped[bool] = mapped_column(default=False)
+    metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at_s: Mapped[float] = mapped_column(default=now_s())
+    model: Mapped[ModelRow] = relationship(back_populates="builds")
+    artifact: Mapped[ArtifactRow] = relationship()
+    variants: Mapped[list["VariantRow"]] = relationship(back_populates="build")
+
+
+class VariantRow(Base):
+    """A build and how it is run; what a leaderboard row ranks."""
+
+    __tablename__ = "variants"
+    __table_args__ = (UniqueConstraint("build_id", "runtime", "threads", "options_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    build_id: Mapped[int] = mapped_column(ForeignKey("builds.id"), index=True)
+    runtime: Mapped[str] = mapped_column(ShortText)
+    threads: Mapped[int]
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    options_key: Mapped[str] = mapped_column(ShortText, default="{}")
+    build: Mapped[BuildRow] = relationship(back_populates="variants")
+
+
+class StudyRow(Base):
+    """What was submitted: variants x devices x protocol x blocks, with a seed, pinned to one agent bundle."""
+
+    __tablename__ = "studies"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    protocol_name: Mapped[str] = mapped_column(ShortText)
+    protocol: Mapped[dict[str, Any]]
+    blocks: Mapped[int]
+    seed: Mapped[int]
+    priority: Mapped[int] = mapped_column(default=0)
+    inputs: Mapped[dict[str, Any]]
+    input_shape: Mapped[str] = mapped_column(default="")
+    bundle_hash: Mapped[str] = mapped_column(ShortText)
+    state: Mapped[StudyState] = mapped_column(default=StudyState.ACTIVE)
+    created_at_s: Mapped[float] = mapped_column(default=now_s())
+    ended_at_s: Mapped[float | None]
+    model: Mapped[ModelRow] = relationship()
+
+
+class StudyDeviceRow(Base):
+    """A study on a device: the start temperature that all its runs there share, once it is known."""
+
+    __tablename__ = "study_devices"
+
+    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"), primary_key=True)
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    start_c: Mapped[float | None]
+
+
+class RunRow(Base):
+    """One measurement that the study asks for, bound to its device, with the summary of the attempt that counts."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index("ix_runs_device_id_state", "device_id", "state"),
+        Index("ix_runs_study_id_state", "study_id", "state"),
+        Index("ix_runs_variant_id_state", "variant_id", "state"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"))
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variants.id"))
+    block: Mapped[int]
+    position: Mapped[int]
+    state: Mapped[RunState] = mapped_column(default=RunState.QUEUED)
+    attempts_made: Mapped[int] = mapped_column(default=0)
+    device_faults: Mapped[int] = mapped_column(default=0)
+    invalid_results: Mapped[int] = mapped_column(default=0)
+    code: Mapped[str] = mapped_column(default="")
+    message: Mapped[str] = mapped_column(default="")
+    verdict: Mapped[Verdict | None]
+    reasons: Mapped[list[Any]] = mapped_column(default=list)
+    counted_attempt: Mapped[int | None]
+    started_at_s: Mapped[float | None]
+    ended_at_s: Mapped[float | None]
+    samples: Mapped[int | None]
+    median_ns: Mapped[float | None]
+    mean_ns: Mapped[float | None]
+    min_ns: Mapped[float | None]
+    max_ns: Mapped[float | None]
+    p90_ns: Mapped[float | None]
+    p99_ns: Mapped[float | None]
+    first_ns: Mapped[float | None]
+    load_ns: Mapped[float | None]
+    window_s: Mapped[float | None]
+    peak_rss_bytes: Mapped[int | None]
+    start_c: Mapped[float | None]
+    end_c: Mapped[float | None]
+    max_c: Mapped[float | None]
+    energy_j: Mapped[float | None]
+    runtime_version: Mapped[str | None] = mapped_column(ShortText)
+    analysis_version: Mapped[int | None]
+    study: Mapped[StudyRow] = relationship()
+    device: Mapped[DeviceRow] = relationship()
+    variant: Mapped[VariantRow] = relationship()
+    attempts: Mapped[list["AttemptRow"]] = relationship(back_populates="run", order_by="AttemptRow.number")
+
+
+_OPEN = text("state IN ('staging', 'started')")
+_OPEN_AND_EXCLUSIVE = text("state IN ('staging', 'started') AND machine_key IS NOT NULL")
+
+
+class AttemptRow(Base):
+    """One try at a run. `machine_key` is null for scripted measuring, which may overlap on a host."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        UniqueConstraint("run_id", "number"),
+        Index("ix_attempts_one_open_per_device", "device_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index(
+            "ix_attempts_one_open_per_machine",
+            "machine_key",
+            unique=True,
+            sqlite_where=_OPEN_AND_EXCLUSIVE,
+            postgresql_where=_OPEN_AND_EXCLUSIVE,
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), index=True)
+    number: Mapped[int]
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"))
+    machine_key: Mapped[str | None] = mapped_column(ShortText)
+    state: Mapped[AttemptState] = mapped_column(default=AttemptState.STAGING)
+    fence: Mapped[int] = mapped_column(default=0)
+    cursor_byte: Mapped[int] = mapped_column(default=0)
+    cursor_seq: Mapped[int] = mapped_column(default=0)
+    opened_at_s: Mapped[float] = mapped_column(default=now_s())
+    started_at_s: Mapped[float | None]
+    closed_at_s: Mapped[float | None]
+    code: Mapped[str] = mapped_column(default="")
+    message: Mapped[str] = mapped_column(default="")
+    claimed: Mapped[dict[str, Any] | None]
+    environment: Mapped[dict[str, Any] | None]
+    gate: Mapped[dict[str, Any] | None]
+    loaded: Mapped[dict[str, Any] | None]
+    ended: Mapped[dict[str, Any] | None]
+    phases: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    run: Mapped[RunRow] = relationship(back_populates="attempts")
+
+
+class ChunkRow(Base):
+    """A chunk of raw data, keyed by the journal line it came from: ingesting a line twice stores it once."""
+
+    __tablename__ = "chunks"
+
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(ShortText)
+    count: Mapped[int]
+    blob: Mapped[bytes]
+
+
+class EventRow(Base):
+    """What happened to studies, runs and devices, one line each, for people."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at_s: Mapped[float] = mapped_column(default=now_s(), index=True)
+    kind: Mapped[str] = mapped_column(ShortText)
+    message: Mapped[str]
+    device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id", ondelete="SET NULL"))
+    study_id: Mapped[int | None] = mapped_column(ForeignKey("studies.id"), index=True)
+    run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id"))

@@ -1,0 +1,245 @@
+"""What the read door returns: frozen facts, ready to be shown, in the units of their names. No SQL in here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.lifecycle import AttemptState, DeviceState, RunState, StudyState, Verdict
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What may be ranked together; rank restarts for each. `source` is measured, simulated or published."""
+
+    model: str
+    board_type: str
+    regime: str
+    protocol: str
+    input_shape: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderboardRow:
+    """One variant in one group; the keys of `leaderboard --json`, in its order.
+
+    Intervals are 95 % and null below 2 runs; percentiles are null where n is too small for them. `speedup` is the
+    baseline's median over this one's, paired by block where both have the block.
+    """
+
+    group: Group
+    rank: int
+    tied_with: tuple[str, ...]
+    provisional: bool
+    model: str
+    variant: str
+    format: str
+    runtime: str
+    runtime_version: str
+    threads: int
+    devices: tuple[str, ...]
+    board: str
+    simulated: bool
+    regime: str
+    protocol: str
+    runs: int
+    samples: int
+    median_ms: float
+    ci_low_ms: float | None
+    ci_high_ms: float | None
+    p90_ms: float | None
+    p99_ms: float | None
+    first_ms: float | None
+    load_ms: float | None
+    throughput_per_s: float
+    speedup: float | None
+    speedup_ci: tuple[float, float] | None
+    metrics: Mapping[str, Mapping[str, Any]]
+    size_bytes: int
+    peak_rss_bytes: int | None
+    energy_j: float | None
+    verdicts: Mapping[str, int]
+    pareto: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExcludedRun:
+    """A run that the ranking left out, and why."""
+
+    run: str
+    study: int
+    model: str
+    variant: str
+    device: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaderboard:
+    """Ranked rows, group by group, and what was left out."""
+
+    rows: tuple[LeaderboardRow, ...]
+    excluded: tuple[ExcludedRun, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """A run as a person wants to see it; `study` and `block` place it, `previous` and `next` are its neighbours in the block."""
+
+    run: str
+    study: int
+    model: str
+    variant: str
+    device: str
+    board: str
+    board_type: str
+    simulated: bool
+    protocol: str
+    regime: str
+    block: int
+    position: int
+    state: RunState
+    code: str
+    message: str
+    verdict: Verdict | None
+    reasons: tuple[Mapping[str, Any], ...]
+    attempts: tuple["AttemptView", ...]
+    started_at_s: float | None
+    ended_at_s: float | None
+    samples: int | None
+    median_ms: float | None
+    p90_ms: float | None
+    p99_ms: float | None
+    first_ms: float | None
+    load_ms: float | None
+    peak_rss_bytes: int | None
+    start_c: float | None
+    max_c: float | None
+    previous: str | None
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptView:
+    """One attempt: how it went, and what the board said of itself. Times in `phases` are seconds since the claim."""
+
+    number: int
+    state: AttemptState
+    counted: bool
+    code: str
+    message: str
+    opened_at_s: float
+    closed_at_s: float | None
+    phases: Mapping[str, float]
+    environment: Mapping[str, Any]
+    sources: Mapping[str, str]
+    absent: tuple[str, ...]
+    gate: Mapping[str, Any]
+    loaded: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSeries:
+    """Raw data of the attempt that counts. Inferences: equally long arrays in order; telemetry: columns by name, NaN where absent.
+
+    `start_s` and telemetry's `at_s` share one axis: seconds since the claim. `is_counted` marks the window's inferences.
+    """
+
+    start_s: Floats
+    latency_ms: Floats
+    is_counted: npt.NDArray[np.bool_]
+    telemetry: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyView:
+    """A study and how far it is; `counts` by run state. `eta_s` is null where nothing is known yet."""
+
+    study: int
+    model: str
+    protocol: str
+    regime: str
+    blocks: int
+    seed: int
+    priority: int
+    state: StudyState
+    created_at_s: float
+    ended_at_s: float | None
+    devices: tuple[str, ...]
+    variants: tuple[str, ...]
+    counts: Mapping[str, int]
+    eta_s: float | None
+    simulated: bool
+
+    @property
+    def total(self) -> int:
+        """How many runs it has."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceView:
+    """A device: what it is, what it does, and how old that knowledge is. `doing` is null when it is idle."""
+
+    name: str
+    address: str | None
+    fingerprint: str | None
+    board: str
+    board_type: str
+    simulated: bool
+    labels: Mapping[str, str]
+    state: DeviceState
+    state_reason: str
+    doing: str | None
+    doing_run: str | None
+    phase: str | None
+    waiting_for: str
+    queued: int
+    last_seen_age_s: float | None
+    last_temperature_c: float | None
+    faults_in_row: int
+    facts: Mapping[str, Any]
+    absent: tuple[str, ...]
+    runtimes: Mapping[str, str]
+    unsupported: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelView:
+    """A model and its builds."""
+
+    model: str
+    created_at_s: float
+    builds: tuple["BuildView", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildView:
+    """One labelled artifact of a model."""
+
+    label: str
+    format: str
+    size_bytes: int
+    artifact: str
+    is_baseline: bool
+    metrics: Mapping[str, Mapping[str, Any]]
+    inputs: tuple[Mapping[str, Any], ...]
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventView:
+    """One line of what happened."""
+
+    at_s: float
+    kind: str
+    message: str
+    study: int | None
+    run: str | None
+    device: str | None
