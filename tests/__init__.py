@@ -1,0 +1,1 @@
+"""The tests of pifarm, in folders that mirror the packages."""
