@@ -1,6 +1,7 @@
 """What the raw latencies of one run say, and how sure several runs make it.
 
-The unit of replication is the run, not the inference: a run gives one median, and intervals are made from medians.
+The unit of replication is the run, not the inference: a run gives one median, and intervals are made from
+medians.
 """
 
 import math
@@ -71,8 +72,8 @@ def summarise(durations_ns: Sequence[int] | npt.NDArray[np.int64]) -> LatencySum
 def interval_of_medians(medians_ns: Sequence[float], confidence: float = 0.95) -> Interval | None:
     """Student's t interval on the logarithms of run medians; None below two runs.
 
-    The centre is the geometric mean. With few runs a percentile bootstrap covers too little: 75 % instead of 95 % at
-    three runs, while Student's t on logs holds its level.
+    The centre is the geometric mean. With few runs a percentile bootstrap covers too little: 75 % instead of
+    95 % at three runs, while Student's t on logs holds its level.
     """
     if len(medians_ns) < 2:
         return None
@@ -93,7 +94,7 @@ def geometric_mean(values: Sequence[float]) -> float:
 
 
 def spread_bound(runs: int, expected_cv: float = SPREAD_EXPECTED_CV) -> float | None:
-    """The sample CV that `runs` runs exceed in 5 % of cases when their true CV is `expected_cv`; None below two.
+    """The sample CV that `runs` runs exceed in 5 % of cases if their true CV is `expected_cv`; None below 2.
 
     The upper bound of the sample variance is sigma^2 chi2(0.95, n - 1) / (n - 1): 3.1 % for 2 % at 5 runs.
     """

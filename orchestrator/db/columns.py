@@ -1,10 +1,11 @@
 """Raw chunks as compressed columns: what `chunks.blob` holds, between the journal's records and numpy arrays.
 
-Lossless: every integer of 64 bits, every finite float and every absence comes back as it went in. A blob is a
-header (magic, version, kind, number of samples) and then its columns in a fixed order. A column is a type code,
-a compressed size and the zlib stream of its byte planes: the first bytes of all values, then the second ones,
-because the upper bytes of neighbours are equal. Starts are stored as the gap to the end of the inference before.
-Reading trusts nothing. At 1 % noise an inference takes 4.1 to 5.2 bytes, a telemetry sample 27.
+Lossless: every integer of 64 bits, every finite float and every absence comes back as it went in. A blob is
+a header (magic, version, kind, number of samples) and then its columns in a fixed order. A column is a type
+code, a compressed size and the zlib stream of its byte planes: the first bytes of all values, then the
+second ones, because the upper bytes of neighbours are equal. Starts are stored as the gap to the end of the
+inference before. Reading trusts nothing. At 1 % noise an inference takes 4.1 to 5.2 bytes, a telemetry
+sample 27.
 """
 
 import struct

@@ -1,0 +1,107 @@
+"""Rules about the board while it measured: supply, throttling, clock, fan, governor, and what it cannot read.
+
+Throttle bits: https://www.raspberrypi.com/documentation/computers/os.html#get_throttled. Bits 0 to 3 are
+live, 16 to 19 say that the same has happened since boot or since they were cleared. The clock is the
+measured one: the kernel's own figure is what it asked for and does not see the firmware's throttling.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.analysis.facts import HOST, Flags, RunFacts
+from orchestrator.analysis.rules.rule import Finding, Severity
+
+UNDER_VOLTAGE, UNDER_VOLTAGE_SEEN, SOFT_LIMIT = 1 << 0, 1 << 16, 1 << 3
+LIVE_THROTTLE = (1 << 1) | (1 << 2) | SOFT_LIMIT
+SOFT_LIMIT_HZ = {"pi3b+": 1.2e9, "pi3a+": 1.2e9}
+CLOCK_SHARE = 0.98
+NEEDED_SERIES = ("temperature_c", "clock_hz", "throttled", "foreign_cpu")
+NEEDED_FACTS = ("governor", "clock_limit_hz")
+
+
+def under_voltage_is_live(facts: RunFacts, threshold: float) -> Iterator[Finding]:
+    """Samples of the whole attempt with bit 0 set."""
+    count = int(facts.bits(UNDER_VOLTAGE).sum())
+    if count > threshold:
+        yield Finding(figure=count)
+
+
+def under_voltage_was_seen(facts: RunFacts, threshold: float) -> Iterator[Finding]:
+    """Times at which bit 16 rose: an old sticky bit is no under-voltage of this run."""
+    seen = facts.bits(UNDER_VOLTAGE_SEEN)[facts.telemetry.integers["throttled"].is_present]
+    rises = int((seen[1:] & ~seen[:-1]).sum())
+    if rises > threshold:
+        yield Finding(figure=rises)
+
+
+def throttle_bit_is_live(facts: RunFacts, threshold: float) -> Iterator[Finding]:
+    """Samples of the window with bit 1, 2 or 3 set."""
+    count = int((facts.bits(LIVE_THROTTLE) & ~_is_at_soft_limit(facts) & facts.in_window).sum())
+    if count > threshold:
+        yield Finding(figure=count)
+
+
+def clock_is_low(facts: RunFacts, threshold: float) -> Iterator[Finding]:
+    """Seconds of the window below 98 % of the declared clock, where two samples in a row say so."""
+    if facts.clock_limit_hz is None:
+        return
+    limits = np.full(len(facts.telemetry.at_ns), facts.clock_limit_hz)
+    soft = SOFT_LIMIT_HZ.get(facts.board_type, facts.clock_limit_hz)
+    limits[facts.bits(SOFT_LIMIT)] = min(soft, facts.clock_limit_hz)
+    is_low = facts.window_series("clock_hz") < CLOCK_SHARE * limits[facts.in_window]
+    low_s = float(_sample_lengths_s(facts)[is_low].sum())
+    if low_s >= threshold and bool((is_low[1:] & is_low[:-1]).any()):
+        yield Finding(figure=low_s)
+
+
+def governor_is_another(facts: RunFacts, threshold: float) -> Iterator[Finding]:
+    """A CPU governor other than performance."""
+    governor = facts.environment.get("governor")
+    if governor is not None and governor != "performance":
+        yield Finding(figure=str(governor), threshold="performance")
+
+
+def fan_changed(facts: RunFacts, threshold: float) -> Iterator[Finding]:
+    """Change of the fan's speed from the first third of the window to the last."""
+    rpm = facts.window_series("fan_rpm")
+    rpm = rpm[~np.isnan(rpm)]
+    third = len(rpm) // 3
+    if third == 0:
+        return
+    change = float(np.median(rpm[-third:]) - np.median(rpm[:third]))
+    if abs(change) > threshold:
+        yield Finding(figure=change)
+
+
+def swap_was_used(facts: RunFacts, threshold: float) -> Iterator[Finding]:
+    """Bytes that went to swap."""
+    if facts.swapped_bytes is not None and facts.swapped_bytes > threshold:
+        yield Finding(figure=facts.swapped_bytes)
+
+
+def sensors_are_missing(facts: RunFacts, threshold: float) -> Iterator[Finding]:
+    """Each reading that other rules need and that too few samples have; on a host a note."""
+    severity = Severity.NOTE if facts.board_type == HOST else Severity.SUSPECT
+    for name in NEEDED_SERIES:
+        known = ~np.isnan(facts.window_series(name))
+        share = float(known.mean()) if len(known) else 0.0
+        if share < threshold:
+            yield Finding(figure=share, unit=f"of the samples have {name}", severity=severity)
+    for name in NEEDED_FACTS:
+        if name not in facts.environment:
+            yield Finding(figure=0.0, unit=f"of the samples have {name}", severity=severity)
+
+
+def _is_at_soft_limit(facts: RunFacts) -> Flags:
+    """Samples with bit 3 alone on a 3B+ or 3A+ that holds its soft limit's clock: its declared state."""
+    soft = SOFT_LIMIT_HZ.get(facts.board_type, np.inf)
+    only_bit_3 = facts.bits(SOFT_LIMIT) & ~facts.bits(LIVE_THROTTLE & ~SOFT_LIMIT)
+    return only_bit_3 & (facts.telemetry.series("clock_hz") >= CLOCK_SHARE * soft)
+
+
+def _sample_lengths_s(facts: RunFacts) -> npt.NDArray[np.float64]:
+    """How long each telemetry sample of the window stands: to the next one, at most two periods."""
+    ends = np.append(facts.window_at_s[1:], facts.window_to_ns / 1e9)[: len(facts.window_at_s)]
+    return np.clip(ends - facts.window_at_s, 0, 2 * facts.protocol.telemetry_period_s)
