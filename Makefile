@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 PY := .venv/bin/python
-MADE_HERE := $(shell [ "$$(cat .venv/made-in 2>/dev/null)" = "$$PWD" ] && $(PY) -c '' 2>/dev/null && echo yes)
+MADE_HERE := $(shell [ "$$(cat .venv/made-in 2>/dev/null)" = "$$(pwd -P)" ] && $(PY) -c '' 2>/dev/null && echo yes)
 
 .PHONY: help setup demo test unit lint clean remake
 .DEFAULT_GOAL := help
