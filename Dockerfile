@@ -12,7 +12,7 @@ RUN mkdir agent orchestrator dashboard \
 COPY agent agent
 COPY orchestrator orchestrator
 COPY dashboard dashboard
-RUN pip install --no-deps --force-reinstall .
+RUN pip install --no-deps --force-reinstall . && rm -rf /build/*
 
 # The state home holds the farm's private key, so it belongs to this user and is nobody else's to read.
 RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/pifarm --shell /usr/sbin/nologin pifarm \
