@@ -53,8 +53,18 @@ def read_lines(data: bytes, cursor: Cursor) -> Iterator[tuple[Cursor, Record]]:
     """Each whole line of `data`, which starts at `cursor.byte`, with the cursor that is right after it."""
     byte, seq, start = cursor.byte, cursor.seq, 0
     while (end := data.find(b"\n", start)) >= 0:
-        require(end - start <= MAX_LINE_BYTES, f"journal line {seq}", f"at most {MAX_LINE_BYTES} bytes", end - start)
+        require(
+            end - start <= MAX_LINE_BYTES,
+            f"journal line {seq}",
+            f"at most {MAX_LINE_BYTES} bytes",
+            end - start,
+        )
         record = decode_line(data[start:end], seq)
         byte, seq, start = byte + end + 1 - start, seq + 1, end + 1
         yield Cursor(byte=byte, seq=seq), record
-    require(len(data) - start <= MAX_LINE_BYTES, f"journal line {seq}", f"at most {MAX_LINE_BYTES} bytes", len(data) - start)
+    require(
+        len(data) - start <= MAX_LINE_BYTES,
+        f"journal line {seq}",
+        f"at most {MAX_LINE_BYTES} bytes",
+        len(data) - start,
+    )

@@ -129,7 +129,12 @@ class Inferences:
 
     def __post_init__(self) -> None:
         require(self.phase in (Phase.WARM_UP, Phase.WINDOW), "phase", "warm_up or window", self.phase.value)
-        require(len(self.starts_ns) == len(self.durations_ns) > 0, "durations_ns", "as many as starts_ns", len(self.durations_ns))
+        require(
+            len(self.starts_ns) == len(self.durations_ns) > 0,
+            "durations_ns",
+            "as many as starts_ns",
+            len(self.durations_ns),
+        )
         require(min(self.durations_ns) > 0, "durations_ns", "more than 0", min(self.durations_ns))
         require(self.first_index >= 0, "first_index", "0 or more", self.first_index)
 
@@ -142,7 +147,7 @@ class Telemetry:
     """A chunk of telemetry: equally long columns, null where a sensor gave nothing.
 
     `clock_hz` is the true ARM clock, `requested_hz` what the kernel asked for; `throttled` holds the live and sticky
-    bits as the firmware gives them; `foreign_cpu` is the share (0..1) of all cores used by others since the sample before.
+    bits as the firmware gives them; `foreign_cpu` is the share (0..1) of all cores used by others.
     """
 
     at_ns: tuple[int, ...]
@@ -160,7 +165,12 @@ class Telemetry:
         columns = ("temperature_c", "clock_hz", "requested_hz", "throttled", "memory_available_bytes",
                    "rss_bytes", "foreign_cpu", "fan_rpm", "power_w")  # fmt: skip
         for name in columns:
-            require(len(getattr(self, name)) == len(self.at_ns), name, f"{len(self.at_ns)} values", len(getattr(self, name)))
+            require(
+                len(getattr(self, name)) == len(self.at_ns),
+                name,
+                f"{len(self.at_ns)} values",
+                len(getattr(self, name)),
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +192,12 @@ class Ended:
     contacts_ns: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        require((self.outcome is Outcome.FAILED) == (self.fault is not None), "fault", "given if and only if failed", self.fault)
+        require(
+            (self.outcome is Outcome.FAILED) == (self.fault is not None),
+            "fault",
+            "given if and only if failed",
+            self.fault,
+        )
 
 
 Record = Claimed | Environment | PhaseEntered | GatePassed | Loaded | Inferences | Telemetry | Ended
@@ -247,7 +262,7 @@ class RefusedBecause(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """Answer of `start` or `abort` that changed nothing; `owner` and `number` are the board's fence where it matters."""
+    """Answer of `start` or `abort` that changed nothing; `owner` and `number` are the board's fence."""
 
     because: RefusedBecause
     message: str

@@ -51,7 +51,7 @@ class Gate:
     """When a board may start: every condition that is given must hold. Temperatures are of the die.
 
     `max_c`          at most this
-    `start_c`        within +-`band_c` of this: cooled passively from above, warmed by a burner from below, held `hold_s`
+    `start_c`        within +-`band_c` of this: cooled passively from above, warmed by a burner from below; `hold_s`
     `above_idle_c`   instead of `start_c`, the first run of a study on a device: idle mean over `idle_s`, plus this
     `foreign_cpu_max` share of all cores that other processes may use (0..1), over `load_window_s`
     `live_bits_clear` no live throttle bit
@@ -75,7 +75,12 @@ class Gate:
         require(self.idle_s > 0, "idle_s", "more than 0", self.idle_s)
         require(self.load_window_s > 0, "load_window_s", "more than 0", self.load_window_s)
         require(self.timeout_s >= 0, "timeout_s", "0 or more", self.timeout_s)
-        require(self.foreign_cpu_max is None or 0 < self.foreign_cpu_max <= 1, "foreign_cpu_max", "0..1", self.foreign_cpu_max)
+        require(
+            self.foreign_cpu_max is None or 0 < self.foreign_cpu_max <= 1,
+            "foreign_cpu_max",
+            "0..1",
+            self.foreign_cpu_max,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +100,12 @@ class WarmUp:
         require(self.min_inferences >= 0, "min_inferences", "0 or more", self.min_inferences)
         require(self.min_s >= 0, "min_s", "0 or more", self.min_s)
         require(self.max_s >= self.min_s, "max_s", f"at least min_s ({self.min_s})", self.max_s)
-        require(self.steady_within is None or 0 < self.steady_within < 1, "steady_within", "0..1", self.steady_within)
+        require(
+            self.steady_within is None or 0 < self.steady_within < 1,
+            "steady_within",
+            "0..1",
+            self.steady_within,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,8 +192,18 @@ class RunSpec:
         require(self.wire_version >= 1, "wire_version", "1 or more", self.wire_version)
         require(is_plain_name(self.run_id), "run_id", "a plain name", self.run_id)
         require(1 <= self.attempt <= 99, "attempt", "1..99", self.attempt)
-        require(_HEX.fullmatch(self.bundle_hash) is not None, "bundle_hash", "a hexadecimal hash", self.bundle_hash)
-        require(_HEX.fullmatch(self.artifact_id) is not None, "artifact_id", "a hexadecimal hash", self.artifact_id)
+        require(
+            _HEX.fullmatch(self.bundle_hash) is not None,
+            "bundle_hash",
+            "a hexadecimal hash",
+            self.bundle_hash,
+        )
+        require(
+            _HEX.fullmatch(self.artifact_id) is not None,
+            "artifact_id",
+            "a hexadecimal hash",
+            self.artifact_id,
+        )
         require(is_relative_name(self.main_file), "main_file", "a relative name", self.main_file)
         require(is_plain_name(self.runtime), "runtime", "a plain name", self.runtime)
         require(1 <= self.threads <= 64, "threads", "1..64", self.threads)

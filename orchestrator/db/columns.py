@@ -129,10 +129,7 @@ def join_telemetry(chunks: Iterable[TelemetryColumns]) -> TelemetryColumns:
     parts = list(chunks)
     return TelemetryColumns(
         at_ns=np.concatenate([np.zeros(0, np.int64), *(part.at_ns for part in parts)]),
-        floats={
-            name: np.concatenate([np.zeros(0), *(part.floats[name] for part in parts)])
-            for name in FLOAT_SERIES
-        },
+        floats={name: np.concatenate([np.zeros(0), *(part.floats[name] for part in parts)]) for name in FLOAT_SERIES},
         integers={name: _join_integers([part.integers[name] for part in parts]) for name in INTEGER_SERIES},
     )
 
@@ -189,9 +186,7 @@ def _open(blob: bytes, kind: bytes) -> tuple["_Reader", int]:
         raise InternalError(f"chunk: expected a header, got {len(blob)} bytes")
     magic, version, came, count = _HEADER.unpack_from(blob)
     if (magic, version, came) != (_MAGIC, FORMAT_VERSION, kind):
-        raise InternalError(
-            f"chunk: expected {kind!r} of version {FORMAT_VERSION}, got {blob[: _HEADER.size]!r}"
-        )
+        raise InternalError(f"chunk: expected {kind!r} of version {FORMAT_VERSION}, got {blob[: _HEADER.size]!r}")
     return _Reader(blob), count
 
 
@@ -229,9 +224,7 @@ class _Reader:
         start = self._at + _COLUMN.size
         self._at = start + size
         planes = _inflate(self._blob[start : self._at], count * dtype.itemsize)
-        return (
-            np.frombuffer(planes, np.uint8).reshape(dtype.itemsize, count).T.copy().view(dtype).reshape(count)
-        )
+        return np.frombuffer(planes, np.uint8).reshape(dtype.itemsize, count).T.copy().view(dtype).reshape(count)
 
 
 def _inflate(stream: bytes, size: int) -> bytes:

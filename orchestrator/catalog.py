@@ -1,0 +1,125 @@
+"""Models and their builds: which artifact goes by which label, with which declared metrics.
+
+Everything is checked before anything is stored: a command that fails leaves no model, no build and no row behind.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from agent.wire.spec import is_plain_name
+from orchestrator.artifacts import ArtifactStore, Manifest
+from orchestrator.db.tables import ArtifactRow, BuildRow, ModelRow
+from orchestrator.errors import SpecError
+from orchestrator.farm import Farm
+from orchestrator.formats import ModelFile, read_model
+from orchestrator.transport import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBuild:
+    """One file or folder to register under a label, with metrics that its owner declares."""
+
+    path: Path
+    label: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    is_baseline: bool = False
+
+    def __post_init__(self) -> None:
+        if not is_plain_name(self.label):
+            raise SpecError(f"variant: expected letters, digits, '.', '_' or '-', got {self.label!r}")
+        for name, value in self.metrics.items():
+            if not is_plain_name(name) or not math.isfinite(value):
+                raise SpecError(f"metric: expected NAME=NUMBER, got {name}={value}")
+
+
+def labels_for(paths: Sequence[Path]) -> list[str]:
+    """A label for each path: its name without the ending, with the ending where two would read the same."""
+    stems = Counter(path.stem for path in paths)
+    return [path.stem if stems[path.stem] == 1 else f"{path.stem}-{path.suffix.lstrip('.')}" for path in paths]
+
+
+def add_model(farm: Farm, name: str, builds: Sequence[NewBuild], progress: Progress | None = None) -> list[str]:
+    """Register builds under a model's name, new or not; returns the labels that are new. Adding the same twice is fine.
+
+    Raises `ModelError` for a file that cannot be used, `SpecError` where a label already means other content.
+    """
+    if not is_plain_name(name):
+        raise SpecError(f"model: expected letters, digits, '.', '_' or '-', got {name!r}")
+    if not builds:
+        raise SpecError("model add: expected at least one PATH")
+    repeated = [label for label, count in Counter(build.label for build in builds).items() if count > 1]
+    if repeated:
+        raise SpecError(f"variant: {repeated[0]!r} is given twice; name one with --variant")
+    facts = [read_model(build.path) for build in builds]
+    store = ArtifactStore(farm.settings.artifacts_dir)
+    manifests = [store.add(fact.files, fact.main, progress) for fact in facts]
+    with farm.database.write() as session:
+        model = _get_or_add_model(session, name)
+        added = [
+            build.label
+            for build, fact, manifest in zip(builds, facts, manifests, strict=True)
+            if _add_build(session, model, build, fact, manifest)
+        ]
+        _set_baseline(model, builds)
+        return added
+
+
+def _get_or_add_model(session: Session, name: str) -> ModelRow:
+    model = session.scalar(select(ModelRow).where(ModelRow.name == name))
+    if model is None:
+        model = ModelRow(name=name)
+        session.add(model)
+        session.flush()
+    return model
+
+
+def _add_build(session: Session, model: ModelRow, build: NewBuild, fact: ModelFile, manifest: Manifest) -> bool:
+    known = next((row for row in model.builds if row.label == build.label), None)
+    metrics = {name: {"value": value, "source": "declared"} for name, value in build.metrics.items()}
+    if known is not None:
+        if known.artifact_id != manifest.id:
+            raise SpecError(
+                f"variant: {model.name}/{build.label} exists with other content; choose another label with --variant"
+            )
+        known.metrics = {**known.metrics, **metrics}
+        return False
+    if session.get(ArtifactRow, manifest.id) is None:
+        session.add(_artifact_row(fact, manifest))
+    model.builds.append(BuildRow(label=build.label, artifact_id=manifest.id, metrics=metrics))
+    session.flush()
+    return True
+
+
+def _artifact_row(fact: ModelFile, manifest: Manifest) -> ArtifactRow:
+    return ArtifactRow(
+        id=manifest.id,
+        format=fact.format.value,
+        size_bytes=manifest.size_bytes,
+        manifest=manifest.to_json(),
+        facts={
+            "inputs": [_tensor(tensor) for tensor in fact.inputs],
+            "outputs": [_tensor(tensor) for tensor in fact.outputs],
+            "opset": dict(fact.opset),
+            "runtimes": list(fact.runtimes),
+        },
+    )
+
+
+def _tensor(tensor: Any) -> dict[str, Any]:
+    return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
+
+
+def _set_baseline(model: ModelRow, builds: Sequence[NewBuild]) -> None:
+    """The build marked so is the baseline; a model without one takes its first."""
+    marked = next((build.label for build in builds if build.is_baseline), None)
+    if marked is None and any(row.is_baseline for row in model.builds):
+        return
+    for index, row in enumerate(model.builds):
+        row.is_baseline = row.label == marked if marked is not None else index == 0

@@ -1,0 +1,56 @@
+"""The command line: one file per noun, each command a few lines around a function of the orchestrator.
+
+Exit codes: 0 done; 1 what was asked for failed; 2 wrong use or bad input; 3 the data cannot tell. Errors are one line
+on standard error that says what to do next; `--json` prints one document on standard output and nothing else.
+"""
+
+import sys
+
+import typer
+
+from orchestrator.cli import console, demo, device, farm, leaderboard, model, run, simulate, study, submit
+from orchestrator.errors import ModelError, PifarmError, SpecError
+
+app = typer.Typer(
+    name="pifarm",
+    help="Queue a model across a farm of Raspberry Pis, measure every variant under control, rank them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(device.app, name="device")
+app.add_typer(model.app, name="model")
+app.add_typer(study.app, name="study")
+app.add_typer(run.app, name="run")
+app.add_typer(farm.database_app, name="db")
+app.command("up")(farm.up)
+app.command("status")(farm.status)
+app.command("key")(farm.key)
+app.command("worker")(farm.worker)
+app.command("tick")(farm.tick)
+app.command("dashboard")(farm.dashboard)
+app.command("demo")(demo.demo)
+app.command("submit")(submit.submit)
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("export")(study.export)
+app.command("report")(study.report)
+app.command("recompute")(run.recompute)
+app.command("simulate")(simulate.simulate)
+
+FAILED = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; every error that pifarm raises on purpose ends here."""
+    try:
+        app()
+    except (SpecError, ModelError) as error:
+        console.complain(str(error))
+        sys.exit(BAD_INPUT)
+    except PifarmError as error:
+        console.complain(str(error))
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,135 @@
+"""How commands speak: one console for people, one document for programs, one way to read options.
+
+Names that come from users or boards are escaped before they reach a terminal.
+"""
+
+import dataclasses
+import enum
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+from orchestrator.config import load_settings
+from orchestrator.errors import SpecError
+from orchestrator.farm import Farm, open_farm
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def the_farm() -> Farm:
+    """The farm of this process's settings; its diary's log lines do not mix with a command's output."""
+    import logging
+
+    import structlog
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    return open_farm(load_settings())
+
+
+def complain(message: str) -> None:
+    """One error line for a person."""
+    err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """One line for a person, on standard output."""
+    out.print(escape(message), soft_wrap=True)
+
+
+def tell(message: str) -> None:
+    """One line about progress or what to do next, on standard error: never part of a document."""
+    err.print(escape(message), soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(as_json(value), indent=2, allow_nan=False) + "\n")
+
+
+def as_json(value: Any) -> Any:
+    """Plain JSON data of facts, enums and containers."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    return value
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """A table for a person; `right` names the columns of figures."""
+    table = Table(
+        title=escape(title) if title else None,
+        title_justify="left",
+        header_style="bold",
+        box=None,
+        pad_edge=False,
+    )
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    out.print(table)
+
+
+@contextmanager
+def transfer_bar(title: str) -> Iterator[Any]:
+    """A progress bar on standard error for bytes; gives a callback (done, total)."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(escape(title), total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Options like ``cooling=fan`` as a mapping; raises `SpecError` that shows the form."""
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise SpecError(f"{option} {text}: expected NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def parse_numbers(option: str, texts: Sequence[str]) -> dict[str, float]:
+    """Options like ``mAP50=0.699`` as numbers; raises `SpecError` that shows the form."""
+    numbers = {}
+    for name, value in parse_pairs(option, texts).items():
+        try:
+            numbers[name] = float(value)
+        except ValueError as error:
+            raise SpecError(f"{option} {name}={value}: expected a number after '='") from error
+    return numbers
+
+
+def parse_integers(option: str, text: str) -> tuple[int, ...]:
+    """An option like ``1,4`` as integers; raises `SpecError` that shows the form."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise SpecError(f"{option} {text}: expected whole numbers like 1,4") from error

@@ -1,0 +1,174 @@
+"""`pifarm device add | list | show | probe | drain | resume | remove`: the boards."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import console
+from orchestrator.cli.farm import JsonOption
+from orchestrator.errors import SpecError
+from orchestrator.queries.rows import DeviceView
+
+app = typer.Typer(help="Devices: the registered boards.", no_args_is_help=True)
+NameArgument = Annotated[str, typer.Argument(help="The device's name.")]
+
+
+def device_rows(devices: Sequence[DeviceView]) -> tuple[list[str], list[list[str]], list[str]]:
+    """Columns, rows and right-aligned columns of a table of devices."""
+    from orchestrator.numbers_text import age, celsius
+
+    columns = ["device", "board", "state", "doing", "queued", "temperature", "seen", "labels"]
+    rows = [
+        [
+            device.name,
+            device.board + (" (simulated)" if device.simulated else ""),
+            device.state.value + (f": {device.state_reason}" if device.state_reason else ""),
+            " ".join(part for part in (device.doing, device.phase if device.doing else None) if part),
+            str(device.queued),
+            celsius(device.last_temperature_c),
+            age(device.last_seen_age_s),
+            ", ".join(f"{key}={value}" for key, value in device.labels.items()),
+        ]
+        for device in devices
+    ]
+    return columns, rows, ["queued", "temperature"]
+
+
+@app.command("add")
+def add(
+    name: NameArgument,
+    ssh: Annotated[str | None, typer.Option("--ssh", help="user@host[:port] of the board.")] = None,
+    local: Annotated[bool, typer.Option("--local", help="This very machine, without SSH.")] = False,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option("--fingerprint", help="The host key to expect, SHA256:...; asks if not given."),
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="A label, e.g. cooling=fan; may be repeated.")
+    ] = None,
+    install_key: Annotated[
+        bool,
+        typer.Option("--install-key", help="Ask for the board's password once, to install the farm's key."),
+    ] = False,
+    wheelhouse: Annotated[
+        str,
+        typer.Option("--wheelhouse", help="Where the board's runtime comes from: auto, online or pushed."),
+    ] = "auto",
+    take_over: Annotated[bool, typer.Option("--take-over", help="Take the board from another farm.")] = False,
+) -> None:
+    """Register a board: pin its host key, look at its hardware, set up its runtime. Safe to repeat after a failure."""
+    from orchestrator import fleet
+    from orchestrator.bootstrap import WheelhousePolicy
+
+    if local == (ssh is not None):
+        raise SpecError("device add: expected either --ssh user@host[:port] or --local")
+    labels = console.parse_pairs("--label", label or [])
+    farm = console.the_farm()
+    if ssh is None:
+        fleet.add_local(farm, name, labels, progress=_tell_step)
+    else:
+        try:
+            policy = WheelhousePolicy(wheelhouse)
+        except ValueError as error:
+            raise SpecError(f"--wheelhouse: expected auto, online or pushed, got {wheelhouse!r}") from error
+        request = fleet.NewBoard(name=name, address=ssh, labels=labels, wheelhouse=policy, take_over=take_over)
+        host_key = fleet.accept_host_key(request.parsed_address, fingerprint, _confirm)
+        if install_key:
+            password = typer.prompt(f"password of {ssh}", hide_input=True, err=True)
+            fleet.install_key(farm, request.parsed_address, host_key, password)
+        fleet.add_board(farm, request, host_key, progress=_tell_step)
+    console.print_table("", *device_rows([_view(farm, name)]))
+
+
+@app.command("list")
+def list_all(as_json: JsonOption = False) -> None:
+    """Every device: what it is, what it does, how old that knowledge is."""
+    from orchestrator.queries.farm import list_devices
+
+    devices = list_devices(console.the_farm().database)
+    if as_json:
+        console.print_json(devices)
+    elif devices:
+        console.print_table("", *device_rows(devices))
+    else:
+        console.tell("no device yet; add one: pifarm device add NAME --ssh user@host, or --local")
+
+
+@app.command("show")
+def show(name: NameArgument, as_json: JsonOption = False) -> None:
+    """A device with all that its probe found."""
+    view = _view(console.the_farm(), name)
+    if as_json:
+        console.print_json(view)
+        return
+    console.print_table("", *device_rows([view]))
+    facts = {
+        "address": view.address or "this machine",
+        "host key": view.fingerprint or "none",
+        "board type": view.board_type,
+        **{f"runtime {runtime}": version for runtime, version in view.runtimes.items()},
+        **{f"runtime {runtime}": f"unsupported: {why}" for runtime, why in view.unsupported.items()},
+        **view.facts,
+        "absent": ", ".join(view.absent) or "nothing",
+    }
+    console.print_table("facts", ["fact", "value"], [[key, str(value)] for key, value in facts.items()])
+
+
+@app.command("probe")
+def probe(name: NameArgument) -> None:
+    """Look at the board's hardware again and bring its runtime up to date."""
+    from orchestrator import fleet
+
+    farm = console.the_farm()
+    fleet.probe_again(farm, name, progress=_tell_step)
+    console.print_table("", *device_rows([_view(farm, name)]))
+
+
+@app.command("drain")
+def drain(
+    name: NameArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Shown beside its state.")] = "drained",
+) -> None:
+    """Give the device no further work; it keeps its queue, and ends the run it is at."""
+    from orchestrator import fleet
+
+    fleet.drain(console.the_farm().database, name, reason)
+    console.say(f"{name}: drained; pifarm device resume {name} brings it back")
+
+
+@app.command("resume")
+def resume(name: NameArgument) -> None:
+    """Give a drained or sick device work again."""
+    from orchestrator import fleet
+    from orchestrator.cli.watch import ring
+
+    farm = console.the_farm()
+    fleet.resume(farm.database, name)
+    ring(farm)
+    console.say(f"{name}: ready")
+
+
+@app.command("remove")
+def remove(name: NameArgument) -> None:
+    """Forget a device without results, drain one with results for good. Refused while a run is active on it."""
+    from orchestrator import fleet
+
+    console.say(fleet.remove(console.the_farm().database, name))
+
+
+def _confirm(shown: str) -> bool:
+    return typer.confirm(
+        f"{shown}\nis that the board's own? (on the board: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub)",
+        err=True,
+    )
+
+
+def _tell_step(step: str, detail: str) -> None:
+    console.tell(f"  {step}: {detail}")
+
+
+def _view(farm: console.Farm, name: str) -> DeviceView:
+    from orchestrator.queries.farm import get_device
+
+    return get_device(farm.database, name)

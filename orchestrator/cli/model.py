@@ -1,0 +1,84 @@
+"""`pifarm model add | list | show`: networks and their builds."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import console
+from orchestrator.cli.farm import JsonOption
+from orchestrator.errors import SpecError
+
+app = typer.Typer(help="Models and their variants.", no_args_is_help=True)
+
+
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="The model's name, e.g. yolov9-c.")],
+    paths: Annotated[list[Path], typer.Argument(help="One file or folder per variant.")],
+    variant: Annotated[str | None, typer.Option("--variant", help="The label; only with one PATH.")] = None,
+    metric: Annotated[list[str] | None, typer.Option("--metric", help="A declared metric, e.g. mAP50=0.699.")] = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Speedups are against this variant; only with one PATH.")
+    ] = False,
+) -> None:
+    """Register files as variants of a model. Adding the same file again changes nothing."""
+    from orchestrator.catalog import NewBuild, add_model, labels_for
+
+    if len(paths) != 1 and (variant or metric or baseline):
+        raise SpecError("model add: --variant, --metric and --baseline speak of one file; add the files one by one")
+    labels = [variant] if variant else labels_for(paths)
+    metrics = console.parse_numbers("--metric", metric or [])
+    builds = [
+        NewBuild(path=path, label=label, metrics=metrics, is_baseline=baseline)
+        for path, label in zip(paths, labels, strict=True)
+    ]
+    farm = console.the_farm()
+    with console.transfer_bar(f"storing {name}") as progress:
+        added = add_model(farm, name, builds, progress)
+    known = [label for label in labels if label not in added]
+    console.say(
+        f"{name}: added {', '.join(added) or 'nothing new'}" + (f"; known already: {', '.join(known)}" if known else "")
+    )
+    console.tell(f"next: pifarm submit {name} --wait")
+
+
+@app.command("list")
+def list_all(as_json: JsonOption = False) -> None:
+    """Every model with its variants."""
+    from orchestrator.queries.models import list_models
+
+    models = list_models(console.the_farm().database)
+    if as_json:
+        console.print_json(models)
+        return
+    if not models:
+        console.tell("no model yet; add one: pifarm model add NAME PATH")
+        return
+    console.print_table("", ["model", "variants"], [[m.model, ", ".join(b.label for b in m.builds)] for m in models])
+
+
+@app.command("show")
+def show(name: Annotated[str, typer.Argument(help="The model's name.")], as_json: JsonOption = False) -> None:
+    """A model's variants: files, sizes, inputs, metrics."""
+    from orchestrator.numbers_text import size
+    from orchestrator.queries.models import get_model
+
+    model = get_model(console.the_farm().database, name)
+    if as_json:
+        console.print_json(model)
+        return
+    rows = [
+        [
+            build.label + (" (baseline)" if build.is_baseline else ""),
+            build.format,
+            size(build.size_bytes),
+            ", ".join(f"{tensor['name']} {tensor['dtype']} {tensor['shape']}" for tensor in build.inputs),
+            ", ".join(f"{metric}={fact['value']:g} ({fact['source']})" for metric, fact in build.metrics.items()),
+            build.artifact[:12],
+        ]
+        for build in model.builds
+    ]
+    console.print_table(
+        model.model, ["variant", "format", "size", "inputs", "metrics", "artifact"], rows, right=["size"]
+    )

@@ -1,0 +1,132 @@
+"""`pifarm study list | show | watch | cancel | retry`, `export` and `report`: studies and what comes out of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import console
+from orchestrator.cli.farm import JsonOption
+from orchestrator.queries.rows import StudyView
+
+app = typer.Typer(help="Studies: what was submitted.", no_args_is_help=True)
+StudyArgument = Annotated[int, typer.Argument(help="The study's number; see `pifarm study list`.")]
+Rows = tuple[list[str], list[list[str]], list[str]]
+
+
+def study_rows(studies: Sequence[StudyView]) -> Rows:
+    """Columns, rows and right-aligned columns of a table of studies."""
+    from orchestrator.numbers_text import duration
+
+    columns = ["study", "model", "protocol", "state", "runs", "devices", "left"]
+    rows = [
+        [
+            str(study.study),
+            study.model,
+            study.protocol,
+            study.state.value,
+            f"{study.counts.get('done', 0)}/{study.total}"
+            + (f", {study.counts['failed']} failed" if study.counts.get("failed") else ""),
+            ", ".join(study.devices) + (" (simulated)" if study.simulated else ""),
+            "" if study.eta_s is None else f"about {duration(study.eta_s)}",
+        ]
+        for study in studies
+    ]
+    return columns, rows, ["study", "runs"]
+
+
+@app.command("list")
+def list_all(as_json: JsonOption = False) -> None:
+    """The newest studies first."""
+    from orchestrator.queries.studies import list_studies
+
+    studies = list_studies(console.the_farm().database)
+    if as_json:
+        console.print_json(studies)
+    elif studies:
+        console.print_table("", *study_rows(studies))
+    else:
+        console.tell("no study yet; submit one: pifarm submit MODEL")
+
+
+@app.command("show")
+def show(study: StudyArgument, as_json: JsonOption = False) -> None:
+    """A study and each of its runs."""
+    from orchestrator.cli.run import run_rows
+    from orchestrator.queries.runs import list_runs
+    from orchestrator.queries.studies import get_study
+
+    database = console.the_farm().database
+    view, runs = get_study(database, study), list_runs(database, study=study)
+    if as_json:
+        console.print_json({"study": view, "runs": runs})
+        return
+    console.print_table("", *study_rows([view]))
+    console.print_table("runs", *run_rows(runs))
+
+
+@app.command("watch")
+def watch(study: StudyArgument) -> None:
+    """Follow a study until it ends; starts the farm if none runs."""
+    from orchestrator.cli.watch import watch_study
+    from orchestrator.queries.studies import get_study
+
+    farm = console.the_farm()
+    get_study(farm.database, study)
+    if not watch_study(farm, study):
+        raise typer.Exit(1)
+
+
+@app.command("cancel")
+def cancel(study: StudyArgument) -> None:
+    """Cancel a study in whatever state it is. It holds at once; boards are told on the next contact."""
+    from orchestrator import studies
+    from orchestrator.cli.watch import ring
+
+    farm = console.the_farm()
+    count = studies.cancel(farm.database, study)
+    ring(farm)
+    console.say(f"study {study}: {count} runs cancelled")
+
+
+@app.command("retry")
+def retry(
+    study: StudyArgument,
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Give up attempts whose board will not come back.")
+    ] = False,
+) -> None:
+    """Queue a study's failed, cancelled and invalid runs again."""
+    from orchestrator import studies
+    from orchestrator.cli.watch import ring
+
+    farm = console.the_farm()
+    abandoned = studies.abandon(farm.database, study) if abandon else 0
+    count = studies.retry(farm.database, study)
+    ring(farm)
+    console.say(
+        f"study {study}: {count} runs queued again" + (f", {abandoned} attempts abandoned" if abandoned else "")
+    )
+
+
+def export(study: StudyArgument, folder: Annotated[Path, typer.Argument(help="A new or empty folder.")]) -> None:
+    """Write a study's runs, inferences and telemetry as CSV and Parquet, with a manifest of units and hashes."""
+    from orchestrator.export import export_study
+
+    export_study(console.the_farm().database, study, folder)
+    console.say(f"study {study}: exported to {folder}")
+
+
+def report(
+    study: StudyArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The HTML file; by default report-STUDY.html here.")
+    ] = None,
+) -> None:
+    """Write one self-contained HTML page about a study."""
+    from orchestrator.report import write_report
+
+    path = output or Path(f"report-{study}.html")
+    write_report(console.the_farm().database, study, path)
+    console.say(f"study {study}: report in {path}")

@@ -1,0 +1,123 @@
+"""Settings: the only reader of the environment and of the farm's settings file.
+
+In order of precedence: `PIFARM_*` variables, `pifarm.toml` in the state home, defaults. The state home itself comes
+from `PIFARM_HOME`, by default the platform's user data folder.
+"""
+
+import os
+from pathlib import Path
+from typing import Self
+
+import platformdirs
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from orchestrator.errors import SpecError
+
+MAX_SOCKET_PATH = 100
+
+
+class Settings(BaseSettings):
+    """Where the farm keeps its state, and how it talks to its database and broker."""
+
+    model_config = SettingsConfigDict(env_prefix="PIFARM_", extra="forbid", frozen=True)
+
+    home: Path
+    database_url: str = ""
+    broker_url: str = ""
+    dashboard_address: str = "127.0.0.1"
+    dashboard_port: int = Field(default=8501, ge=0, le=65535)
+    worker_threads: int = Field(default=8, ge=1, le=256)
+
+    @model_validator(mode="after")
+    def _fill_from_home(self) -> Self:
+        home = self.home.expanduser().absolute()
+        object.__setattr__(self, "home", home)
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{home / 'pifarm.db'}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the settings file of the state home."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _home() / "pifarm.toml")
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """The artifact store."""
+        return self.home / "artifacts"
+
+    @property
+    def bundles_dir(self) -> Path:
+        """Agent bundles that studies are pinned to."""
+        return self.home / "bundles"
+
+    @property
+    def keys_dir(self) -> Path:
+        """The farm's key pair."""
+        return self.home / "keys"
+
+    @property
+    def local_dir(self) -> Path:
+        """The farm folder of the local device."""
+        return self.home / "local"
+
+    @property
+    def wheels_dir(self) -> Path:
+        """Wheelhouses for boards without internet."""
+        return self.home / "wheels"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Log files of the farm's own processes."""
+        return self.home / "logs"
+
+    @property
+    def has_own_broker(self) -> bool:
+        """Whether the embedded broker serves this farm, because no other was named."""
+        return not self.broker_url
+
+    def environment(self) -> dict[str, str]:
+        """The environment for a process of this farm: this process's own, with the settings made explicit."""
+        chosen = {f"PIFARM_{name.upper()}": str(value) for name, value in self.model_dump().items() if value != ""}
+        return {**os.environ, **chosen}
+
+
+def load_settings() -> Settings:
+    """The settings of this process; makes the state home. Raises `SpecError` that names the setting or the folder."""
+    try:
+        settings = Settings(home=_home())
+    except (ValidationError, ValueError) as error:
+        raise SpecError(f"settings: {_first_problem(error)}") from error
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpecError(
+            f"home: cannot make {settings.home} ({error.strerror}); set PIFARM_HOME to a folder that you may write"
+        ) from error
+    return settings
+
+
+def _home() -> Path:
+    given = os.environ.get("PIFARM_HOME")
+    return Path(given) if given else Path(platformdirs.user_data_dir("pifarm"))
+
+
+def _first_problem(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        return f"{name}: {first['msg']}, got {first.get('input')!r}"
+    return str(error)

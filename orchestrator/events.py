@@ -1,0 +1,41 @@
+"""The farm's diary: one line for people and one structured log line for each thing that happens."""
+
+import enum
+
+import structlog
+from sqlalchemy.orm import Session
+
+from orchestrator.db.tables import EventRow
+
+log = structlog.get_logger("pifarm")
+
+
+class EventKind(enum.Enum):
+    """What can be written into the diary."""
+
+    DEVICE_ADDED = "device added"
+    DEVICE_CHANGED = "device changed"
+    DEVICE_SICK = "device sick"
+    DEVICE_UNREACHABLE = "device unreachable"
+    STUDY_SUBMITTED = "study submitted"
+    STUDY_ENDED = "study ended"
+    STUDY_CANCELLED = "study cancelled"
+    RUN_STARTED = "run started"
+    RUN_ENDED = "run ended"
+    RUN_REQUEUED = "run requeued"
+    RUN_FAILED = "run failed"
+    RESULT_SUPERSEDED = "result superseded"
+
+
+def record(
+    session: Session,
+    kind: EventKind,
+    message: str,
+    *,
+    device_id: int | None = None,
+    study_id: int | None = None,
+    run_id: str | None = None,
+) -> None:
+    """Write one line into the diary, in the caller's transaction."""
+    session.add(EventRow(kind=kind.value, message=message, device_id=device_id, study_id=study_id, run_id=run_id))
+    log.info(kind.value, message=message, device=device_id, study=study_id, run=run_id)

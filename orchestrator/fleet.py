@@ -1,0 +1,268 @@
+"""The devices: registering a board, reaching it, and what is known of it.
+
+A host key is pinned when a board is added and never learnt again. A board is one machine: registering it twice under
+other names or addresses is refused, because two devices that share a board would disturb each other's runs.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from agent.wire.codec import encode
+from agent.wire.records import Probe, Status
+from agent.wire.spec import Fence, is_plain_name
+from orchestrator import leases
+from orchestrator.board import Board
+from orchestrator.bootstrap import Bootstrapped, WheelhousePolicy, bootstrap
+from orchestrator.bundle import build_bundle
+from orchestrator.db.clock import now_s
+from orchestrator.db.session import Database
+from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow
+from orchestrator.errors import DeviceError, HostKeyError, NotFoundError, OwnedError, SpecError
+from orchestrator.events import EventKind, record
+from orchestrator.farm import Farm
+from orchestrator.lifecycle import OPEN_ATTEMPT_STATES, DeviceState, RunState
+from orchestrator.transport import Transport
+from orchestrator.transport.address import SshAddress
+from orchestrator.transport.keys import FarmKey, HostKey
+from orchestrator.transport.local import LocalTransport
+from orchestrator.transport.ssh import SshTransport, install_key_with_password, scan_host_key
+
+TellStep = Callable[[str, str], None]
+FIRST_BACKOFF_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBoard:
+    """A board to register over SSH."""
+
+    name: str
+    address: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    wheelhouse: WheelhousePolicy = WheelhousePolicy.AUTO
+    take_over: bool = False
+
+    @property
+    def parsed_address(self) -> SshAddress:
+        """User, host and port; raises `SpecError` that shows the form."""
+        return SshAddress.parse(self.address)
+
+
+def accept_host_key(address: SshAddress, fingerprint: str | None, confirm: Callable[[str], bool]) -> HostKey:
+    """The board's host key, if it has the fingerprint that was given, or if a person confirms the one that it shows."""
+    if fingerprint is not None:
+        try:
+            return scan_host_key(address, fingerprint=fingerprint)
+        except HostKeyError as error:
+            raise SpecError(f"--fingerprint: {error}") from error
+    key = scan_host_key(address)
+    if not confirm(f"{address} shows the host key {key.fingerprint}"):
+        raise SpecError(f"device add: the host key of {address} was not accepted; nothing was changed")
+    return key
+
+
+def install_key(farm: Farm, address: SshAddress, host_key: HostKey, password: str) -> None:
+    """Put the farm's public key into the board's authorized_keys; the password is used once and forgotten."""
+    line = FarmKey.in_folder(farm.settings.keys_dir).public_line
+    install_key_with_password(address, host_key=str(host_key), password=password, public_line=line)
+
+
+def add_board(farm: Farm, new: NewBoard, host_key: HostKey, *, progress: TellStep) -> None:
+    """Register a board over SSH: reach it, set up its runtime, store what it is. Safe to repeat after a failure."""
+    _require_free_name(farm.database, new.name)
+    key = FarmKey.in_folder(farm.settings.keys_dir)
+    transport = SshTransport(new.parsed_address, key_file=key.file, host_key=str(host_key))
+    with closing(transport):
+        done = _set_up(farm, transport, new.wheelhouse, progress)
+        _claim_board(farm, transport, done, new.take_over)
+    _store(farm, new, str(host_key), done)
+
+
+def add_local(farm: Farm, name: str, labels: Mapping[str, str], *, progress: TellStep) -> None:
+    """Register this very machine, measured without SSH by the orchestrator's own Python."""
+    _require_free_name(farm.database, name)
+    with closing(_local_transport(farm)) as transport:
+        done = _set_up(farm, transport, WheelhousePolicy.AUTO, progress)
+    _store(farm, NewBoard(name=name, address="", labels=labels), None, done)
+
+
+def probe_again(farm: Farm, name: str, *, progress: TellStep) -> None:
+    """Look at a device's hardware again and bring its agent and runtime up to date."""
+    with farm.database.read() as session:
+        device = find(session, name)
+        transport = _transport_of(farm, device)
+    with closing(transport):
+        done = _set_up(farm, transport, WheelhousePolicy.AUTO, progress)
+    with farm.database.write() as session:
+        _fill_in(session, find(session, name), done)
+
+
+@contextmanager
+def board_of(farm: Farm, device_id: int) -> Iterator[Board]:
+    """The agent of a device, reached when first used and left at the end."""
+    with farm.database.read() as session:
+        device = session.get_one(DeviceRow, device_id)
+        transport, python, bundle_hash = _transport_of(farm, device), device.python, device.bundle_hash
+    with closing(transport):
+        yield Board(transport, python=python or "python3", bundle_hash=bundle_hash or "")
+
+
+def note_contact(session: Session, device_id: int, status: Status) -> None:
+    """Keep what a board just said of itself; pages show it with its age."""
+    device = session.get_one(DeviceRow, device_id)
+    device.last_seen_at_s = session.scalar(select(now_s()))
+    device.unreachable_in_row = 0
+    device.state_reason = "" if device.state is DeviceState.READY else device.state_reason
+    device.last_phase = status.phase.value if status.phase else None
+    device.last_waiting_for = status.waiting_for
+    if status.temperature_c is not None:
+        device.last_temperature_c = status.temperature_c
+
+
+def note_unreachable(session: Session, device_id: int, reason: str, longest_s: float) -> float:
+    """Count a failed contact; returns after how many seconds to try again, doubling up to `longest_s`."""
+    device = session.get_one(DeviceRow, device_id)
+    device.unreachable_in_row += 1
+    device.state_reason = reason
+    if device.unreachable_in_row == 1:
+        record(session, EventKind.DEVICE_UNREACHABLE, f"{device.name}: {reason}", device_id=device_id)
+    return min(FIRST_BACKOFF_S * 2.0 ** min(device.unreachable_in_row - 1, 16), longest_s)
+
+
+def drain(database: Database, name: str, reason: str) -> None:
+    """Give a device no further work; the run that it is at goes on, its queue stays."""
+    with database.write() as session:
+        device = find(session, name)
+        device.state, device.state_reason = DeviceState.DRAINED, reason
+        record(session, EventKind.DEVICE_CHANGED, f"{name}: drained: {reason}", device_id=device.id)
+
+
+def resume(database: Database, name: str) -> None:
+    """Give a drained or sick device work again, and call its attendant."""
+    with database.write() as session:
+        device = find(session, name)
+        device.state, device.state_reason = DeviceState.READY, ""
+        device.faults_in_row = device.unreachable_in_row = 0
+        leases.call(session, [device.id])
+        record(session, EventKind.DEVICE_CHANGED, f"{name}: resumed", device_id=device.id)
+
+
+def remove(database: Database, name: str) -> str:
+    """Forget a device without runs, or drain one that has results; says which. Refused while a run is active on it."""
+    with database.write() as session:
+        device = find(session, name)
+        is_active = select(AttemptRow.id).where(
+            AttemptRow.device_id == device.id, AttemptRow.state.in_(OPEN_ATTEMPT_STATES)
+        )
+        if session.scalar(is_active) is not None:
+            raise SpecError(f"device remove: a run is active on {name}; cancel its study, or wait for it to end")
+        queued = session.scalar(
+            select(func.count()).where(RunRow.device_id == device.id, RunRow.state == RunState.QUEUED)
+        )
+        if queued:
+            raise SpecError(f"device remove: {queued} runs wait for {name}; cancel their studies first")
+        if session.scalar(select(RunRow.id).where(RunRow.device_id == device.id).limit(1)) is None:
+            session.execute(StudyDeviceRow.__table__.delete().where(StudyDeviceRow.device_id == device.id))  # type: ignore[attr-defined]  # a Table, typed as FromClause
+            session.delete(device)
+            return f"{name}: removed"
+        device.state, device.state_reason = DeviceState.DRAINED, "removed; its results stay"
+        return f"{name}: drained for good, because it has results"
+
+
+def names(database: Database) -> list[str]:
+    """The names of all devices."""
+    with database.read() as session:
+        return list(session.scalars(select(DeviceRow.name).order_by(DeviceRow.name)))
+
+
+def readdress(database: Database, name: str, address: str) -> None:
+    """Say where a device is to be found from now on; its pinned host key stays, so a different board is refused."""
+    with database.write() as session:
+        device = find(session, name)
+        device.address = str(SshAddress.parse(address))
+        device.unreachable_in_row = 0
+
+
+def find(session: Session, name: str) -> DeviceRow:
+    """The device of a name; raises `NotFoundError` that lists what there is."""
+    device = session.scalar(select(DeviceRow).where(DeviceRow.name == name))
+    if device is None:
+        names = ", ".join(session.scalars(select(DeviceRow.name).order_by(DeviceRow.name)))
+        raise NotFoundError(f"device: {name!r} is unknown; there are {names or 'none yet: pifarm device add'}")
+    return device
+
+
+def _set_up(farm: Farm, transport: Transport, wheelhouse: WheelhousePolicy, progress: TellStep) -> Bootstrapped:
+    return bootstrap(
+        transport,
+        build_bundle(farm.settings.bundles_dir),
+        wheels_dir=farm.settings.wheels_dir,
+        wheelhouse=wheelhouse,
+        progress=lambda step, detail: progress(step.value, detail),
+    )
+
+
+def _claim_board(farm: Farm, transport: Transport, done: Bootstrapped, take_over: bool) -> None:
+    owner = done.probe.owner
+    if owner in (None, farm.farm_id):
+        return
+    if not take_over:
+        raise OwnedError(f"owned by {owner}; if that farm is gone, or agrees: pifarm device add ... --take-over")
+    Board(transport, python=done.python, bundle_hash=done.bundle_hash).take_over(Fence(farm_id=farm.farm_id, number=0))
+
+
+def _store(farm: Farm, new: NewBoard, host_key: str | None, done: Bootstrapped) -> None:
+    with farm.database.write() as session:
+        _require_new_board(session, done.probe)
+        device = DeviceRow(name=new.name, address=new.address or None, host_key=host_key, labels=dict(new.labels))
+        _fill_in(session, device, done)
+        session.add(device)
+        session.flush()
+        record(session, EventKind.DEVICE_ADDED, f"{new.name}: {device.board}", device_id=device.id)
+
+
+def _fill_in(session: Session, device: DeviceRow, done: Bootstrapped) -> None:
+    probe = done.probe
+    device.machine_key, device.serial = probe.machine_id, probe.serial
+    device.board, device.board_type, device.simulated = probe.board, probe.board_type, probe.simulated
+    device.probe, device.python, device.bundle_hash = encode(probe), done.python, done.bundle_hash
+    device.probed_at_s = device.last_seen_at_s = session.scalar(select(now_s()))
+
+
+def _require_free_name(database: Database, name: str) -> None:
+    if not is_plain_name(name):
+        raise SpecError(f"device: expected letters, digits, '.', '_' or '-', got {name!r}")
+    with database.read() as session:
+        if session.scalar(select(DeviceRow.id).where(DeviceRow.name == name)) is not None:
+            raise SpecError(f"device: {name!r} exists; choose another name, or pifarm device remove {name}")
+
+
+def _require_new_board(session: Session, probe: Probe) -> None:
+    """A real board may be registered once; simulated boards and this machine share its id by design."""
+    if probe.simulated:
+        return
+    same = session.scalar(
+        select(DeviceRow).where(
+            DeviceRow.machine_key == probe.machine_id,
+            DeviceRow.serial == probe.serial,
+            DeviceRow.simulated.is_(False),
+        )
+    )
+    if same is not None:
+        raise SpecError(f"device: this board is registered already, as {same.name!r}; remove that one first")
+
+
+def _transport_of(farm: Farm, device: DeviceRow) -> Transport:
+    if device.address is None:
+        return _local_transport(farm)
+    if device.host_key is None:
+        raise DeviceError(f"{device.name}: no host key is pinned; remove the device and add it again")
+    key = FarmKey.in_folder(farm.settings.keys_dir)
+    return SshTransport(SshAddress.parse(device.address), key_file=key.file, host_key=device.host_key)
+
+
+def _local_transport(farm: Farm) -> LocalTransport:
+    return LocalTransport(farm.settings.local_dir)

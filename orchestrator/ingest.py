@@ -1,0 +1,123 @@
+"""Journal bytes to rows: idempotent on (attempt, line), in one transaction with the cursor that moves past them.
+
+Nothing that a board says is trusted: a journal that does not fit the wire raises `WireError` and stores no row.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import CursorResult, update
+from sqlalchemy.orm import Session
+
+from agent.wire.codec import WireError, encode
+from agent.wire.journal import Cursor, read_lines
+from agent.wire.records import (
+    Claimed,
+    Ended,
+    Environment,
+    GatePassed,
+    Inferences,
+    Loaded,
+    PhaseEntered,
+    Record,
+    Telemetry,
+)
+from orchestrator.db.columns import pack_inferences, pack_telemetry
+from orchestrator.db.tables import AttemptRow, ChunkRow, StudyDeviceRow
+
+MAX_JOURNAL_LINES = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """What one piece of a journal brought: whole lines stored, and the end record if it was among them."""
+
+    lines: int
+    ended: Ended | None
+
+
+def ingest(session: Session, attempt: AttemptRow, data: bytes) -> Ingested:
+    """Store the whole lines of `data`, which starts at the attempt's cursor; a torn last line is left for later."""
+    before = Cursor(byte=attempt.cursor_byte, seq=attempt.cursor_seq)
+    cursor, ended = before, None
+    for cursor, record in read_lines(data, before):
+        _require_order(ended, cursor)
+        _store(session, attempt, cursor.seq - 1, record)
+        ended = record if isinstance(record, Ended) else ended
+    _advance(session, attempt, before, cursor)
+    return Ingested(lines=cursor.seq - before.seq, ended=ended)
+
+
+def _require_order(ended: Ended | None, cursor: Cursor) -> None:
+    if ended is not None:
+        raise WireError(f"journal line {cursor.seq - 1}: a line after the end record")
+    if cursor.seq > MAX_JOURNAL_LINES:
+        raise WireError(f"journal: more than {MAX_JOURNAL_LINES} lines")
+
+
+def _advance(session: Session, attempt: AttemptRow, before: Cursor, after: Cursor) -> None:
+    """Move the cursor, unless somebody else has moved it meanwhile: then this transaction must not stand."""
+    result = session.execute(
+        update(AttemptRow)
+        .where(AttemptRow.id == attempt.id, AttemptRow.cursor_seq == before.seq)
+        .values(cursor_byte=after.byte, cursor_seq=after.seq)
+        .execution_options(synchronize_session="evaluate")
+    )
+    assert isinstance(result, CursorResult)
+    if result.rowcount != 1:
+        raise OvertakenError(f"attempt {attempt.id}: its journal was ingested by somebody else")
+
+
+class OvertakenError(Exception):
+    """Another attendant has ingested these lines; the transaction is to be rolled back."""
+
+
+def _store(session: Session, attempt: AttemptRow, seq: int, record: Record) -> None:
+    match record:
+        case Inferences():
+            session.add(
+                ChunkRow(
+                    attempt_id=attempt.id,
+                    seq=seq,
+                    kind=record.phase.value,
+                    count=len(record.starts_ns),
+                    blob=pack_inferences(record),
+                )
+            )
+        case Telemetry():
+            session.add(
+                ChunkRow(
+                    attempt_id=attempt.id,
+                    seq=seq,
+                    kind="telemetry",
+                    count=len(record.at_ns),
+                    blob=pack_telemetry(record),
+                )
+            )
+        case PhaseEntered():
+            attempt.phases = {**attempt.phases, record.phase.value: record.at_ns}
+        case Claimed():
+            _require_same_attempt(attempt, record)
+            attempt.claimed = encode(record)
+        case Environment():
+            attempt.environment = encode(record)
+        case GatePassed():
+            attempt.gate = encode(record)
+            _learn_start_temperature(session, attempt, record)
+        case Loaded():
+            attempt.loaded = encode(record)
+        case Ended():
+            attempt.ended = encode(record)
+
+
+def _require_same_attempt(attempt: AttemptRow, claimed: Claimed) -> None:
+    if (claimed.run_id, claimed.attempt) != (attempt.run_id, attempt.number):
+        raise WireError(
+            f"journal: belongs to {claimed.run_id}.{claimed.attempt}, not {attempt.run_id}.{attempt.number}"
+        )
+
+
+def _learn_start_temperature(session: Session, attempt: AttemptRow, gate: GatePassed) -> None:
+    """The first gate of a study on a device settles the start temperature of all its runs there."""
+    shared = session.get(StudyDeviceRow, (attempt.run.study_id, attempt.device_id))
+    if shared is not None and shared.start_c is None and gate.start_c is not None and not gate.timed_out:
+        shared.start_c = gate.start_c

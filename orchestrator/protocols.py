@@ -1,0 +1,125 @@
+"""The protocols, as data: the table of docs/measurement.md in figures, and how a study overrides them.
+
+A protocol is stored whole with its study, so that a later change here changes no study that exists.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.wire.codec import WireError, decode, encode
+from agent.wire.spec import Gate, Protocol, Regime, WarmUp, Window
+from orchestrator.errors import NotFoundError, SpecError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A named protocol with its usual number of blocks; provisional ones rank with a mark."""
+
+    protocol: Protocol
+    blocks: int
+    provisional: bool
+
+
+PRESETS: Mapping[str, Preset] = {
+    "quick": Preset(
+        protocol=Protocol(
+            name="quick",
+            regime=Regime.BURST,
+            gate=Gate(max_c=65.0, timeout_s=1200.0),
+            warm_up=WarmUp(min_inferences=3, min_s=3.0),
+            window=Window(min_inferences=20, min_s=15.0, max_s=120.0, stop_c=77.0),
+        ),
+        blocks=1,
+        provisional=True,
+    ),
+    "standard": Preset(
+        protocol=Protocol(
+            name="standard",
+            regime=Regime.BURST,
+            gate=Gate(
+                above_idle_c=6.0,
+                idle_s=60.0,
+                band_c=2.0,
+                hold_s=60.0,
+                foreign_cpu_max=0.02,
+                load_window_s=5.0,
+            ),
+            warm_up=WarmUp(min_inferences=5, min_s=10.0, steady_within=0.02, max_s=120.0),
+            window=Window(min_inferences=30, min_s=60.0, max_s=300.0, stop_c=77.0),
+        ),
+        blocks=5,
+        provisional=False,
+    ),
+    "demo": Preset(
+        protocol=Protocol(
+            name="demo",
+            regime=Regime.BURST,
+            gate=Gate(max_c=75.0, timeout_s=60.0),
+            warm_up=WarmUp(min_inferences=1, min_s=0.5, max_s=10.0),
+            window=Window(min_inferences=20, min_s=2.0, max_s=10.0, stop_c=77.0),
+        ),
+        blocks=3,
+        provisional=True,
+    ),
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset of a name; raises `NotFoundError` that lists what there is."""
+    if name not in PRESETS:
+        raise NotFoundError(f"protocol: expected one of {', '.join(PRESETS)}, got {name!r}")
+    return PRESETS[name]
+
+
+def is_provisional(protocol_name: str) -> bool:
+    """Whether results of a protocol rank only provisionally."""
+    return protocol_name in PRESETS and PRESETS[protocol_name].provisional
+
+
+def with_overrides(protocol: Protocol, overrides: Sequence[str]) -> Protocol:
+    """The protocol with settings like ``window.min_s=30`` applied; raises `SpecError` that names the setting."""
+    data = encode(protocol)
+    for override in overrides:
+        _apply(data, override)
+    try:
+        return decode(Protocol, data)
+    except WireError as error:
+        raise SpecError(str(error)) from error
+
+
+def shortest_s(protocol: Protocol) -> float:
+    """The least time that a run of this protocol takes, without gate, load and transfer."""
+    return protocol.warm_up.min_s + protocol.window.min_s
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    *parents, name = path.split(".")
+    place: Any = data
+    for parent in parents:
+        place = place.get(parent) if isinstance(place, dict) else None
+    if not equals or not isinstance(place, dict) or isinstance(place.get(name, {}), dict):
+        raise SpecError(f"--set {override}: expected SETTING=VALUE with one of {', '.join(setting_names())}")
+    place[name] = _value(text)
+
+
+def _value(text: str) -> object:
+    if text.lower() in ("none", "null"):
+        return None
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def setting_names() -> tuple[str, ...]:
+    """The names that an override may use."""
+    parts = {"gate": Gate, "warm_up": WarmUp, "window": Window}
+    nested = (f"{part}.{field.name}" for part, cls in parts.items() for field in dataclasses.fields(cls))
+    return (*nested, "telemetry_period_s")

@@ -1,0 +1,100 @@
+"""The Celery app: two tasks that carry an id or nothing, take seconds, and may be delivered twice, late, or never.
+
+SQL is the memory, Celery is the muscle: messages are doorbells. So they are acknowledged early, nothing waits for a
+result, and a lost one costs at most `leases.LOST_WAKE_S`.
+"""
+
+import os
+import secrets
+import threading
+from collections.abc import Iterable
+
+import kombu.exceptions
+from celery import Celery, signals
+
+from orchestrator import leases
+from orchestrator.attend import attend
+from orchestrator.broker import broker_url
+from orchestrator.config import Settings
+from orchestrator.events import log
+from orchestrator.farm import Farm
+
+ATTEND = "pifarm.attend"
+TICK = "pifarm.tick"
+TICK_S = 1.0
+WORKER_OPTIONS = (
+    "--pool=threads",
+    "--queues=attend,tick",
+    "--without-gossip",
+    "--without-mingle",
+    "--without-heartbeat",
+    "--loglevel=WARNING",
+)
+
+
+def make_app(settings: Settings) -> Celery:
+    """A Celery app that can send; `serve` makes it one that works."""
+    app = Celery("pifarm", broker=broker_url(settings), set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_ignore_result=True,
+        task_default_queue="attend",
+        task_routes={ATTEND: {"queue": "attend"}, TICK: {"queue": "tick"}},
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": 60,
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+        },
+        beat_schedule={"tick": {"task": TICK, "schedule": TICK_S, "options": {"expires": 5 * TICK_S}}},
+        beat_max_loop_interval=TICK_S,
+    )
+    return app
+
+
+def serve(app: Celery, farm: Farm) -> None:
+    """Register the two tasks. While the worker shuts down, attendants stop waiting and leave."""
+    holder = f"{os.getpid()}-{secrets.token_hex(4)}"
+    stopping = threading.Event()
+    signals.worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
+
+    @app.task(name=ATTEND)
+    def attend_device(device_id: int) -> None:
+        attend(
+            farm,
+            device_id,
+            f"{holder}-{threading.get_ident()}",
+            lambda other: wake(app, [other]),
+            stopping.wait,
+        )
+
+    @app.task(name=TICK)
+    def tick() -> None:
+        wake(app, leases.claim_due(farm.database))
+
+
+def wake(app: Celery, device_ids: Iterable[int]) -> None:
+    """Ring for the attendants of these devices; without a broker the next tick does it."""
+    try:
+        for device_id in device_ids:
+            app.send_task(ATTEND, args=[device_id], retry=False)
+    except kombu.exceptions.OperationalError as error:
+        log.warning("wake-up not sent", message=str(error))
+
+
+def run_worker(settings: Settings, farm: Farm) -> None:
+    """Work until told to stop (SIGTERM: finish what is in hand)."""
+    app = make_app(settings)
+    serve(app, farm)
+    app.worker_main(["worker", f"--concurrency={settings.worker_threads}", *WORKER_OPTIONS])
+
+
+def run_tick(settings: Settings) -> None:
+    """Send a tick a second until told to stop; the schedule lives in memory only."""
+    make_app(settings).Beat(scheduler="celery.beat:Scheduler", loglevel="WARNING", quiet=True).run()

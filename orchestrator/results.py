@@ -1,0 +1,139 @@
+"""What an ended attempt comes to: summary figures and a verdict on the run, and whether the run goes on.
+
+Everything here is derived from the attempt's records and chunks, and can be made again by `recompute_all`.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from agent.wire.codec import decode
+from agent.wire.records import Ended, Environment, Fault, GatePassed, Loaded, Outcome, Phase
+from agent.wire.spec import Protocol
+from orchestrator import attempts, studies
+from orchestrator.analysis.facts import Declared, RunFacts
+from orchestrator.analysis.validity import ANALYSIS_VERSION, Judgement, judge
+from orchestrator.db.clock import now_s
+from orchestrator.db.columns import join_inferences, join_telemetry, unpack_inferences, unpack_telemetry
+from orchestrator.db.session import Database
+from orchestrator.db.tables import AttemptRow, ChunkRow, DeviceRow, RunRow
+from orchestrator.events import EventKind, record
+from orchestrator.lifecycle import MAX_INVALID_RESULTS, AttemptState, RunEvent, RunState, Verdict, after
+
+
+def settle(session: Session, attempt: AttemptRow, ended: Ended) -> None:
+    """Close an attempt whose end record has arrived, and say what becomes of its run, in the caller's transaction.
+
+    Raises `WireError` where the journal holds no measurement although it says so.
+    """
+    run = attempt.run
+    if run.state not in (RunState.STAGING, RunState.RUNNING):
+        attempts.close(session, attempt, AttemptState.ENDED, "superseded", "its run no longer waited for it")
+        record(session, EventKind.RESULT_SUPERSEDED, "kept, not counted", study_id=run.study_id, run_id=run.id)
+    elif ended.outcome is Outcome.COMPLETED:
+        _complete(session, attempt)
+    elif ended.outcome is Outcome.ABORTED:
+        attempts.fail(
+            session,
+            attempt,
+            AttemptState.ENDED,
+            Fault.DEVICE,
+            "aborted",
+            ended.message or "aborted on the board",
+        )
+    else:
+        fault = ended.fault or Fault.AGENT
+        attempts.fail(session, attempt, AttemptState.ENDED, fault, ended.code, ended.message)
+
+
+def recompute_all(database: Database) -> int:
+    """Derive figures and verdicts of all ended runs again; returns how many. Raw data and states stay as they are."""
+    with database.read() as session:
+        ids = session.scalars(select(RunRow.id).where(RunRow.counted_attempt.is_not(None))).all()
+    for run_id in ids:
+        with database.write() as session:
+            run = session.get_one(RunRow, run_id)
+            attempt = next(row for row in run.attempts if row.number == run.counted_attempt)
+            facts = load_facts(session, attempt)
+            _fill_in(run, attempt, facts, judge(facts))
+    return len(ids)
+
+
+def load_facts(session: Session, attempt: AttemptRow) -> RunFacts:
+    """What the rules look at, from an attempt's records and chunks."""
+    variant = attempt.run.variant
+    environment = decode(Environment, attempt.environment) if attempt.environment else None
+    return RunFacts(
+        protocol=decode(Protocol, attempt.run.study.protocol),
+        board_type=session.get_one(DeviceRow, attempt.device_id).board_type,
+        inferences=join_inferences(
+            unpack_inferences(blob) for blob in _blobs(session, attempt, Phase.WARM_UP.value, Phase.WINDOW.value)
+        ),
+        telemetry=join_telemetry(unpack_telemetry(blob) for blob in _blobs(session, attempt, "telemetry")),
+        declared=Declared(threads=variant.threads, runtime=variant.runtime, artifact_id=variant.build.artifact_id),
+        environment=environment.facts if environment else {},
+        gate=decode(GatePassed, attempt.gate) if attempt.gate else None,
+        loaded=decode(Loaded, attempt.loaded) if attempt.loaded else None,
+        ended=decode(Ended, attempt.ended) if attempt.ended else None,
+    )
+
+
+def _complete(session: Session, attempt: AttemptRow) -> None:
+    run, device = attempt.run, session.get_one(DeviceRow, attempt.device_id)
+    facts = load_facts(session, attempt)
+    judgement = judge(facts)
+    attempts.close(session, attempt, AttemptState.ENDED)
+    device.faults_in_row = 0
+    if judgement.verdict is Verdict.INVALID and judgement.is_worth_repeating:
+        run.invalid_results += 1
+        if run.invalid_results < MAX_INVALID_RESULTS:
+            run.state = after(run.state, RunEvent.REQUEUED) or run.state
+            attempt.code, attempt.message = "invalid", judgement.reasons[0].text
+            record(session, EventKind.RUN_REQUEUED, attempt.message, study_id=run.study_id, run_id=run.id)
+            return
+    _fill_in(run, attempt, facts, judgement)
+    run.state = after(run.state, RunEvent.COMPLETED) or run.state
+    run.code = run.message = ""
+    run.ended_at_s = session.scalar(select(now_s()))
+    record(
+        session,
+        EventKind.RUN_ENDED,
+        judgement.verdict.value,
+        device_id=device.id,
+        study_id=run.study_id,
+        run_id=run.id,
+    )
+    studies.close_if_done(session, run.study_id)
+
+
+def _fill_in(run: RunRow, attempt: AttemptRow, facts: RunFacts, judgement: Judgement) -> None:
+    summary = facts.summary
+    run.counted_attempt = attempt.number
+    run.verdict, run.reasons = judgement.verdict, list(judgement.stored_reasons())
+    run.analysis_version = ANALYSIS_VERSION
+    run.samples = summary.samples
+    run.median_ns, run.mean_ns = summary.median_ns, summary.mean_ns
+    run.min_ns, run.max_ns = summary.min_ns, summary.max_ns
+    run.p90_ns, run.p99_ns = summary.p90_ns, summary.p99_ns
+    run.window_s = facts.window_s
+    run.first_ns = facts.loaded.first_ns if facts.loaded else None
+    run.load_ns = facts.loaded.load_ns if facts.loaded else None
+    run.runtime_version = facts.loaded.runtime_version if facts.loaded else None
+    run.peak_rss_bytes = facts.ended.peak_rss_bytes if facts.ended else None
+    run.start_c, run.end_c, run.max_c = _temperatures(facts)
+
+
+def _temperatures(facts: RunFacts) -> tuple[float | None, float | None, float | None]:
+    known = facts.window_series("temperature_c")
+    known = known[~np.isnan(known)]
+    return (float(known[0]), float(known[-1]), float(known.max())) if len(known) else (None, None, None)
+
+
+def _blobs(session: Session, attempt: AttemptRow, *kinds: str) -> Iterator[bytes]:
+    session.flush()
+    query = (
+        select(ChunkRow.blob).where(ChunkRow.attempt_id == attempt.id, ChunkRow.kind.in_(kinds)).order_by(ChunkRow.seq)
+    )
+    return iter(session.scalars(query).all())

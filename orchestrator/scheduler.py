@@ -1,0 +1,57 @@
+"""Which run comes next on a device, and which device's turn it is on a machine. Pure: the answer depends on the set
+of what waits, never on the order in which it is given.
+
+Priority and fairness act between blocks, never inside one: a block that has begun is finished first, or the pairing
+of its variants is lost.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A queued run as the scheduler sees it.
+
+    `is_block_begun` says whether another run of its block has been measured on this device already;
+    `study_runs_measured` how many runs its study has had there; a greater `priority` comes first.
+    """
+
+    run_id: str
+    study_id: int
+    priority: int
+    block: int
+    position: int
+    is_block_begun: bool
+    study_runs_measured: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A device that waits for its machine."""
+
+    device_id: int
+    last_served_at_s: float
+
+
+def next_run(waiting: Iterable[Waiting]) -> Waiting | None:
+    """The run to measure next: a begun block first, then priority, then the study served least, then block order."""
+    return min(waiting, key=_rank, default=None)
+
+
+def whose_turn(turns: Iterable[Turn]) -> int | None:
+    """The device that its machine serves next: the one that was served longest ago."""
+    turn = min(turns, key=lambda turn: (turn.last_served_at_s, turn.device_id), default=None)
+    return None if turn is None else turn.device_id
+
+
+def _rank(run: Waiting) -> tuple[bool, int, int, int, int, int, str]:
+    return (
+        not run.is_block_begun,
+        -run.priority,
+        run.study_runs_measured,
+        run.study_id,
+        run.block,
+        run.position,
+        run.run_id,
+    )
