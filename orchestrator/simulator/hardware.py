@@ -1,0 +1,189 @@
+"""The hardware tree of a simulated board: the files that a Pi's kernel shows, and a vcgencmd that reads its
+firmware.
+
+What never changes is written once; what changes is replaced whole, so that a reader never sees half a number.
+Units are those of the real files: milli-Celsius, kilohertz, and throttle bits in hexadecimal without a
+prefix.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.simulator.boards import CORES, BoardKind
+from orchestrator.simulator.thermal import FAN_TRIPS_C
+
+FAN_PWM = (0, 75, 125, 175, 250)
+FAN_FULL_RPM = 8000
+PMIC_SLOPE, PMIC_OFFSET_W = 1.1451, 0.5879
+"""Input power from the sum of the PMIC's rails: a published linear calibration against a meter."""
+_CPUFREQ = Path("sys/devices/system/cpu/cpufreq/policy0")
+_VCGENCMD = """#!/bin/sh
+# Answers as the firmware of the simulated board does: each answer lies ready under the name of its question.
+answers=${0%/usr/bin/vcgencmd}/firmware
+case "$1" in get_throttled | measure_temp) question=$1 ;; *) question=$* ;; esac
+if [ -z "$question" ] || [ ! -r "$answers/$question" ]; then
+    echo 'error=1 error_msg="Command not registered"'
+    exit 255
+fi
+while IFS= read -r line; do printf '%s\\n' "$line"; done <"$answers/$question"
+"""
+# Rail, number of its current and of its voltage channel, volts, share of the current that is not the core's.
+_RAILS = (
+    ("3V7_WL_SW", 0, 8, 3.70, 0.10),
+    ("3V3_SYS", 1, 9, 3.31, 0.09),
+    ("1V8_SYS", 2, 10, 1.80, 0.20),
+    ("DDR_VDD2", 3, 11, 1.11, 0.10),
+    ("DDR_VDDQ", 4, 12, 0.61, 0.01),
+    ("1V1_SYS", 5, 13, 1.11, 0.20),
+    ("0V8_SW", 6, 14, 0.80, 0.28),
+    ("VDD_CORE", 7, 15, 0.0, 0.0),
+    ("3V3_DAC", 17, 20, 3.31, 0.001),
+    ("3V3_ADC", 18, 21, 3.31, 0.001),
+    ("0V8_AON", 16, 19, 0.80, 0.003),
+    ("HDMI", 22, 23, 5.15, 0.015),
+)
+_OTHERS_A = 0.8
+_FIRMWARE_VERSION = "Jan  1 2026 00:00:00 \nCopyright (c) 2012 Broadcom\nversion simulated (clean)\n"
+_OS_RELEASE = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """What a board's sensors show at one moment."""
+
+    temperature_c: float
+    clock_hz: float
+    requested_hz: float
+    core_volts: float
+    throttled: int
+    fan_level: int
+    power_w: float
+
+
+class HardwareTree:
+    """The files under `root`; `kind` is the board that they describe."""
+
+    def __init__(self, root: Path, kind: BoardKind, serial: str) -> None:
+        self.root = root
+        self.kind = kind
+        self.serial = serial
+        self._shown: dict[str, str] = {}
+
+    def build(self) -> None:
+        """Write everything that a booted board shows. Safe to repeat; forgets settings of an earlier boot."""
+        for name, text in self._static_files().items():
+            self._write(name, text)
+        (self.root / "usr/bin/vcgencmd").chmod(0o755)
+        links = {"proc/device-tree": "../sys/firmware/devicetree/base"}
+        links |= {f"sys/devices/system/cpu/cpu{core}/cpufreq": "../cpufreq/policy0" for core in range(CORES)}
+        for name, target in links.items():
+            link = self.root / name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if not link.is_symlink():
+                link.symlink_to(target)
+        self._shown.clear()
+
+    def requested_hz(self, *, is_busy: bool) -> float:
+        """The clock that the governor asks for, within scaling_max_freq. Both can be written by a user."""
+        silicon = self.kind.silicon
+        governor = self._setting("scaling_governor", "ondemand")
+        if governor == "powersave" or (governor != "performance" and not is_busy):
+            return silicon.min_hz
+        highest = self._setting("scaling_max_freq", "")
+        highest_hz = float(highest) * 1e3 if highest.isdigit() else silicon.max_hz
+        return min(max(highest_hz, silicon.min_hz), silicon.max_hz)
+
+    def show(self, readings: Readings) -> None:
+        """Replace every file whose value has changed."""
+        for name, text in self._live_files(readings).items():
+            if self._shown.get(name) != text:
+                self._write(name, text)
+                self._shown[name] = text
+
+    def _live_files(self, now: Readings) -> Mapping[str, str]:
+        milli_c = f"{round(now.temperature_c * 1000)}\n"
+        files = {
+            "sys/class/thermal/thermal_zone0/temp": milli_c,
+            "sys/class/hwmon/hwmon0/temp1_input": milli_c,
+            f"{_CPUFREQ}/scaling_cur_freq": f"{round(now.requested_hz / 1e3)}\n",
+            "sys/devices/platform/soc/soc:firmware/get_throttled": f"{now.throttled:x}\n",
+            "firmware/measure_temp": f"temp={now.temperature_c:.1f}'C\n",
+            "firmware/measure_clock arm": f"frequency({self.kind.clock_id})={round(now.clock_hz)}\n",
+            "firmware/measure_volts core": f"volt={now.core_volts:.4f}V\n",
+            "firmware/measure_volts": f"volt={now.core_volts:.4f}V\n",
+            "firmware/get_throttled": f"throttled=0x{now.throttled:x}\n",
+        }
+        if self.kind.has_power_meter:
+            files["firmware/pmic_read_adc"] = _pmic_answer(now.power_w, now.core_volts)
+        if self.kind.has_fan:
+            pwm = FAN_PWM[now.fan_level]
+            files["sys/class/hwmon/hwmon2/pwm1"] = f"{pwm}\n"
+            files["sys/class/hwmon/hwmon2/fan1_input"] = f"{FAN_FULL_RPM * pwm // FAN_PWM[-1]}\n"
+            files["sys/class/thermal/cooling_device0/cur_state"] = f"{now.fan_level}\n"
+        return files
+
+    def _static_files(self) -> Mapping[str, str]:
+        kind, silicon = self.kind, self.kind.silicon
+        lowest, highest = f"{round(silicon.min_hz / 1e3)}\n", f"{round(silicon.max_hz / 1e3)}\n"
+        files = {
+            "sys/firmware/devicetree/base/model": f"{kind.model}\0",
+            "sys/firmware/devicetree/base/compatible": "".join(f"{name}\0" for name in kind.compatible),
+            "sys/firmware/devicetree/base/serial-number": f"{self.serial}\0",
+            "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
+            "sys/class/hwmon/hwmon0/name": "cpu_thermal\n",
+            "sys/class/hwmon/hwmon1/name": "rpi_volt\n",
+            "sys/class/hwmon/hwmon1/in0_lcrit_alarm": "0\n",
+            f"{_CPUFREQ}/cpuinfo_min_freq": lowest,
+            f"{_CPUFREQ}/cpuinfo_max_freq": highest,
+            f"{_CPUFREQ}/scaling_min_freq": lowest,
+            f"{_CPUFREQ}/scaling_max_freq": highest,
+            f"{_CPUFREQ}/scaling_governor": "ondemand\n",
+            f"{_CPUFREQ}/scaling_available_governors": "ondemand powersave performance\n",
+            f"{_CPUFREQ}/scaling_driver": "cpufreq-dt\n",
+            "sys/devices/system/cpu/online": f"0-{CORES - 1}\n",
+            "proc/cpuinfo": self._cpuinfo(),
+            "etc/os-release": _OS_RELEASE,
+            "usr/bin/vcgencmd": _VCGENCMD,
+            "firmware/version": _FIRMWARE_VERSION,
+        }
+        if kind.has_fan:
+            files["sys/class/hwmon/hwmon2/name"] = "pwmfan\n"
+            files["sys/class/thermal/cooling_device0/type"] = "pwm-fan\n"
+            files["sys/class/thermal/cooling_device0/max_state"] = f"{len(FAN_TRIPS_C)}\n"
+        return files
+
+    def _cpuinfo(self) -> str:
+        kind = self.kind
+        core = f"BogoMIPS\t: 108.00\nFeatures\t: {kind.features}\nCPU implementer\t: 0x41\n\n"
+        cores = "".join(f"processor\t: {number}\n{core}" for number in range(CORES))
+        return f"{cores}Revision\t: {kind.revision}\nSerial\t\t: {self.serial}\nModel\t\t: {kind.model}\n"
+
+    def _setting(self, name: str, otherwise: str) -> str:
+        try:
+            return (self.root / _CPUFREQ / name).read_text().strip()
+        except OSError:
+            return otherwise
+
+    def _write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.new")
+        draft.write_text(text)
+        draft.replace(path)
+
+
+def _pmic_answer(power_w: float, core_volts: float) -> str:
+    """The 12 currents and 14 voltages of a Pi 5's power chip, which add up to what its input draws."""
+    others_w = _OTHERS_A * sum(volt * share for _, _, _, volt, share in _RAILS)
+    core_a = max((power_w - PMIC_OFFSET_W) / PMIC_SLOPE - others_w, 0.05) / core_volts
+    currents = "".join(
+        f"{name + '_A':>13} current({number})={core_a if name == 'VDD_CORE' else _OTHERS_A * share:.8f}A\n"
+        for name, number, _, _, share in _RAILS
+    )
+    voltages = "".join(
+        f"{name + '_V':>13} volt({number})={core_volts if name == 'VDD_CORE' else volt:.8f}V\n"
+        for name, _, number, volt, _ in _RAILS
+    )
+    supply = f"{'EXT5V_V':>13} volt(24)=5.09000000V\n{'BATT_V':>13} volt(25)=0.00000000V\n"
+    return currents + voltages + supply
