@@ -1,0 +1,46 @@
+"""The agent's own code: where it lies, how to run it in a fresh process, a hash of the parts that decide a figure."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+_CODE = Path(__file__).parent
+_MEASURING = ("inputs.py", "measure.py", "protocol.py", "timing.py")
+
+
+def location() -> Path:
+    """The bundle that runs now: the zipapp, or the folder that holds the package."""
+    return _CODE.parent
+
+
+def command_line(interpreter: str, *arguments: str) -> list[str]:
+    """Arguments that run this same code in a fresh, isolated Python."""
+    place = location()
+    if place.is_file():
+        return [interpreter, "-I", str(place), *arguments]
+    code = f"import sys; sys.path.insert(0, {str(place)!r}); from agent.__main__ import main; main()"
+    return [interpreter, "-I", "-c", code, *arguments]
+
+
+def measuring_hash() -> str:
+    """SHA-256 over the sources that decide a figure: inputs, measure, protocol, timing and the runtimes."""
+    digest = hashlib.sha256()
+    for name, source in _measuring_sources():
+        digest.update(f"{name}\0{len(source)}\0".encode())
+        digest.update(source)
+    return digest.hexdigest()
+
+
+def _measuring_sources() -> list[tuple[str, bytes]]:
+    place = location()
+    if not place.is_file():
+        paths = [_CODE / name for name in _MEASURING] + list((_CODE / "runtimes").glob("*.py"))
+        return sorted((path.relative_to(_CODE).as_posix(), path.read_bytes()) for path in paths)
+    with zipfile.ZipFile(place) as archive:
+        names = [name for name in archive.namelist() if _is_measuring(name)]
+        return sorted((name.removeprefix("agent/"), archive.read(name)) for name in names)
+
+
+def _is_measuring(name: str) -> bool:
+    inside = name.removeprefix("agent/")
+    return inside in _MEASURING or (inside.startswith("runtimes/") and inside.endswith(".py"))

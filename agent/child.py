@@ -1,0 +1,108 @@
+"""The agent's hold on the measuring process: spawn, orders, messages, end."""
+
+import collections
+import os
+import subprocess
+from collections.abc import Sequence
+
+from agent.errors import RunFault, explain_death
+from agent.frames import HEAT_STOP, FrameReader, Job, Kind, Order
+from agent.processes import ProcessId, identify, rss_bytes
+from agent.wire.codec import dumps
+
+_READ_BYTES = 256 * 1024
+_LAST_WORDS_BYTES = 4096
+_LAST_BREATH_S = 5.0
+
+
+class MeasuringProcess:
+    """One fresh process for one run.
+
+    Lifecycle: made running, with the job on its way; `read` when one of `descriptors` has something; `order`;
+    `end` in any case. What it prints is kept in memory, never written to disk: only the end of it is of use.
+    """
+
+    def __init__(self, argv: Sequence[str], job: Job, lock_descriptor: int) -> None:
+        orders, self._orders = os.pipe()
+        self._results, results = os.pipe()
+        self._printed, prints = os.pipe()
+        command = [*argv, "--orders", str(orders), "--results", str(results)]
+        passed = (orders, results, lock_descriptor)
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=prints, stderr=prints, pass_fds=passed
+            )
+        except OSError as error:
+            raise RunFault("runtime_missing", f"{argv[0]}: {error.strerror}") from error
+        finally:
+            for descriptor in (orders, results, prints):
+                os.close(descriptor)
+        self._reader = FrameReader()
+        self._words: collections.deque[bytes] = collections.deque(maxlen=8)
+        self._open = {self._results, self._printed}
+        os.write(self._orders, dumps(job).encode() + b"\n")
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def descriptors(self) -> frozenset[int]:
+        """What to wait on; empty once it has closed everything."""
+        return frozenset(self._open)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no message can come any more."""
+        return self._results not in self._open
+
+    def identify(self) -> ProcessId | None:
+        """Its pid and start time."""
+        return identify(self.pid)
+
+    def rss_bytes(self) -> int | None:
+        """Its resident memory now."""
+        return rss_bytes(self.pid)
+
+    def read(self, descriptor: int) -> list[tuple[Kind, bytes]]:
+        """Every message that has come whole on a ready descriptor."""
+        data = os.read(descriptor, _READ_BYTES)
+        if not data:
+            self._open.discard(descriptor)
+        if descriptor == self._printed:
+            self._words.append(data[-_LAST_WORDS_BYTES:])
+            return []
+        return list(self._reader.feed(data))
+
+    def order(self, order: Order) -> None:
+        """Tell it to go on."""
+        try:
+            os.write(self._orders, order.value)
+        except BrokenPipeError as error:
+            raise self.explain(loaded=True) from error
+
+    def stop_window(self) -> None:
+        """Ask it to end the window after the inference at hand."""
+        self._process.send_signal(HEAT_STOP)
+
+    def explain(self, *, loaded: bool) -> RunFault:
+        """Why it is gone, in its own last words."""
+        try:
+            return_code = self._process.wait(timeout=_LAST_BREATH_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return_code = self._process.wait()
+        text = b"".join(self._words).decode(errors="replace").strip()
+        return explain_death(return_code, loaded=loaded, last_words=text[-500:])
+
+    def end(self) -> None:
+        """Kill it if it still lives, reap it, close the pipes; may be called twice."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for descriptor in (self._orders, self._results, self._printed):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._orders = self._results = self._printed = -1
+        self._open.clear()

@@ -1,0 +1,127 @@
+"""The quiet window's etiquette between the agent and those who speak to it: `start` and `status`.
+
+Outside the quiet window a contact leaves a promise of when the next one comes. At READY the agent publishes how long
+it wants to be left alone; the first contact that sees this picks it up, and the warm-up begins when that contact's
+process has ended (or, if nobody comes until the promised time and a little more, without it). A contact that comes
+inside the quiet window is a signal to the agent, nothing on disk. Each gate passed opens a new `round`.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.home import write_whole
+from agent.processes import ProcessId, myself, send
+from agent.wire.codec import WireError, dumps, loads
+from agent.wire.records import Phase
+
+GATE_REPORT_S = 5.0
+LOAD_REPORT_S = 2.0
+END_REPORT_S = 0.3
+GRACE_S = 3.0
+QUIET_CONTACT = signal.SIGUSR2
+_STATE = "state.json"
+_PROMISE = "promise.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateNote:
+    """``state.json``: what the agent last published. `quiet_s` is given at READY: warm-up and window together."""
+
+    phase: Phase
+    round: int = 0
+    warm_up_s: float = 0.0
+    quiet_s: float = 0.0
+    report_every_s: float | None = None
+    waiting_for: str = ""
+    temperature_c: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """When a contact said that it would come again, monotonic."""
+
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickUp:
+    """Who took notice of READY, and when (monotonic)."""
+
+    by: ProcessId
+    at_ns: int
+
+
+def publish(folder: Path, note: StateNote) -> None:
+    """Say where the run is; durable at READY, so that nothing is left to be written back in the quiet window."""
+    write_whole(folder / _STATE, dumps(note), durable=note.phase is Phase.READY)
+
+
+def read_note(folder: Path) -> StateNote | None:
+    """What the agent last published."""
+    try:
+        return loads(StateNote, (folder / _STATE).read_bytes())
+    except (OSError, WireError):
+        return None
+
+
+def promise(folder: Path, in_s: float) -> None:
+    """Leave word that a contact comes again `in_s` from now."""
+    until_ns = time.monotonic_ns() + int(in_s * 1e9)
+    with contextlib.suppress(OSError):
+        write_whole(folder / _PROMISE, dumps(Promise(until_ns=until_ns)), durable=False)
+
+
+def promised_until_ns(folder: Path) -> int | None:
+    """When the last contact said that it would come again."""
+    try:
+        return loads(Promise, (folder / _PROMISE).read_bytes()).until_ns
+    except (OSError, WireError):
+        return None
+
+
+def pick_up(folder: Path, note_round: int) -> PickUp:
+    """The pick-up of a round: this process's, unless somebody was first. Durable, as publishing is."""
+    path = folder / f"picked-up.{note_round}"
+    own = PickUp(by=myself(), at_ns=time.monotonic_ns())
+    part = folder / f".picked-up.{os.getpid()}"
+    write_whole(part, dumps(own))
+    try:
+        os.link(part, path)  # unlike a rename, a link never replaces
+    except FileExistsError:
+        return read_pick_up(folder, note_round) or own
+    finally:
+        part.unlink()
+    return own
+
+
+def read_pick_up(folder: Path, note_round: int) -> PickUp | None:
+    """Who picked up a round, None while nobody did."""
+    try:
+        return loads(PickUp, (folder / f"picked-up.{note_round}").read_bytes())
+    except (OSError, WireError):
+        return None
+
+
+def announce(folder: Path, note: StateNote | None, agent: ProcessId) -> tuple[Phase | None, float]:
+    """Be a contact: the phase that the run is in and the seconds after which to come back; the agent is told."""
+    if note is None or note.phase in (Phase.GATE, Phase.LOAD):
+        in_s = GATE_REPORT_S if note is not None and note.phase is Phase.GATE else LOAD_REPORT_S
+        promise(folder, in_s)
+        return (None if note is None else note.phase), in_s
+    if note.phase is not Phase.READY:
+        return note.phase, END_REPORT_S
+    took = pick_up(folder, note.round)
+    if took.by == myself():
+        return Phase.READY, _next_s(note, note.quiet_s)
+    send(agent, QUIET_CONTACT)
+    since_s = (time.monotonic_ns() - took.at_ns) / 1e9
+    phase = Phase.WARM_UP if since_s < note.warm_up_s else Phase.WINDOW
+    return phase, _next_s(note, max(note.quiet_s - since_s, END_REPORT_S))
+
+
+def _next_s(note: StateNote, remaining_s: float) -> float:
+    return remaining_s if note.report_every_s is None else min(remaining_s, note.report_every_s)

@@ -1,0 +1,63 @@
+"""The fence: which farm may speak to this board, and since which lease.
+
+Rules: the first farm becomes the owner; another is refused until it takes over; within an owner a number lower than
+the board's is refused, an equal or higher one is admitted and remembered. Check and write happen under a lock of
+their own. An unreadable file is an error, never 0.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.errors import RefusedError
+from agent.home import write_whole
+from agent.wire.codec import WireError, dumps, loads
+from agent.wire.records import RefusedBecause
+from agent.wire.spec import Fence
+
+
+def read_fence(home: Path) -> Fence | None:
+    """The board's fence, None where no farm ever came; raises `RefusedError` where the file cannot be read."""
+    try:
+        return loads(Fence, (home / "fence.json").read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, WireError) as error:
+        raise RefusedError(RefusedBecause.FENCE_UNREADABLE, f"fence.json: {error}") from error
+
+
+def admit(home: Path, fence: Fence) -> None:
+    """Let `fence` through and remember it, or raise `RefusedError`."""
+    with _alone(home):
+        board = read_fence(home)
+        if board is not None:
+            _check(board, fence)
+        if board != fence:
+            write_whole(home / "fence.json", dumps(fence))
+
+
+def take_over(home: Path, fence: Fence) -> None:
+    """Make `fence` the board's, whoever owned it; the caller holds the machine's lock."""
+    with _alone(home):
+        write_whole(home / "fence.json", dumps(fence))
+
+
+def _check(board: Fence, fence: Fence) -> None:
+    if board.farm_id != fence.farm_id:
+        message = f"the board is owned by farm {board.farm_id}; take it over with: device add --take-over"
+        raise RefusedError(RefusedBecause.OWNED, message, owner=board.farm_id, number=board.number)
+    if fence.number < board.number:
+        message = f"fence.number: expected at least {board.number}, got {fence.number}"
+        raise RefusedError(RefusedBecause.STALE_FENCE, message, owner=board.farm_id, number=board.number)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    descriptor = os.open(home / "fence.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

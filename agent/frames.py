@@ -1,0 +1,104 @@
+"""Messages of the measuring process to the agent, over a pipe: one letter, a length, a payload.
+
+A job goes the other way as one JSON line, then single letters (`Order`). Nothing is sent between `Order.WARM_UP` and
+the end of the window but `Kind.WARMED`, when the loop is at rest.
+"""
+
+import enum
+import os
+import signal
+import struct
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.wire.records import Phase, StoppedBy
+from agent.wire.spec import RunSpec
+
+HEAT_STOP = signal.SIGUSR1  # ends the window after the inference at hand
+_HEAD = struct.Struct("<cI")
+
+
+class Kind(bytes, enum.Enum):
+    """What a message is."""
+
+    LOADED = b"L"  # a journal record `Loaded`
+    FAILED = b"F"  # `Failure`
+    WARMED = b"W"  # warm-up is over; an order is awaited
+    MEASURED = b"M"  # `Measured`; the window is over, samples follow
+    SAMPLES = b"S"  # a chunk, see `pack_samples`
+    DONE = b"D"  # nothing follows
+
+
+class Order(bytes, enum.Enum):
+    """What the agent says to the measuring process once the job is loaded."""
+
+    WARM_UP = b"u"
+    WINDOW = b"w"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """All that a measuring process needs. `origin_ns` is the monotonic time of the claim."""
+
+    spec: RunSpec
+    model_path: str
+    origin_ns: int
+    agent_pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A run that cannot go on, with a code of `errors.FAULT_OF`."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """How the window ended."""
+
+    stopped_by: StoppedBy
+    peak_rss_bytes: int
+
+
+class FrameReader:
+    """Cuts a byte stream into messages, however it was chopped."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
+        """Every message that is whole now."""
+        self._pending += data
+        while len(self._pending) >= _HEAD.size:
+            letter, size = _HEAD.unpack_from(self._pending)
+            end = _HEAD.size + size
+            if len(self._pending) < end:
+                return
+            payload = bytes(self._pending[_HEAD.size : end])
+            del self._pending[:end]
+            yield Kind(letter), payload
+
+
+def send_frame(descriptor: int, kind: Kind, payload: bytes = b"") -> None:
+    """Write one message whole; blocks while the pipe is full."""
+    data = memoryview(_HEAD.pack(kind.value, len(payload)) + payload)
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def pack_samples(phase: Phase, first_index: int, starts_ns: "array[int]", durations_ns: "array[int]") -> bytes:
+    """A chunk of inferences as bytes: phase letter, first index, starts, durations (int64 of this machine)."""
+    letter = b"u" if phase is Phase.WARM_UP else b"w"
+    return letter + struct.pack("<q", first_index) + starts_ns.tobytes() + durations_ns.tobytes()
+
+
+def unpack_samples(payload: bytes) -> tuple[Phase, int, tuple[int, ...], tuple[int, ...]]:
+    """Phase, first index, starts and durations of a chunk."""
+    phase = Phase.WARM_UP if payload[:1] == b"u" else Phase.WINDOW
+    (first_index,) = struct.unpack_from("<q", payload, 1)
+    numbers = array("q", payload[9:])
+    half = len(numbers) // 2
+    return phase, first_index, tuple(numbers[:half]), tuple(numbers[half:])

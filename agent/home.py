@@ -1,0 +1,97 @@
+"""The agent's home on the board: where everything lies, and what the board's owner says of it in ``board.json``.
+
+Layout: ``bundles/ artifacts/ envs/ runs/ fence.json board.json``. Small files are replaced whole, never edited.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.wire.codec import loads
+from agent.wire.spec import Scalar
+
+SCRIPTED = "scripted"
+_LOCK_FOLDER = Path("/run/lock")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardNotes:
+    """``board.json``: `root` is the prefix of hardware paths, `python` an interpreter that has the runtimes already,
+    `lock` another path of the machine's lock (tests), `board` facts that replace what would be read."""
+
+    root: str = "/"
+    simulated: bool = False
+    python: str | None = None
+    lock: str | None = None
+    board: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The folder that a farm owns on a board; `path` is absolute."""
+
+    path: Path
+    notes: BoardNotes
+
+    @property
+    def root(self) -> Path:
+        """Prefix of every hardware path."""
+        return Path(self.notes.root)
+
+    @property
+    def runs(self) -> Path:
+        """Folder of the run folders."""
+        return self.path / "runs"
+
+    def artifact(self, artifact_id: str, name: str) -> Path:
+        """A staged file of an artifact."""
+        return self.path / "artifacts" / artifact_id / name
+
+    def interpreter(self, runtime: str) -> str:
+        """The Python that has `runtime`: its own environment, else what board.json names, else this one."""
+        own = self.path / "envs" / runtime / "bin" / "python"
+        if own.exists():
+            return str(own)
+        return self.notes.python or sys.executable
+
+    def lock_path(self, runtime: str) -> Path:
+        """The lock that a run takes: one per machine, except where inference is only scripted."""
+        if runtime == SCRIPTED:
+            return self.path / "scripted.lock"
+        if self.notes.lock is not None:
+            return Path(self.notes.lock)
+        folder = _LOCK_FOLDER if os.access(_LOCK_FOLDER, os.W_OK) else Path(tempfile.gettempdir())
+        return folder / "pifarm.lock"
+
+
+def open_home(folder: Path) -> Home:
+    """The home at `folder`; raises `WireError` where board.json cannot be understood."""
+    path = folder.resolve()
+    notes = path / "board.json"
+    return Home(path=path, notes=loads(BoardNotes, notes.read_bytes()) if notes.exists() else BoardNotes())
+
+
+def write_whole(path: Path, content: str | bytes, *, durable: bool = True) -> None:
+    """Replace a file in one step: a reader sees the old or the new one, after a power cut too where `durable`."""
+    data = content.encode() if isinstance(content, str) else content
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+    part.replace(path)
+    if durable:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,51 @@
+"""Which machine and which boot this is. Process facts: always the real host's, never the injected root's."""
+
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+from agent.home import Home
+
+
+def boot_id(home: Home) -> str:
+    """An id that changes with every boot; ``board.boot_id`` of board.json replaces it on a simulated board."""
+    told = home.notes.board.get("boot_id")
+    if told is not None:
+        return str(told)
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return _sysctl("kern.bootsessionuuid") or _sysctl("kern.boottime") or "unknown"
+
+
+def machine_id() -> str:
+    """An id of the machine that computes, the same for every board that it simulates."""
+    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        try:
+            text = Path(path).read_text().strip()
+        except OSError:
+            continue
+        if text:
+            return text
+    return _sysctl("kern.uuid") or f"mac-{uuid.getnode():012x}"
+
+
+def uptime_s() -> float | None:
+    """Seconds since boot, time asleep included."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    text = _sysctl("kern.boottime")  # { sec = 1700000000, usec = 0 } ...
+    digits = text.partition("sec = ")[2].partition(",")[0] if text else ""
+    return time.time() - int(digits) if digits.isdigit() else None
+
+
+def _sysctl(name: str) -> str | None:
+    if sys.platform == "linux":
+        return None
+    try:
+        done = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,218 @@
+"""The measuring process: loads one model in a fresh interpreter, answers once, and times it between two orders.
+
+Invariants: from the start of the warm-up to the end of the window there is no output, and garbage collection is off.
+It holds the machine's lock as long as it lives, by an inherited descriptor, and it dies with its agent.
+"""
+
+import ctypes
+import gc
+import hashlib
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from agent.errors import RunFault
+from agent.frames import HEAT_STOP, Failure, Job, Kind, Measured, Order, pack_samples, send_frame
+from agent.protocol import Bounds, warm_up_bounds, window_bounds
+from agent.runtimes import Feeds, Session, load_runtime
+from agent.timing import MIN_CAPACITY, Samples, capacity_for, time_inferences, warm_up
+from agent.wire.codec import dumps, loads
+from agent.wire.records import Loaded, Phase, StoppedBy, TensorFact
+from agent.wire.spec import RunSpec
+
+T = TypeVar("T")
+_CHUNK = 4096
+_JOURNAL_BYTES_EACH = 32  # of one inference, generously
+_PR_SET_PDEATHSIG = 1
+_OOM_SCORE = "800"  # the kernel takes this process before the agent
+
+
+class Measurement:
+    """One job, from load to the last sample.
+
+    Lifecycle: `run` loads, then obeys until the window's samples are sent or the agent is gone.
+    """
+
+    def __init__(self, job: Job, orders: int, results: int) -> None:
+        self._job, self._orders, self._results = job, orders, results
+        self._protocol = job.spec.protocol
+        self._most = job.spec.limits.journal_bytes // 2 // _JOURNAL_BYTES_EACH
+        self._stop = [False]
+        self._call: Callable[[], Sequence[Any]] = tuple
+        self._warm_up = Samples(Phase.WARM_UP, MIN_CAPACITY)
+        self._fastest_ns = 1
+        self._errors: tuple[type[Exception], ...] = ()
+
+    def run(self) -> None:
+        """Load and obey; raises `RunFault`, into which the runtime's own exceptions are translated here."""
+        self.load()
+        try:
+            self.obey()
+        except self._errors as error:
+            raise RunFault("inference_failed", f"an inference failed after loading well: {error}") from error
+
+    def load(self) -> None:
+        """Load, answer once, and report both."""
+        spec = self._job.spec
+        import_ns, runtime = _timed(lambda: load_runtime(spec.runtime))
+        model = Path(self._job.model_path)
+        load_ns, session = _timed(lambda: runtime.load(model, spec.threads, spec.runtime_options))
+        feeds = _feeds(session, spec)
+        self._call = session.bind(feeds)
+        self._errors = runtime.errors
+        first_ns, outputs = _timed(self._answer)
+        self._fastest_ns = max(first_ns // 4, 1)
+        record = Loaded(
+            at_ns=time.monotonic_ns() - self._job.origin_ns,
+            load_ns=load_ns,
+            first_ns=first_ns,
+            runtime_version=runtime.version,
+            inputs=tuple(_fact(name, tensor) for name, tensor in feeds.items()),
+            outputs=tuple(map(_fact, (output.name for output in session.outputs), outputs)),
+            output_sha256=_digest(outputs),
+            options={**session.options, "import_ms": round(import_ns / 1e6, 3)},
+        )
+        send_frame(self._results, Kind.LOADED, dumps(record).encode())
+
+    def obey(self) -> None:
+        """Warm up and measure as the agent orders."""
+        signal.signal(HEAT_STOP, lambda *_: self._stop.__setitem__(0, True))
+        while (order := os.read(self._orders, 1)) == Order.WARM_UP.value:
+            self._warm()
+            send_frame(self._results, Kind.WARMED)
+        if order == Order.WINDOW.value:
+            self._measure()
+
+    def _answer(self) -> Sequence[Any]:
+        try:
+            return self._call()
+        except self._errors as error:
+            raise RunFault("inference_failed", f"the first inference failed: {error}") from error
+
+    def _warm(self) -> None:
+        _still_garbage()
+        first, rule = self._warm_up.count, self._protocol.warm_up
+        warm_up(self._call, self._warm_up, warm_up_bounds(rule), rule.steady_within)
+        seen = self._warm_up.durations_ns[first : self._warm_up.count]
+        self._fastest_ns = min(seen, default=self._fastest_ns)
+        self._bounds = window_bounds(self._protocol.window)
+        self._window = Samples(Phase.WINDOW, capacity_for(self._bounds, self._fastest_ns, self._most))
+
+    def _measure(self) -> None:
+        samples, bounds = self._window, self._bounds
+        time_inferences(self._call, samples, bounds, begin_ns=time.monotonic_ns(), stop=self._stop)
+        ended = Measured(stopped_by=_why(samples, bounds, self._stop[0]), peak_rss_bytes=peak_rss_bytes())
+        send_frame(self._results, Kind.MEASURED, dumps(ended).encode())
+        for part in (self._warm_up, samples):
+            self._send(part)
+        send_frame(self._results, Kind.DONE)
+
+    def _send(self, samples: Samples) -> None:
+        for first in range(0, samples.count, _CHUNK):
+            end = min(first + _CHUNK, samples.count)
+            starts, durations = samples.starts_ns[first:end], samples.durations_ns[first:end]
+            send_frame(self._results, Kind.SAMPLES, pack_samples(samples.phase, first, starts, durations))
+
+
+def run_measurement(orders: int, results: int) -> int:
+    """Do the job that the first line of `orders` describes; exit code of the process."""
+    job = loads(Job, _read_line(orders))
+    _die_with(job.agent_pid)
+    _offer_to_oom_killer()
+    measurement = Measurement(job, orders, results)
+    try:
+        measurement.run()
+    except RunFault as fault:
+        send_frame(results, Kind.FAILED, dumps(Failure(code=fault.code, message=fault.message)).encode())
+    except MemoryError:
+        failure = Failure(code="out_of_memory", message="the model does not fit into this board's memory")
+        send_frame(results, Kind.FAILED, dumps(failure).encode())
+    return 0
+
+
+def peak_rss_bytes() -> int:
+    """The most resident memory that this process ever had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _read_line(descriptor: int) -> bytes:
+    line = b""
+    while not line.endswith(b"\n") and (more := os.read(descriptor, 65536)):
+        line += more
+    return line
+
+
+def _why(samples: Samples, bounds: Bounds, heat: bool) -> StoppedBy:
+    if samples.count >= bounds.min_inferences and samples.lasted_ns >= bounds.min_ns:
+        return StoppedBy.ENOUGH
+    if samples.lasted_ns >= bounds.max_ns:
+        return StoppedBy.TIME
+    if heat:
+        return StoppedBy.HEAT
+    raise RunFault(
+        "too_many_inferences",
+        f"limits.journal_bytes: {samples.count} inferences fill it too early; raise it or shorten the window",
+    )
+
+
+def _feeds(session: Session, spec: RunSpec) -> Feeds:
+    if not session.inputs and not spec.inputs.shapes:
+        return {}
+    from agent.inputs import invent_inputs  # numpy: only where there is something to invent
+
+    return invent_inputs(session.inputs, spec.inputs)
+
+
+def _timed(step: Callable[[], T]) -> tuple[int, T]:
+    begin_ns = time.monotonic_ns()
+    result = step()
+    return time.monotonic_ns() - begin_ns, result
+
+
+def _fact(name: str, tensor: Any) -> TensorFact:
+    dtype = getattr(tensor, "dtype", None)
+    shape = tuple(int(size) for size in getattr(tensor, "shape", ()))
+    return TensorFact(name=name, dtype=type(tensor).__name__ if dtype is None else str(dtype), shape=shape)
+
+
+def _digest(outputs: Sequence[Any]) -> str:
+    digest = hashlib.sha256()
+    for tensor in outputs:
+        fact = _fact("", tensor)
+        digest.update(f"{fact.dtype}{fact.shape}".encode())
+        digest.update(tensor.tobytes() if hasattr(tensor, "tobytes") else repr(tensor).encode())
+    return digest.hexdigest()
+
+
+def _still_garbage() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def _die_with(agent_pid: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    else:
+        threading.Thread(target=_watch, args=(agent_pid,), daemon=True).start()
+    if os.getppid() != agent_pid:
+        os._exit(1)
+
+
+def _watch(agent_pid: int) -> None:
+    while os.getppid() == agent_pid:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def _offer_to_oom_killer() -> None:
+    score = Path("/proc/self/oom_score_adj")
+    if score.exists():
+        score.write_text(_OOM_SCORE)

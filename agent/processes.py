@@ -1,0 +1,108 @@
+"""Processes by pid and start time, so that a reused pid is never taken for the process that was meant.
+
+Linux reads /proc; elsewhere the ``ps`` program is asked. What cannot be known is None.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+IS_LINUX = sys.platform == "linux"
+_TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessId:
+    """One process for good: `started` is its start time as the system writes it."""
+
+    pid: int
+    started: str
+
+
+def identify(pid: int) -> ProcessId | None:
+    """The process that has `pid` now, None where there is none or only its remains."""
+    started = _start_from_proc(pid) if IS_LINUX else _start_from_ps(pid)
+    return None if started is None else ProcessId(pid=pid, started=started)
+
+
+def myself() -> ProcessId:
+    """This process."""
+    own = identify(os.getpid())
+    return own or ProcessId(pid=os.getpid(), started="unknown")
+
+
+def is_alive(process: ProcessId) -> bool:
+    """Whether that very process still runs."""
+    return identify(process.pid) == process
+
+
+def send(process: ProcessId, number: signal.Signals) -> bool:
+    """Signal that very process; False where it is gone or another user's."""
+    if not is_alive(process):
+        return False
+    try:
+        os.kill(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def wait_gone(process: ProcessId, *, timeout_s: float) -> bool:
+    """Whether that very process ended within the time."""
+    give_up = time.monotonic() + timeout_s
+    while is_alive(process):
+        if time.monotonic() >= give_up:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def cpu_s(pid: int) -> float | None:
+    """Processor time that a process and its reaped children have used, seconds."""
+    fields = _stat_fields(pid)
+    return None if fields is None else sum(map(int, fields[11:15])) * _TICK_S
+
+
+def rss_bytes(pid: int) -> int | None:
+    """Resident memory of a process."""
+    if IS_LINUX:
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE_BYTES
+        return None
+    text = _ask_ps(pid, "rss")
+    return int(text) * 1024 if text is not None and text.isdigit() else None
+
+
+def _stat_fields(pid: int) -> list[bytes] | None:
+    # The name stands in brackets and may hold anything; the fields after it start with the state (field 3).
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+
+
+def _start_from_proc(pid: int) -> str | None:
+    fields = _stat_fields(pid)
+    if not fields or fields[0] in (b"Z", b"X"):
+        return None
+    return fields[19].decode()
+
+
+def _start_from_ps(pid: int) -> str | None:
+    text = _ask_ps(pid, "stat=,lstart")
+    return None if text is None or text.startswith("Z") else text.partition(" ")[2].strip()
+
+
+def _ask_ps(pid: int, columns: str) -> str | None:
+    argv = ["ps", "-o", f"{columns}=", "-p", str(pid)]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,76 @@
+"""Runtimes behind one Protocol: one small file each, the only place where a runtime is imported.
+
+A runtime called NAME is the module ``agent/runtimes/NAME.py`` with a function ``open_runtime() -> Runtime``. It
+translates the library's exceptions at this border: `RunFault` with ``bad_model``, ``inference_failed``,
+``unknown_option`` or ``runtime_missing``. These sources are part of the measuring hash.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from agent.errors import RunFault
+from agent.wire.spec import Scalar
+
+Feeds = Mapping[str, Any]  # input name -> numpy array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """One input or output as the model declares it.
+
+    `dtype` is numpy's name where there is one (``float32``), else the runtime's own text. A size that the model leaves
+    open is None, or the name that the model gives it.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...]
+
+
+class Session(Protocol):
+    """A loaded model. `options` are the settings that it really runs with."""
+
+    inputs: Sequence[Signature]
+    outputs: Sequence[Signature]
+    options: Mapping[str, Scalar]
+
+    def bind(self, feeds: Feeds) -> Callable[[], Sequence[Any]]:
+        """The call that is timed: one inference of `feeds`, giving the outputs in their declared order."""
+
+
+class Runtime(Protocol):
+    """An installed runtime."""
+
+    version: str
+    errors: tuple[type[Exception], ...]  # what an inference may raise; translated outside of the timed call
+
+    def load(self, path: Path, threads: int, options: Mapping[str, Scalar]) -> Session:
+        """Load a model file for so many threads; raises `RunFault`."""
+
+
+def load_runtime(name: str) -> Runtime:
+    """The runtime called `name`; raises `RunFault` where there is none, or where it is not installed."""
+    module_name = f"{__name__}.{name}"
+    if not name.isidentifier() or importlib.util.find_spec(module_name) is None:
+        raise RunFault("unknown_runtime", f"spec.runtime: this agent has no runtime called {name!r}")
+    try:
+        runtime: Runtime = importlib.import_module(module_name).open_runtime()
+    except ImportError as error:
+        raise RunFault("runtime_missing", f"{name} is not installed for this interpreter: {error}") from error
+    return runtime
+
+
+def pick_options(given: Mapping[str, Scalar], known: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """`known` options with their defaults, replaced by those `given`; raises `RunFault` for a name or type unknown."""
+    for name, value in given.items():
+        if name not in known:
+            names = ", ".join(sorted(known))
+            raise RunFault("unknown_option", f"spec.runtime_options.{name}: expected one of {names}")
+        wanted = type(known[name])
+        if not isinstance(value, wanted) and not (wanted is float and type(value) is int):
+            raise RunFault("unknown_option", f"spec.runtime_options.{name}: expected {wanted.__name__}, got {value!r}")
+    return {**known, **given}

@@ -1,0 +1,90 @@
+"""Stands in for inference where scale or scaled time is tested: an inference takes a seeded time and computes nothing.
+
+It says so in its version, so that no figure of it can be taken for a measurement. It needs neither numpy nor a model
+file's content, and a run with it takes the home's own lock instead of the machine's.
+"""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.errors import RunFault
+from agent.runtimes import Feeds, Signature, pick_options
+from agent.wire.spec import Scalar
+
+_DEFAULTS: Mapping[str, Scalar] = {
+    "median_ms": 10.0,  # of a lognormal
+    "sigma": 0.01,  # of its logarithm
+    "seed": 0,
+    "first_factor": 1.0,  # the first inference takes so many times longer
+    "spin": False,  # burn the time instead of sleeping
+    "load_ms": 0.0,
+    "hold_bytes": 0,  # memory that is filled while loading
+    "fail_at": -1,  # the inference that raises, counted from 0
+    "crash_at": -1,  # the inference that ends the process by `crash_signal`
+    "crash_signal": "SIGILL",
+}
+
+
+class ScriptedFailure(Exception):
+    """The failure that a script asks for."""
+
+
+class ScriptedSession:
+    """A pretended model without inputs."""
+
+    def __init__(self, options: Mapping[str, Scalar]) -> None:
+        self.inputs: Sequence[Signature] = ()
+        self.outputs: Sequence[Signature] = ()
+        self.options = options
+        self._ballast = b"\1" * int(options["hold_bytes"])
+        self._random = random.Random(int(options["seed"]))
+        self._count = 0
+
+    def bind(self, feeds: Feeds) -> Callable[[], Sequence[Any]]:
+        """The timed call: a wait of a seeded time."""
+        return self._pretend
+
+    def _pretend(self) -> Sequence[Any]:
+        options = self.options
+        wait_s = float(options["median_ms"]) / 1e3 * self._random.lognormvariate(0.0, float(options["sigma"]))
+        if self._count == options["fail_at"]:
+            raise ScriptedFailure(f"scripted to fail at inference {self._count}")
+        if self._count == options["crash_at"]:
+            os.kill(os.getpid(), signal.Signals[str(options["crash_signal"])])
+        _wait(wait_s * (float(options["first_factor"]) if self._count == 0 else 1.0), bool(options["spin"]))
+        self._count += 1
+        return ()
+
+
+class ScriptedRuntime:
+    """A pretended runtime."""
+
+    version = "scripted: no inference"
+    errors: tuple[type[Exception], ...] = (ScriptedFailure,)
+
+    def load(self, path: Path, threads: int, options: Mapping[str, Scalar]) -> ScriptedSession:
+        """Pretend to load; the file has to be there."""
+        used = pick_options(options, _DEFAULTS)
+        if not path.exists():
+            raise RunFault("bad_model", f"spec.main_file: {path.name} is not there")
+        _wait(float(used["load_ms"]) / 1e3, spin=False)
+        return ScriptedSession(used)
+
+
+def open_runtime() -> ScriptedRuntime:
+    """The pretended runtime."""
+    return ScriptedRuntime()
+
+
+def _wait(seconds: float, spin: bool) -> None:
+    if not spin:
+        time.sleep(seconds)
+        return
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass

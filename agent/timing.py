@@ -1,0 +1,98 @@
+"""The timed loop and the arrays that it fills: what decides a figure, with nothing of processes or pipes in it.
+
+Invariants: integer nanoseconds of the monotonic clock, arrays allocated ahead, no output and no allocation beyond the
+call's own while it runs. Part of the measuring hash.
+"""
+
+import time
+from array import array
+from collections.abc import Callable, Sequence
+
+from agent.protocol import Bounds, is_steady
+from agent.wire.records import Phase
+
+MIN_CAPACITY = 4096
+NEVER: Sequence[bool] = (False,)
+_HEADROOM = 1.5  # a window may run faster than the fastest inference of the warm-up says
+_STEADY_CHECK_NS = 500_000_000
+
+
+class Samples:
+    """Starts and durations of one phase; `count` of the allocated places are filled, over `lasted_ns`."""
+
+    def __init__(self, phase: Phase, capacity: int) -> None:
+        self.phase = phase
+        self.starts_ns = array("q", bytes(8 * capacity))
+        self.durations_ns = array("q", bytes(8 * capacity))
+        self.count = 0
+        self.lasted_ns = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no place is left."""
+        return self.count == len(self.starts_ns)
+
+    def grow(self) -> None:
+        """Double the places."""
+        more = bytes(self.starts_ns.itemsize * len(self.starts_ns))
+        self.starts_ns.frombytes(more)
+        self.durations_ns.frombytes(more)
+
+
+def time_inferences(
+    call: Callable[[], object],
+    samples: Samples,
+    bounds: Bounds,
+    *,
+    begin_ns: int,
+    first: int = 0,
+    stop: Sequence[bool] = NEVER,
+) -> None:
+    """Call until `bounds`, counted from `begin_ns` and index `first`, are met, or `stop[0]`, or no place is left."""
+    clock = time.monotonic_ns
+    starts_ns, durations_ns = samples.starts_ns, samples.durations_ns
+    enough_ns, time_up_ns = begin_ns + bounds.min_ns, begin_ns + bounds.max_ns
+    last_needed = first + bounds.min_inferences - 1
+    index, end = samples.count - 1, begin_ns
+    for index in range(samples.count, len(starts_ns)):
+        start = clock()
+        call()
+        end = clock()
+        starts_ns[index] = start
+        durations_ns[index] = end - start
+        if (end >= enough_ns and (index >= last_needed or end >= time_up_ns)) or stop[0]:
+            break
+    samples.count = index + 1
+    samples.lasted_ns = end - begin_ns
+
+
+def warm_up(call: Callable[[], object], samples: Samples, bounds: Bounds, steady_within: float | None) -> None:
+    """Add one warm-up to `samples`: the bounds, then until steady where asked, at most the bounds' maximum."""
+    first, begin_ns = samples.count, time.monotonic_ns()
+    _stretch(call, samples, bounds, begin_ns=begin_ns, first=first)
+    while steady_within is not None and samples.lasted_ns < bounds.max_ns:
+        if is_steady(samples.durations_ns[first : samples.count], steady_within):
+            break
+        until_ns = min(samples.lasted_ns + _STEADY_CHECK_NS, bounds.max_ns)
+        more = Bounds(min_inferences=0, min_ns=until_ns, max_ns=until_ns)
+        _stretch(call, samples, more, begin_ns=begin_ns, first=first)
+
+
+def capacity_for(bounds: Bounds, fastest_ns: int, most: int) -> int:
+    """Places that a stretch may need when no inference is faster than `fastest_ns`, at most `most`."""
+    needed = max(bounds.min_inferences, bounds.min_ns // max(fastest_ns, 1))
+    return max(min(int(needed * _HEADROOM), most), min(MIN_CAPACITY, most))
+
+
+def _stretch(call: Callable[[], object], samples: Samples, bounds: Bounds, *, begin_ns: int, first: int) -> None:
+    while True:
+        time_inferences(call, samples, bounds, begin_ns=begin_ns, first=first)
+        if not samples.is_full or is_met(samples, bounds, first):
+            return
+        samples.grow()
+
+
+def is_met(samples: Samples, bounds: Bounds, first: int = 0) -> bool:
+    """Whether a stretch ended because its bounds were met."""
+    enough = samples.lasted_ns >= bounds.min_ns and samples.count - first >= bounds.min_inferences
+    return enough or samples.lasted_ns >= bounds.max_ns
