@@ -25,9 +25,7 @@ def start_is_outside(facts: RunFacts, threshold: float) -> Iterator[Finding]:
         return
     start_c = gate.start_c if gate.start_c is not None else asked.start_c
     if start_c is not None and abs(gate.temperature_c - start_c) > asked.band_c + threshold:
-        yield Finding(
-            figure=abs(gate.temperature_c - start_c), threshold=asked.band_c, unit="C off the start"
-        )
+        yield Finding(figure=abs(gate.temperature_c - start_c), threshold=asked.band_c, unit="C off the start")
     if asked.max_c is not None and gate.temperature_c > asked.max_c + threshold:
         yield Finding(figure=gate.temperature_c, threshold=asked.max_c)
 

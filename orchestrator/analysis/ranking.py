@@ -1,0 +1,87 @@
+"""The order of a group's variants: a rank counts who is faster, ties are said, none is broken by chance."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from orchestrator.analysis.comparison import MARGIN, Answer, Comparison, Observation, compare_all
+from orchestrator.analysis.latency import Interval, geometric_mean, interval_of_medians
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """One variant of a group. `rank` is 1 + the number of variants that are faster; ties are not transitive.
+
+    `center` has its interval, if there is one, around it: with one board the geometric mean of its run
+    medians and Student's t over runs; with several the median of the boards' centers, and t over boards.
+    """
+
+    variant: str
+    rank: int
+    tied_with: tuple[str, ...]
+    center_ns: float
+    interval: Interval | None
+    by_device_ns: Mapping[str, float]
+    against: Mapping[str, Comparison]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What the Pareto front weighs: lower latency and size, higher accuracy."""
+
+    latency: float
+    size: float
+    accuracy: float
+
+
+def rank(observations: Sequence[Observation], margin: float = MARGIN) -> tuple[Ranked, ...]:
+    """A group's variants in order of rank, then of median."""
+    comparisons = compare_all(observations, margin)
+    variants = list(dict.fromkeys(observation.variant for observation in observations))
+    ranked = [_ranked(variant, variants, observations, comparisons) for variant in variants]
+    return tuple(sorted(ranked, key=lambda each: (each.rank, each.center_ns, each.variant)))
+
+
+def pareto_front(candidates: Sequence[Candidate]) -> tuple[bool, ...]:
+    """For each candidate, whether no other is at least as good in everything and better in something."""
+    return tuple(not any(_dominates(other, one) for other in candidates) for one in candidates)
+
+
+def _ranked(
+    variant: str,
+    variants: Sequence[str],
+    observations: Sequence[Observation],
+    comparisons: Mapping[tuple[str, str], Comparison],
+) -> Ranked:
+    against = {other: comparisons[variant, other] for other in variants if other != variant}
+    told = (Answer.FASTER, Answer.SLOWER)
+    by_device = _by_device(variant, observations)
+    centers = {device: geometric_mean(medians) for device, medians in by_device.items()}
+    return Ranked(
+        variant=variant,
+        rank=1 + sum(each.answer is Answer.SLOWER for each in against.values()),
+        tied_with=tuple(other for other, each in against.items() if each.answer not in told),
+        center_ns=float(np.median(list(centers.values()))),
+        interval=_interval(by_device, centers),
+        by_device_ns=centers,
+        against=against,
+    )
+
+
+def _by_device(variant: str, observations: Sequence[Observation]) -> dict[str, list[float]]:
+    medians: dict[str, list[float]] = {}
+    for each in observations:
+        if each.variant == variant:
+            medians.setdefault(each.device, []).append(each.median_ns)
+    return medians
+
+
+def _interval(by_device: Mapping[str, list[float]], centers: Mapping[str, float]) -> Interval | None:
+    only = next(iter(by_device.values())) if len(by_device) == 1 else None
+    return interval_of_medians(only if only is not None else list(centers.values()))
+
+
+def _dominates(one: Candidate, other: Candidate) -> bool:
+    gains = (other.latency - one.latency, other.size - one.size, one.accuracy - other.accuracy)
+    return min(gains) >= 0 and max(gains) > 0
