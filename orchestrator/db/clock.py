@@ -16,7 +16,8 @@ class now_s(FunctionElement[float]):  # noqa: N801  # a SQL function reads in lo
 
 @compiles(now_s, "sqlite")
 def _on_sqlite(element: now_s, compiler: Any, **options: Any) -> str:
-    return "unixepoch('subsec')"
+    # unixepoch('subsec') is younger (SQLite 3.42) than Debian 12 (3.40), where it gives NULL.
+    return "((julianday('now') - 2440587.5) * 86400.0)"
 
 
 @compiles(now_s, "postgresql")
