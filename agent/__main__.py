@@ -8,7 +8,6 @@ refusals too; 1 for a bug and 2 for unusable arguments, both with `Answer(error)
 import argparse
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except WireError as error:
         code, reply = 2, Reply(answer=Answer(error=str(error)))
     except Exception as error:  # noqa: BLE001  # the top of the agent: the asker has to learn of a bug
-        traceback.print_exc()
+        sys.excepthook(type(error), error, error.__traceback__)
         code, reply = 1, Reply(answer=Answer(error=f"{type(error).__name__}: {error}"))
     _write(answers, dumps(reply.answer).encode() + b"\n" + reply.journal)
     sys.exit(code)

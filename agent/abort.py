@@ -2,10 +2,10 @@
 
 import time
 
-from agent.claim import run_folder
 from agent.fence import admit
 from agent.home import Home
 from agent.report import Reply, report
+from agent.run_folder import run_folder
 from agent.wire.records import RunState
 from agent.wire.spec import Fence
 

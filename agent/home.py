@@ -5,7 +5,6 @@ Layout: ``bundles/ artifacts/ envs/ runs/ fence.json board.json``. Small files a
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,8 +62,7 @@ class Home:
             return self.path / "scripted.lock"
         if self.notes.lock is not None:
             return Path(self.notes.lock)
-        folder = _LOCK_FOLDER if os.access(_LOCK_FOLDER, os.W_OK) else Path(tempfile.gettempdir())
-        return folder / "pifarm.lock"
+        return _lock_folder() / "pifarm.lock"
 
 
 def open_home(folder: Path) -> Home:
@@ -95,3 +93,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _lock_folder() -> Path:
+    if os.access(_LOCK_FOLDER, os.W_OK):
+        return _LOCK_FOLDER
+    import tempfile  # slow to import, and seldom needed
+
+    return Path(tempfile.gettempdir())

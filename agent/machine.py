@@ -1,9 +1,7 @@
 """Which machine and which boot this is. Process facts: always the real host's, never the injected root's."""
 
-import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 
 from agent.home import Home
@@ -29,7 +27,7 @@ def machine_id() -> str:
             continue
         if text:
             return text
-    return _sysctl("kern.uuid") or f"mac-{uuid.getnode():012x}"
+    return _sysctl("kern.uuid") or "unknown"
 
 
 def uptime_s() -> float | None:
@@ -44,6 +42,8 @@ def uptime_s() -> float | None:
 def _sysctl(name: str) -> str | None:
     if sys.platform == "linux":
         return None
+    import subprocess  # slow to import, and only needed where there is no /proc
+
     try:
         done = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):

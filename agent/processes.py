@@ -6,7 +6,6 @@ Linux reads /proc; elsewhere the ``ps`` program is asked. What cannot be known i
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -70,10 +69,10 @@ def cpu_s(pid: int) -> float | None:
 
 
 def rss_bytes(pid: int) -> int | None:
-    """Resident memory of a process."""
+    """Resident memory of a process, None where it is gone."""
     if IS_LINUX:
         with contextlib.suppress(OSError, IndexError, ValueError):
-            return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE_BYTES
+            return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE_BYTES or None
         return None
     text = _ask_ps(pid, "rss")
     return int(text) * 1024 if text is not None and text.isdigit() else None
@@ -100,6 +99,8 @@ def _start_from_ps(pid: int) -> str | None:
 
 
 def _ask_ps(pid: int, columns: str) -> str | None:
+    import subprocess  # slow to import, and only needed where there is no /proc
+
     argv = ["ps", "-o", f"{columns}=", "-p", str(pid)]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=5, check=False)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from agent import contact
-from agent.claim import RunFolder, run_folder
 from agent.home import Home
+from agent.run_folder import RunFolder, run_folder
 from agent.wire.records import Answer, Phase, RunState, Status
 
 MAX_BYTES = 1024 * 1024

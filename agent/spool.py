@@ -9,12 +9,11 @@ import os
 from pathlib import Path
 
 from agent.errors import RunFault
+from agent.run_folder import JOURNAL, LAST_WORDS_BYTES
 from agent.wire.journal import encode_line
 from agent.wire.records import Ended, Record
 
-JOURNAL = "journal.jsonl"
 RESERVE = "reserve"
-LAST_WORDS_BYTES = 16 * 1024
 
 
 class Spool:

@@ -4,20 +4,24 @@ Order: idempotence, lock, fence, artifact, space, fork, claim. Everything that c
 fork, under the lock. The process that will be the agent makes the claim, so that its pid is in it.
 """
 
+import contextlib
 import itertools
 import os
 import shutil
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from agent import bundle, contact
-from agent.claim import RunFolder, claim_run, prepare_claim, run_folder
+from agent.claim import claim_run, prepare_claim
 from agent.errors import RefusedError
 from agent.fence import admit
 from agent.home import Home
 from agent.lock import Holder, MachineLock, read_holder, take_lock
+from agent.processes import is_alive
 from agent.report import Reply, report
+from agent.run_folder import RunFolder, run_folder
 from agent.supervise import supervise
 from agent.wire import WIRE_VERSION
 from agent.wire.codec import WireError, loads
@@ -27,7 +31,7 @@ from agent.wire.spec import RunSpec
 LOG = "agent.log"
 _SPARE_BYTES = 16 * 1024 * 1024
 _CLAIM_PATIENCE_S = 5.0
-_POLL_S = 0.02
+_POLL_S = 0.04
 _MOST_DESCRIPTORS = 1024
 
 
@@ -37,7 +41,7 @@ def start(home: Home, spec_text: bytes, *, wait_s: float) -> Reply:
     folder = run_folder(home, spec.run_id, spec.attempt)
     if not folder.exists():
         _claim(home, spec, folder, wait_s)
-    _wait(home, folder, time.monotonic() + wait_s)
+    _wait(folder, time.monotonic() + wait_s)
     return report(home, spec.run_id, spec.attempt)
 
 
@@ -88,8 +92,9 @@ def _lock(home: Home, spec: RunSpec, folder: RunFolder) -> MachineLock | None:
 
 
 def _end_orphan(home: Home, other: RunFolder) -> None:
-    if other.state(home)[0] is RunState.LOST:
-        other.end_processes(patience_s=0.0)
+    with contextlib.suppress(OSError):  # the folder may be another user's
+        if other.state(home)[0] is RunState.LOST:
+            other.end_processes(patience_s=0.0)
 
 
 def _prepare(home: Home, spec: RunSpec) -> Path:
@@ -133,6 +138,8 @@ def _be_agent(home: Home, spec: RunSpec, prepared: Path, lock: MachineLock, said
             os.close(said)
             supervise(home, folder, claim, spec, lock)
             code = 0
+    except BaseException:  # noqa: BLE001  # a fork must never return into the asker's code
+        traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
@@ -148,18 +155,18 @@ def _leave_descriptors(log: Path, *kept: int) -> None:
         os.closerange(before + 1, after)
 
 
-def _wait(home: Home, folder: RunFolder, give_up: float) -> None:
+def _wait(folder: RunFolder, give_up: float) -> None:
     claimed_by = time.monotonic() + _CLAIM_PATIENCE_S
     while time.monotonic() < give_up:
         if not folder.exists():
             if time.monotonic() >= claimed_by:
                 return
-        elif _is_settled(home, folder):
+        elif _is_settled(folder):
             return
         time.sleep(_POLL_S)
 
 
-def _is_settled(home: Home, folder: RunFolder) -> bool:
-    note = contact.read_note(folder.path)
+def _is_settled(folder: RunFolder) -> bool:
+    note, claim = contact.read_note(folder.path), folder.claim()
     is_quiet = note is not None and note.phase in (Phase.READY, Phase.END)
-    return is_quiet or folder.state(home)[0] is not RunState.ACTIVE
+    return is_quiet or claim is None or not is_alive(claim.agent)

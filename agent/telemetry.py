@@ -16,21 +16,18 @@ _RECENT = 4096
 class Sampler:
     """Columns of telemetry since the last `drain`, and the readings that the protocol's rules need."""
 
-    def __init__(
-        self, sensors: SensorSet, origin_ns: int, rss_bytes: Callable[[], int | None], *, period_s: float
-    ) -> None:
+    def __init__(self, sensors: SensorSet, origin_ns: int, rss_bytes: Callable[[], int | None]) -> None:
         self.sensors = sensors
         self.peak_rss_bytes: int | None = None
-        self.last_rss_bytes: int | None = None
         self.readings: deque[Reading] = deque(maxlen=_RECENT)
-        self.period_s = period_s
+        self.period_s = 1.0
+        self.next_ns = time.monotonic_ns()
         self._origin_ns = origin_ns
         self._rss_bytes = rss_bytes
         self._at_ns: list[int] = []
         self._looks: list[Look] = []
         self._rss: list[int | None] = []
         self._bits: tuple[float, int] | None = None
-        self.next_ns = time.monotonic_ns()
 
     @property
     def is_due(self) -> bool:
@@ -51,7 +48,6 @@ class Sampler:
         self._at_ns.append(now_ns - self._origin_ns)
         self._looks.append(look)
         self._rss.append(rss)
-        self.last_rss_bytes = rss
         self.peak_rss_bytes = max((value for value in (rss, self.peak_rss_bytes) if value), default=None)
         return self._remember(look, now_ns / 1e9)
 

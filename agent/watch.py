@@ -7,15 +7,16 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from agent.child import MeasuringProcess
 from agent.contact import QUIET_CONTACT
 from agent.errors import RunAborted, RunFault
-from agent.frames import Kind
+from agent.frames import Failure, Kind
 from agent.protocol import Reading
 from agent.telemetry import Sampler
+from agent.wire.codec import loads
 from agent.wire.spec import Limits
 
 Message = tuple[Kind, bytes]
@@ -67,6 +68,20 @@ class Watch:
             else:
                 yield from self._listen(until_ns)
 
+    def expect(self, wanted: Kind, on_reading: Callable[[Reading], None] = lambda reading: None) -> bytes:
+        """Payload of the next message of a kind; readings meanwhile go to `on_reading`."""
+        for event in self.events():
+            if isinstance(event, Reading):
+                on_reading(event)
+            elif event[0] is wanted:
+                return event[1]
+        raise AssertionError("without a time limit events never end")
+
+    def idle(self, seconds: float) -> None:
+        """Do nothing but watch for a while."""
+        for _ in self.events(time.monotonic_ns() + int(seconds * 1e9)):
+            continue
+
     @contextmanager
     def on_the_clock(self) -> Iterator[None]:
         """Count the time inside against the wall limit."""
@@ -86,7 +101,7 @@ class Watch:
             if descriptor == self.signals.descriptor:
                 os.read(descriptor, 4096)
             elif child is not None:
-                yield from child.read(descriptor)
+                yield from map(_heed, child.read(descriptor))
         if child is not None and child.is_silent:
             raise child.explain(loaded=self.is_loaded)
 
@@ -112,3 +127,10 @@ class Watch:
     def _guard_memory(self, used: int, allowed: int) -> None:
         if used > allowed:
             raise RunFault("memory_limit", f"limits.rss_bytes: the model took {used} bytes, allowed are {allowed}")
+
+
+def _heed(message: Message) -> Message:
+    if message[0] is Kind.FAILED:
+        failure = loads(Failure, message[1])
+        raise RunFault(failure.code, failure.message)
+    return message
