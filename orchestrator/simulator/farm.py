@@ -6,10 +6,10 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from orchestrator.simulator.board import USER, BoardBody
 from orchestrator.simulator.boards import board_kind
@@ -41,6 +41,17 @@ class BoardNotice:
             "fingerprint": self.host_key.fingerprint,
             "home": str(self.home),
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, str]) -> Self:
+        """The notice that `as_json` gave."""
+        return cls(
+            name=data["name"],
+            kind=data["kind"],
+            address=SshAddress.parse(data["ssh"]),
+            host_key=HostKey.parse(data["host_key"]),
+            home=Path(data["home"]),
+        )
 
 
 class SimulatedBoard:
@@ -74,6 +85,11 @@ class SimulatedBoard:
     def junction_c(self) -> float:
         """The true temperature of its die, which no sensor shows."""
         return self._server.body.die.junction_c
+
+    @property
+    def logins(self) -> list[str]:
+        """The users who began to log in, in order: what a caller says who has accepted the host key."""
+        return list(self._server.logins)
 
     def cut_connections(self) -> None:
         """Break every open connection now."""
@@ -125,7 +141,7 @@ def run_simulator(
     *,
     port_base: int = 0,
     on_ready: Callable[[list[BoardNotice]], None] = lambda notices: None,
-    until: Callable[[], None] | None = None,
+    until: Callable[[], object] | None = None,
 ) -> None:
     """Serve boards in the foreground until SIGINT or SIGTERM, or until the blocking call `until` returns.
 
@@ -168,7 +184,7 @@ async def _serve(
     folder: Path,
     servers: list[BoardServer],
     on_ready: Callable[[list[BoardNotice]], None],
-    until: Callable[[], None] | None,
+    until: Callable[[], object] | None,
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()

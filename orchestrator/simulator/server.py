@@ -4,10 +4,14 @@ import asyncio
 import os
 import signal
 
-import asyncssh
-
+from orchestrator.errors import SpecError
 from orchestrator.simulator.board import BoardBody
 from orchestrator.simulator.program import Program
+
+try:
+    import asyncssh
+except ImportError as error:
+    raise SpecError('simulated boards need asyncssh: pip install "pifarm[sim]"') from error
 
 LOOPBACK = "127.0.0.1"
 TICK_S = 0.25
@@ -24,10 +28,11 @@ class BoardServer:
         self.body = body
         self.port = port
         self.host_key = self._stored_host_key()
-        self._password = password
+        self.password = password
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self._climate: asyncio.Task[None] | None = None
-        self._connections: set[asyncssh.SSHServerConnection] = set()
+        self.connections: set[asyncssh.SSHServerConnection] = set()
+        self.logins: list[str] = []
 
     async def start(self) -> None:
         """Boot, and answer on the network."""
@@ -49,7 +54,7 @@ class BoardServer:
             self._acceptor = await asyncssh.listen(
                 LOOPBACK,
                 self.port,
-                server_factory=lambda: _Login(self._connections, self.body, self._password),
+                server_factory=lambda: _Login(self),
                 server_host_keys=[self.host_key],
                 process_factory=self._run,
                 sftp_factory=self._sftp,
@@ -67,7 +72,7 @@ class BoardServer:
 
     def cut_connections(self) -> None:
         """Drop every open connection, without a word."""
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection.abort()
 
     async def change_host_key(self) -> None:
@@ -114,32 +119,32 @@ class BoardServer:
 class _Login(asyncssh.SSHServer):
     """Lets in whoever has a key of the board's authorized_keys, or its password where it has one."""
 
-    def __init__(self, connections: set[asyncssh.SSHServerConnection], body: BoardBody, password: str | None) -> None:
-        self._connections = connections
-        self._authorized = body.home / ".ssh" / "authorized_keys"
-        self._password = password
+    def __init__(self, server: BoardServer) -> None:
+        self._server = server
         self._own: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Count the connection, so that it can be cut."""
         self._own = conn
-        self._connections.add(conn)
+        self._server.connections.add(conn)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         if self._own is not None:
-            self._connections.discard(self._own)
+            self._server.connections.discard(self._own)
 
     def begin_auth(self, username: str) -> bool:
         """Read the keys that are authorized now; authentication is never waived."""
-        if self._own is not None and self._authorized.exists():
-            self._own.set_authorized_keys(os.fspath(self._authorized))
+        self._server.logins.append(username)
+        authorized = self._server.body.home / ".ssh" / "authorized_keys"
+        if self._own is not None and authorized.exists():
+            self._own.set_authorized_keys(os.fspath(authorized))
         return True
 
     def password_auth_supported(self) -> bool:
         """Whether the board has a password."""
-        return self._password is not None
+        return self._server.password is not None
 
     def validate_password(self, username: str, password: str) -> bool:
         """Whether it is the right one."""
-        return password == self._password
+        return password == self._server.password

@@ -54,7 +54,7 @@ class Transport(Protocol):
     ) -> Pushed:
         """Bring a file to `target`, whole or not at all: grows ``<target>.part``, verifies, renames.
 
-        Sends nothing where the target has that hash already. Stops sending after `slice_s`.
+        Sends nothing where the target has that hash already. Stops after `slice_s` of sending.
         """
         ...
 

@@ -52,15 +52,14 @@ class LocalTransport:
     ) -> Pushed:
         """Copy a file into the farm folder, resuming, verified, in slices."""
         parcel = Parcel.of(source, target, sha256)
-        ends_s = deadline_s(slice_s)
-        return push_parcel(parcel, lambda: _deliver(parcel, self.folder / target, ends_s, progress))
+        return push_parcel(parcel, lambda: _deliver(parcel, self.folder / target, slice_s, progress))
 
     def close(self) -> None:
         """Nothing is open."""
 
 
-def _deliver(parcel: Parcel, target: Path, ends_s: float, progress: Progress | None) -> Delivery:
-    with _Way(parcel, ends_s, progress) as way:
+def _deliver(parcel: Parcel, target: Path, slice_s: float | None, progress: Progress | None) -> Delivery:
+    with _Way(parcel, slice_s, progress) as way:
         receive(target, parcel.size_bytes, parcel.sha256, way, way.hear)
         return Delivery(first=way.replies[0], last=way.replies[-1], sent_bytes=way.sent_bytes)
 
@@ -68,10 +67,10 @@ def _deliver(parcel: Parcel, target: Path, ends_s: float, progress: Progress | N
 class _Way(BufferedReader):
     """The file as its receiver reads it: from the byte asked for, and no further than the slice lasts."""
 
-    def __init__(self, parcel: Parcel, ends_s: float, progress: Progress | None) -> None:
+    def __init__(self, parcel: Parcel, slice_s: float | None, progress: Progress | None) -> None:
         super().__init__(parcel.source.open("rb", buffering=0))
         self._parcel = parcel
-        self._ends_s = ends_s
+        self._ends_s = deadline_s(slice_s)
         self._progress = progress
         self.replies: list[Reply] = []
         self.sent_bytes = 0

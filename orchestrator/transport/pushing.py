@@ -120,10 +120,15 @@ def deadline_s(slice_s: float | None) -> float:
 
 
 def feed(
-    parcel: Parcel, have: int, send: Callable[[bytes], None], *, ends_s: float, progress: Progress | None
+    parcel: Parcel,
+    have: int,
+    send: Callable[[bytes], None],
+    *,
+    slice_s: float | None,
+    progress: Progress | None,
 ) -> int:
     """Send what is missing from byte `have` on, until the slice is over; gives how many bytes were sent."""
-    at = have
+    at, ends_s = have, deadline_s(slice_s)
     with parcel.source.open("rb") as stream:
         stream.seek(have)
         while at < parcel.size_bytes and time.monotonic() < ends_s:

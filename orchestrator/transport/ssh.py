@@ -23,7 +23,7 @@ from orchestrator.transport import Completed, Progress, Pushed
 from orchestrator.transport.address import SshAddress
 from orchestrator.transport.command import Command
 from orchestrator.transport.keys import HostKey, PinnedKey
-from orchestrator.transport.pushing import Delivery, Parcel, Reply, deadline_s, feed, push_parcel
+from orchestrator.transport.pushing import Delivery, Parcel, Reply, feed, push_parcel
 
 CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE_S = 15
@@ -78,8 +78,7 @@ class SshTransport:
     ) -> Pushed:
         """Send a file in one exec: its receiver says what it has, takes the rest, verifies and renames."""
         parcel = Parcel.of(source, target, sha256)
-        ends_s = deadline_s(slice_s)
-        return push_parcel(parcel, lambda: self._deliver(parcel, ends_s, progress))
+        return push_parcel(parcel, lambda: self._deliver(parcel, slice_s, progress))
 
     def close(self) -> None:
         """Drop the connection, if there is one."""
@@ -87,12 +86,12 @@ class SshTransport:
         if connection is not None:
             connection.client.close()
 
-    def _deliver(self, parcel: Parcel, ends_s: float, progress: Progress | None) -> Delivery:
+    def _deliver(self, parcel: Parcel, slice_s: float | None, progress: Progress | None) -> Delivery:
         with self._fallible(), self._command(parcel.receiver_argv) as command:
             first = Reply.parse(command.line(time.monotonic() + parcel.patience_s), parcel)
             if first.have is None:
                 return Delivery(first=first, last=first, sent_bytes=0)
-            sent_bytes = feed(parcel, first.have, command.send, ends_s=ends_s, progress=progress)
+            sent_bytes = feed(parcel, first.have, command.send, slice_s=slice_s, progress=progress)
             command.close_input()
             last = Reply.parse(command.line(time.monotonic() + parcel.patience_s), parcel)
         return Delivery(first=first, last=last, sent_bytes=sent_bytes)
@@ -185,9 +184,7 @@ def _connect(address: SshAddress, pin: PinnedKey, **credentials: str) -> Connect
         "look_for_keys": False,
     }
     own = Config(lazy=True)  # reads no ssh_config and no fabric.yaml
-    connection = Connection(
-        address.host, user=address.user, port=address.port, config=own, connect_kwargs=settings
-    )
+    connection = Connection(address.host, user=address.user, port=address.port, config=own, connect_kwargs=settings)
     connection.client.set_missing_host_key_policy(PinnedOnly(address, pin))
     try:
         connection.open()
