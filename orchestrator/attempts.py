@@ -94,7 +94,7 @@ def open_next(database: Database, device_id: int) -> Assignment | Idle | NotMyTu
             chosen = next_run(_waiting(session, device_id))
             if chosen is None:
                 return Idle.NOTHING_QUEUED
-            run = session.get_one(RunRow, chosen.run_id, with_for_update=True)
+            run = locked_run(session, chosen.run_id)
             is_exclusive = run.variant.runtime != SCRIPTED
             if is_exclusive and (refusal := _refusal_of_machine(session, device)) is not None:
                 return refusal
@@ -106,7 +106,7 @@ def open_next(database: Database, device_id: int) -> Assignment | Idle | NotMyTu
 def mark_started(database: Database, assignment: Assignment) -> bool:
     """Note that a start is about to be sent; False where the run is no longer wanted."""
     with database.write() as session:
-        run = session.get_one(RunRow, assignment.run_id, with_for_update=True)
+        run = locked_run(session, assignment.run_id)
         following = after(run.state, RunEvent.STARTED) if run.state is RunState.STAGING else run.state
         if following is not RunState.RUNNING:
             return False
@@ -130,7 +130,7 @@ def close(session: Session, attempt: AttemptRow, state: AttemptState, code: str 
 def withdraw(database: Database, assignment: Assignment) -> None:
     """Forget an attempt that never reached the board: its run waits again, no try is counted, the machine is free."""
     with database.write() as session:
-        run = session.get_one(RunRow, assignment.run_id)
+        run = locked_run(session, assignment.run_id)
         session.delete(session.get_one(AttemptRow, assignment.attempt_id))
         run.attempts_made -= 1
         run.state = after(run.state, RunEvent.REQUEUED) or run.state
@@ -139,7 +139,7 @@ def withdraw(database: Database, assignment: Assignment) -> None:
 def fail(session: Session, attempt: AttemptRow, state: AttemptState, fault: Fault, code: str, message: str) -> None:
     """Close a failed or lost attempt and say what becomes of its run: only a device's fault is worth another try."""
     close(session, attempt, state, code, message)
-    run, device = attempt.run, session.get_one(DeviceRow, attempt.device_id)
+    run, device = locked_run(session, attempt.run_id), session.get_one(DeviceRow, attempt.device_id)
     if run.state not in (RunState.STAGING, RunState.RUNNING):
         return
     run.code, run.message = code, message
@@ -154,6 +154,11 @@ def fail(session: Session, attempt: AttemptRow, state: AttemptState, fault: Faul
     if not is_worth_a_try:
         run.ended_at_s = session.scalar(select(now_s()))
         studies.close_if_done(session, run.study_id)
+
+
+def locked_run(session: Session, run_id: str) -> RunRow:
+    """The run as it is now, kept from changing until the caller's transaction ends: a cancel may be on its way."""
+    return session.get_one(RunRow, run_id, with_for_update=True, populate_existing=True)
 
 
 def note_device_fault(session: Session, device: DeviceRow, reason: str) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from agent.wire import WIRE_VERSION
 from agent.wire.codec import WireError
+from agent.wire.journal import MAX_LINE_BYTES
 from agent.wire.records import Fault, LostCause, RunState, Status
 from agent.wire.spec import Fence, RunSpec
 from orchestrator import attempts, fleet, leases, results, staging
@@ -33,7 +34,7 @@ SLICE_S = 8.0
 BUSY_RETRY_S = 2.0
 TURN_RETRY_S = 1.0
 MAX_BACKOFF_S = 300.0
-FETCH_BYTES = 1024 * 1024
+FETCH_BYTES = MAX_LINE_BYTES + 1024 * 1024
 
 Wake = Callable[[int], None]
 Pause = Callable[[float], bool]

@@ -112,7 +112,7 @@ def load_settings() -> Settings:
 
 def _home() -> Path:
     given = os.environ.get("PIFARM_HOME")
-    return Path(given) if given else Path(platformdirs.user_data_dir("pifarm"))
+    return Path(given).expanduser() if given else Path(platformdirs.user_data_dir("pifarm"))
 
 
 def _first_problem(error: Exception) -> str:

@@ -29,6 +29,7 @@ DRAIN_S = 30.0
 IDLE_S = 3.0
 RESTART_S = 1.0
 POLL_S = 0.25
+LOOK_S = 0.5
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
@@ -71,6 +72,7 @@ def supervise(farm: Farm, *, with_dashboard: bool, on_demand: bool, on_ready: Ca
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     with _supervisor_lock(settings):
+        _ready_file(settings).unlink(missing_ok=True)
         parts = _parts(settings, with_dashboard)
         try:
             for part in parts:
@@ -88,22 +90,35 @@ def supervise(farm: Farm, *, with_dashboard: bool, on_demand: bool, on_ready: Ca
 
 def is_running(settings: Settings) -> bool:
     """Whether a supervisor runs for this state home."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(_supervisor_lock(settings))
-        except SpecError:
-            return True
+    path = settings.home / "supervisor.lock"
+    if not path.exists():
         return False
+    with path.open() as file:
+        return not _try_lock(file, fcntl.LOCK_SH)
 
 
 @contextlib.contextmanager
 def running(settings: Settings) -> Iterator[None]:
     """While inside, a supervisor runs: the one that is there, or one started now that leaves after its clients."""
     with _registered(settings):
-        if settings.has_own_broker and not is_running(settings):
-            _spawn_supervisor(settings)
-        _wait_until_ready(settings)
+        ensure_running(settings)
         yield
+
+
+def ensure_running(settings: Settings) -> None:
+    """Return once a supervisor is ready, starting one where none runs; cheap to call again and again."""
+    if not settings.has_own_broker:
+        if not broker.is_answering(settings):
+            raise SpecError(f"broker: {settings.broker_url} does not answer; start it, or unset PIFARM_BROKER_URL")
+        return
+    spawned = None
+    deadline = time.monotonic() + STARTUP_S
+    while not (_ready_file(settings).exists() and is_running(settings)):
+        if (spawned is None or spawned.poll() is not None) and not is_running(settings):
+            spawned = _spawn_supervisor(settings)
+        if time.monotonic() > deadline:
+            raise InternalError(f"supervisor: it did not start in {STARTUP_S:.0f} s; see {settings.logs_dir}")
+        time.sleep(POLL_S / 5)
 
 
 def _parts(settings: Settings, with_dashboard: bool) -> list[Part]:
@@ -149,28 +164,20 @@ def _wait_for_broker(settings: Settings, stopping: threading.Event) -> None:
             raise InternalError(f"broker: it does not answer; see {settings.logs_dir / 'broker.log'}")
 
 
-def _spawn_supervisor(settings: Settings) -> None:
+def _spawn_supervisor(settings: Settings) -> "subprocess.Popen[bytes]":
     settings.logs_dir.mkdir(mode=0o700, exist_ok=True)
-    _start_command(settings, ["up", "--on-demand", "--no-dashboard"], "supervisor")
-
-
-def _wait_until_ready(settings: Settings) -> None:
-    if not settings.has_own_broker:
-        if not broker.is_answering(settings):
-            raise SpecError(f"broker: {settings.broker_url} does not answer; start it, or unset PIFARM_BROKER_URL")
-        return
-    deadline = time.monotonic() + STARTUP_S
-    while not _ready_file(settings).exists():
-        if time.monotonic() > deadline:
-            raise InternalError(f"supervisor: it did not start in {STARTUP_S:.0f} s; see {settings.logs_dir}")
-        time.sleep(0.05)
+    return _start_command(settings, ["up", "--on-demand", "--no-dashboard"], "supervisor")
 
 
 @contextlib.contextmanager
 def _supervisor_lock(settings: Settings) -> Iterator[None]:
     path = settings.home / "supervisor.lock"
     with path.open("a+") as file:
-        if not _try_lock(file):
+        patience_ends_s = time.monotonic() + LOOK_S
+        while not _try_lock(file):
+            if time.monotonic() < patience_ends_s:  # somebody may only be looking whether it is held
+                time.sleep(POLL_S / 5)
+                continue
             file.seek(0)
             raise SpecError(
                 f"up: a farm runs here already (pid {file.read().strip() or '?'}, state home {settings.home})"
@@ -209,9 +216,9 @@ def _is_held(path: Path) -> bool:
     return False
 
 
-def _try_lock(file: IO[str]) -> bool:
+def _try_lock(file: IO[str], kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -3,10 +3,11 @@
 Lifecycle: `open_farm` once per process; migrates the database, and gives a new database its farm id.
 """
 
+import contextlib
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from orchestrator.config import Settings
 from orchestrator.db.migrate import open_migrated
@@ -26,9 +27,8 @@ class Farm:
 def open_farm(settings: Settings) -> Farm:
     """The farm of these settings, ready for use; raises `SpecError` where the database cannot be."""
     database = open_migrated(settings.database_url)
-    with database.write() as session:
-        row = session.scalar(select(FarmRow))
-        if row is None:
-            row = FarmRow(farm_id=f"farm-{secrets.token_hex(6)}")
-            session.add(row)
-        return Farm(settings=settings, database=database, farm_id=row.farm_id)
+    with contextlib.suppress(IntegrityError), database.write() as session:  # somebody else was first: theirs it is
+        if session.get(FarmRow, 1) is None:
+            session.add(FarmRow(farm_id=f"farm-{secrets.token_hex(6)}"))
+    with database.read() as session:
+        return Farm(settings=settings, database=database, farm_id=session.get_one(FarmRow, 1).farm_id)

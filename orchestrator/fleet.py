@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 from agent.wire.codec import encode
 from agent.wire.records import Probe, Status
 from agent.wire.spec import Fence, is_plain_name
-from orchestrator import leases
+from orchestrator import doctor, leases
 from orchestrator.board import Board
 from orchestrator.bootstrap import Bootstrapped, WheelhousePolicy, bootstrap
 from orchestrator.bundle import build_bundle
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow
+from orchestrator.doctor import Checkup
 from orchestrator.errors import DeviceError, HostKeyError, NotFoundError, OwnedError, SpecError
 from orchestrator.events import EventKind, record
 from orchestrator.farm import Farm
@@ -98,6 +99,15 @@ def probe_again(farm: Farm, name: str, *, progress: TellStep) -> None:
         done = _set_up(farm, transport, WheelhousePolicy.AUTO, progress)
     with farm.database.write() as session:
         _fill_in(session, find(session, name), done)
+
+
+def examine(farm: Farm, name: str) -> Checkup:
+    """What stands in the way of good figures on a device, by a fresh probe."""
+    with farm.database.read() as session:
+        device_id = find(session, name).id
+    with board_of(farm, device_id) as board:
+        probe = board.probe(())
+    return doctor.examine(probe.facts, probe.absent, probe.disk_free_bytes, probe.unsupported)
 
 
 @contextmanager

@@ -40,14 +40,16 @@ def ingest(session: Session, attempt: AttemptRow, data: bytes) -> Ingested:
     before = Cursor(byte=attempt.cursor_byte, seq=attempt.cursor_seq)
     cursor, ended = before, None
     for cursor, record in read_lines(data, before):
-        _require_order(ended, cursor)
+        _require_order(record, ended, cursor)
         _store(session, attempt, cursor.seq - 1, record)
         ended = record if isinstance(record, Ended) else ended
     _advance(session, attempt, before, cursor)
     return Ingested(lines=cursor.seq - before.seq, ended=ended)
 
 
-def _require_order(ended: Ended | None, cursor: Cursor) -> None:
+def _require_order(record: Record, ended: Ended | None, cursor: Cursor) -> None:
+    if isinstance(record, Claimed) != (cursor.seq == 1):
+        raise WireError(f"journal line {cursor.seq - 1}: expected the claim first, and only there")
     if ended is not None:
         raise WireError(f"journal line {cursor.seq - 1}: a line after the end record")
     if cursor.seq > MAX_JOURNAL_LINES:

@@ -28,7 +28,7 @@ def settle(session: Session, attempt: AttemptRow, ended: Ended) -> None:
 
     Raises `WireError` where the journal holds no measurement although it says so.
     """
-    run = attempt.run
+    run = attempts.locked_run(session, attempt.run_id)
     if run.state not in (RunState.STAGING, RunState.RUNNING):
         attempts.close(session, attempt, AttemptState.ENDED, "superseded", "its run no longer waited for it")
         record(session, EventKind.RESULT_SUPERSEDED, "kept, not counted", study_id=run.study_id, run_id=run.id)

@@ -80,7 +80,7 @@ def submit(database: Database, submission: Submission) -> int:
             _get_or_add_variant(session, build, runtime, threads, submission.runtime_options)
             for build in builds
             for runtime in _runtimes_of(build, submission.runtimes)
-            for threads in submission.threads
+            for threads in dict.fromkeys(submission.threads)
         ]
         study = _add_study(session, submission, builds[0].model)
         _add_runs(session, study, variants, devices)
@@ -94,9 +94,8 @@ def cancel(database: Database, study_id: int) -> int:
     """Cancel a study in whatever state it is; returns how many runs that ended. Boards are told on next contact."""
     with database.write() as session:
         study = _get_study(session, study_id)
-        runs = session.scalars(
-            select(RunRow).where(RunRow.study_id == study_id, RunRow.state.not_in(ENDED_RUN_STATES))
-        ).all()
+        not_ended = select(RunRow).where(RunRow.study_id == study_id, RunRow.state.not_in(ENDED_RUN_STATES))
+        runs = session.scalars(not_ended.with_for_update()).all()
         for run in runs:
             run.state = after(run.state, RunEvent.CANCELLED) or run.state
             run.ended_at_s = session.scalar(select(now_s()))
@@ -112,9 +111,8 @@ def retry(database: Database, study_id: int) -> int:
     """Queue a study's failed, cancelled and invalid runs again; returns how many."""
     with database.write() as session:
         study = _get_study(session, study_id)
-        runs = [
-            run for run in session.scalars(select(RunRow).where(RunRow.study_id == study_id)) if _is_worth_retrying(run)
-        ]
+        its_runs = session.scalars(select(RunRow).where(RunRow.study_id == study_id).with_for_update())
+        runs = [run for run in its_runs if _is_worth_retrying(run)]
         for run in runs:
             run.state = after(run.state, RunEvent.RETRIED) or run.state
             run.device_faults = run.invalid_results = 0

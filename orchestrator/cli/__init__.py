@@ -9,7 +9,7 @@ import sys
 import typer
 
 from orchestrator.cli import console, demo, device, farm, leaderboard, model, run, simulate, study, submit
-from orchestrator.errors import ModelError, PifarmError, SpecError
+from orchestrator.errors import ModelError, PifarmError, SpecError, TransportError
 
 app = typer.Typer(
     name="pifarm",
@@ -46,7 +46,7 @@ def main() -> None:
     """Run the command line; every error that pifarm raises on purpose ends here."""
     try:
         app()
-    except (SpecError, ModelError) as error:
+    except (SpecError, ModelError, TransportError) as error:
         console.complain(str(error))
         sys.exit(BAD_INPUT)
     except PifarmError as error:

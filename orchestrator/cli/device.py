@@ -125,6 +125,23 @@ def probe(name: NameArgument) -> None:
     console.print_table("", *device_rows([_view(farm, name)]))
 
 
+@app.command("doctor")
+def doctor(name: NameArgument, as_json: JsonOption = False) -> None:
+    """What stands in the way of good figures on this board; looks again first, changes nothing."""
+    from orchestrator import fleet
+
+    checkup = fleet.examine(console.the_farm(), name)
+    if as_json:
+        console.print_json(checkup)
+        return
+    rows = [[finding.code, finding.found, finding.advice] for finding in checkup.findings]
+    if rows:
+        console.print_table(name, ["finding", "found", "what to do"], rows)
+    else:
+        console.say(f"{name}: nothing found")
+    console.say(f"not checked, because the board does not tell: {', '.join(checkup.not_checked) or 'nothing'}")
+
+
 @app.command("drain")
 def drain(
     name: NameArgument,

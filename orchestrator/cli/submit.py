@@ -53,7 +53,7 @@ def submit(
         }
         inputs = Inputs(seed=0 if seed is None else seed, shapes=shapes)
     except WireError as error:
-        raise SpecError(f"--shape: {error}") from error
+        raise SpecError(f"submit: {error}") from error
     study_id = studies.submit(
         farm.database,
         studies.Submission(

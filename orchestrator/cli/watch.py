@@ -56,6 +56,7 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
     with Live(progress, console=console.err, refresh_per_second=4) as live:
         while study.state is StudyState.ACTIVE:
             time.sleep(REFRESH_S)
+            embedded.ensure_running(farm.settings)
             study = get_study(farm.database, study_id)
             eta = (
                 ""

@@ -72,11 +72,12 @@ class Base(DeclarativeBase):
 
 
 class FarmRow(Base):
-    """The one row that says which farm this is; its id is half of every fence."""
+    """The one row, number 1, that says which farm this is; its id is half of every fence."""
 
     __tablename__ = "farm"
 
-    farm_id: Mapped[str] = mapped_column(ShortText, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, default=1)
+    farm_id: Mapped[str] = mapped_column(ShortText)
     created_at_s: Mapped[float] = mapped_column(default=now_s())
 
 

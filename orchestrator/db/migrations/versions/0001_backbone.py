@@ -60,9 +60,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_devices_next_attention_at_s"), "devices", ["next_attention_at_s"], unique=False)
     op.create_table(
         "farm",
+        sa.Column("number", big_int, nullable=False),
         sa.Column("farm_id", sa.String(length=200), nullable=False),
         sa.Column("created_at_s", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("farm_id", name=op.f("pk_farm")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_farm")),
     )
     op.create_table(
         "models",
