@@ -120,4 +120,4 @@ def _first_problem(error: Exception) -> str:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         return f"{name}: {first['msg']}, got {first.get('input')!r}"
-    return str(error)
+    return f"pifarm.toml: {error}"

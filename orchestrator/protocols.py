@@ -96,12 +96,10 @@ def shortest_s(protocol: Protocol) -> float:
 
 def _apply(data: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
-    *parents, name = path.split(".")
-    place: Any = data
-    for parent in parents:
-        place = place.get(parent) if isinstance(place, dict) else None
-    if not equals or not isinstance(place, dict) or isinstance(place.get(name, {}), dict):
+    if not equals or path not in setting_names():
         raise SpecError(f"--set {override}: expected SETTING=VALUE with one of {', '.join(setting_names())}")
+    part, _, name = path.rpartition(".")
+    place = data[part] if part else data
     place[name] = _value(text)
 
 
