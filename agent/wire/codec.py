@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_PLAIN = frozenset((int, float, str, bool, type(None)))
 
 
 class WireError(ValueError):
@@ -29,6 +30,8 @@ def require(condition: bool, field: str, expected: str, came: object) -> None:
 
 def encode(value: object) -> Any:
     """JSON value of a wire dataclass, an enum, or plain data."""
+    if type(value) in _PLAIN:  # first, because a journal is mostly numbers
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):
@@ -95,6 +98,8 @@ def _convert(hint: Any, data: Any, path: str) -> Any:
 
 def _convert_items(arguments: tuple[Any, ...], items: list[Any], path: str) -> list[Any]:
     if len(arguments) == 2 and arguments[1] is Ellipsis:
+        if arguments[0] is int and all(type(item) is int for item in items):
+            return items  # a chunk of inferences: thousands of them
         return [_convert(arguments[0], item, f"{path}[{index}]") for index, item in enumerate(items)]
     require(len(items) == len(arguments), path, f"{len(arguments)} items", len(items))
     return [_convert(hint, item, f"{path}[{i}]") for i, (hint, item) in enumerate(zip(arguments, items, strict=True))]
