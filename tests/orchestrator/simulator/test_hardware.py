@@ -1,0 +1,118 @@
+"""A simulated board shows what a Pi's kernel and firmware show, in their units and their words."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import NotFoundError
+from orchestrator.simulator.boards import BOARD_KINDS, board_kind
+from orchestrator.simulator.hardware import PMIC_OFFSET_W, PMIC_SLOPE, HardwareTree, Readings
+
+CPUFREQ = "sys/devices/system/cpu/cpu3/cpufreq"
+
+
+def readings(
+    *, temperature_c: float = 61.35, throttled: int = 0x80008, fan_level: int = 2, power_w: float = 7.0
+) -> Readings:
+    """What a warm, busy board shows."""
+    return Readings(
+        temperature_c=temperature_c,
+        clock_hz=1.2e9,
+        requested_hz=1.5e9,
+        core_volts=0.85,
+        throttled=throttled,
+        fan_level=fan_level,
+        power_w=power_w,
+    )
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HardwareTree:
+    """A Pi 5 with a fan, booted."""
+    tree = HardwareTree(tmp_path, board_kind("pi5-active-cooler"), "1000000012345678")
+    tree.build()
+    tree.show(readings())
+    return tree
+
+
+def vcgencmd(tree: HardwareTree, *words: str) -> subprocess.CompletedProcess[str]:
+    """Ask the board's firmware."""
+    program = tree.root / "usr/bin/vcgencmd"
+    return subprocess.run([program, *words], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", sorted(BOARD_KINDS))
+def test_every_kind_says_what_it_is(tmp_path: Path, name: str) -> None:
+    kind = board_kind(name)
+    HardwareTree(tmp_path, kind, "1000000012345678").build()
+    assert (tmp_path / "proc/device-tree/model").read_bytes() == kind.model.encode() + b"\0"
+    cpuinfo = (tmp_path / "proc/cpuinfo").read_text()
+    assert f"Revision\t: {kind.revision}\n" in cpuinfo and cpuinfo.count("processor") == 4
+    assert ("asimddp" in cpuinfo) == name.startswith("pi5")
+
+
+def test_sensors_speak_the_units_of_the_kernel(tree: HardwareTree) -> None:
+    shown = {
+        "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
+        "sys/class/thermal/thermal_zone0/temp": "61350\n",
+        f"{CPUFREQ}/scaling_cur_freq": "1500000\n",
+        f"{CPUFREQ}/cpuinfo_max_freq": "2400000\n",
+        "sys/devices/platform/soc/soc:firmware/get_throttled": "80008\n",
+        "sys/class/hwmon/hwmon2/name": "pwmfan\n",
+        "sys/class/hwmon/hwmon2/pwm1": "125\n",
+        "sys/class/hwmon/hwmon2/fan1_input": "4000\n",
+    }
+    assert {name: (tree.root / name).read_text() for name in shown} == shown
+
+
+def test_the_firmware_answers_in_its_own_words(tree: HardwareTree) -> None:
+    assert vcgencmd(tree, "measure_temp").stdout == "temp=61.4'C\n"
+    assert vcgencmd(tree, "measure_clock", "arm").stdout == "frequency(0)=1200000000\n"
+    assert vcgencmd(tree, "measure_volts", "core").stdout == "volt=0.8500V\n"
+    assert vcgencmd(tree, "get_throttled").stdout == "throttled=0x80008\n"
+
+
+@pytest.mark.parametrize("words", [[], ["no_such_command"], ["../etc/os-release"]])
+def test_the_firmware_refuses_what_it_does_not_know(tree: HardwareTree, words: list[str]) -> None:
+    assert "not registered" in vcgencmd(tree, *words).stdout or words == ["../etc/os-release"]
+
+
+def test_the_rails_of_a_pi_5_add_up_to_its_input_power(tree: HardwareTree) -> None:
+    answer = vcgencmd(tree, "pmic_read_adc").stdout
+    amperes = dict(re.findall(r"(\S+)_A current\(\d+\)=([\d.]+)A", answer))
+    volts = dict(re.findall(r"(\S+)_V volt\(\d+\)=([\d.]+)V", answer))
+    assert (len(amperes), len(volts)) == (12, 14)
+    rails_w = sum(float(amperes[rail]) * float(volts[rail]) for rail in amperes)
+    assert PMIC_SLOPE * rails_w + PMIC_OFFSET_W == pytest.approx(7.0, abs=0.01)
+
+
+def test_a_board_without_fan_or_power_meter_shows_neither(tmp_path: Path) -> None:
+    tree = HardwareTree(tmp_path, board_kind("pi4-bare"), "1000000012345678")
+    tree.build()
+    tree.show(readings())
+    assert not (tmp_path / "sys/class/hwmon/hwmon2").exists()
+    assert "not registered" in vcgencmd(tree, "pmic_read_adc").stdout
+
+
+def test_the_governor_and_its_ceiling_are_obeyed(tree: HardwareTree) -> None:
+    assert tree.requested_hz(is_busy=False) == 1500e6
+    assert tree.requested_hz(is_busy=True) == 2400e6
+    (tree.root / CPUFREQ / "scaling_governor").write_text("performance\n")
+    assert tree.requested_hz(is_busy=False) == 2400e6
+    (tree.root / CPUFREQ / "scaling_max_freq").write_text("1800000\n")
+    assert tree.requested_hz(is_busy=True) == 1800e6
+    (tree.root / CPUFREQ / "scaling_governor").write_text("powersave\n")
+    assert tree.requested_hz(is_busy=True) == 1500e6
+
+
+def test_a_boot_forgets_what_was_set_before(tree: HardwareTree) -> None:
+    (tree.root / CPUFREQ / "scaling_governor").write_text("performance\n")
+    tree.build()
+    assert (tree.root / CPUFREQ / "scaling_governor").read_text() == "ondemand\n"
+
+
+def test_an_unknown_kind_is_answered_with_those_there_are() -> None:
+    with pytest.raises(NotFoundError, match="pi5-active-cooler"):
+        board_kind("pi6")
