@@ -22,6 +22,8 @@ GATE_REPORT_S = 5.0
 LOAD_REPORT_S = 2.0
 END_REPORT_S = 0.3
 GRACE_S = 3.0
+_OVERDUE_S = 1.0
+_OVERDUE_SHARE = 0.1
 QUIET_CONTACT = signal.SIGUSR2
 _STATE = "state.json"
 _PROMISE = "promise.json"
@@ -85,16 +87,14 @@ def promised_until_ns(folder: Path) -> int | None:
 
 def pick_up(folder: Path, note_round: int) -> PickUp:
     """The pick-up of a round: this process's, unless somebody was first. Durable, as publishing is."""
-    path = folder / f"picked-up.{note_round}"
     own = PickUp(by=myself(), at_ns=time.monotonic_ns())
-    part = folder / f".picked-up.{os.getpid()}"
-    write_whole(part, dumps(own))
     try:
-        os.link(part, path)  # unlike a rename, a link never replaces
+        with (folder / f"picked-up.{note_round}").open("xb") as file:
+            file.write(dumps(own).encode())
+            file.flush()
+            os.fsync(file.fileno())
     except FileExistsError:
         return read_pick_up(folder, note_round) or own
-    finally:
-        part.unlink()
     return own
 
 
@@ -120,7 +120,9 @@ def announce(folder: Path, note: StateNote | None, agent: ProcessId) -> tuple[Ph
     send(agent, QUIET_CONTACT)
     since_s = (time.monotonic_ns() - took.at_ns) / 1e9
     phase = Phase.WARM_UP if since_s < note.warm_up_s else Phase.WINDOW
-    return phase, _next_s(note, max(note.quiet_s - since_s, END_REPORT_S))
+    remaining_s = note.quiet_s - since_s
+    overdue_s = max(_OVERDUE_S, _OVERDUE_SHARE * since_s)  # ever rarer: whoever asks again and again disturbs
+    return phase, _next_s(note, remaining_s if remaining_s > 0 else overdue_s)
 
 
 def _next_s(note: StateNote, remaining_s: float) -> float:

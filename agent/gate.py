@@ -22,7 +22,7 @@ def pass_gate(
     publish: Callable[[str, float | None], None],
 ) -> GatePassed:
     """Wait until the gate opens or its time is up; the burner is gone afterwards."""
-    keeper = GateKeeper(gate)
+    keeper = GateKeeper(gate, watch.sampler.sensors.absent)
     published_s = float("-inf")
     try:
         for decision, reading in _decisions(keeper, watch):

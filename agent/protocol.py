@@ -8,7 +8,7 @@ import enum
 import itertools
 import statistics
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.wire.spec import Gate, Protocol, WarmUp, Window
@@ -68,11 +68,12 @@ class GateKeeper:
     """Decides, reading by reading, when a board may start.
 
     Lifecycle: one per pass of the gate; `decide` with readings in order of time until the decision is final. A
-    condition whose sensor never gave anything is skipped, and the final reason says so.
+    condition whose sensor is `absent` (a field of `Reading`) is skipped, and the final reason says so.
     """
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, absent: Collection[str] = ()) -> None:
         self.gate = gate
+        self._absent = frozenset(absent)
         self.start_c = gate.start_c
         self.idle_c: float | None = None
         self._history: deque[Reading] = deque()
@@ -80,7 +81,6 @@ class GateKeeper:
         self._opened_s: float | None = None
         self._idle_since_s: float | None = None
         self._in_band_since_s: float | None = None
-        self._seen: set[str] = set()
 
     def decide(self, reading: Reading) -> Decision:
         """What to do after `reading`."""
@@ -110,12 +110,9 @@ class GateKeeper:
         self._history.append(reading)
         while self._history[0].at_s < reading.at_s - self._keep_s:
             self._history.popleft()
-        for name in ("temperature_c", "throttled", "foreign_cpu"):
-            if getattr(reading, name) is not None:
-                self._seen.add(name)
 
     def _temperature(self, reading: Reading) -> tuple[GateStep, str] | None:
-        if "temperature_c" not in self._seen:
+        if "temperature_c" in self._absent or not self._asks_temperature:
             return None
         now_c = reading.temperature_c
         if now_c is None:
@@ -150,7 +147,7 @@ class GateKeeper:
         return None
 
     def _live_bits(self, reading: Reading) -> tuple[GateStep, str] | None:
-        if not self.gate.live_bits_clear or "throttled" not in self._seen:
+        if not self.gate.live_bits_clear or "throttled" in self._absent:
             return None
         if reading.throttled is None:
             return GateStep.WAIT, "throttle bits: the firmware gave nothing"
@@ -159,12 +156,14 @@ class GateKeeper:
 
     def _load(self, reading: Reading) -> tuple[GateStep, str] | None:
         allowed = self.gate.foreign_cpu_max
-        if allowed is None or ("foreign_cpu" not in self._seen and len(self._history) > 1):
+        if allowed is None or "foreign_cpu" in self._absent:
             return None
         if self.waited_s < self.gate.load_window_s:
             return GateStep.WAIT, f"foreign load over {self.gate.load_window_s:.1f} s"
         foreign = self.foreign_cpu
-        if foreign is None or foreign <= allowed:
+        if foreign is None:
+            return GateStep.WAIT, "foreign load: the kernel gave nothing"
+        if foreign <= allowed:
             return None
         return GateStep.WAIT, f"foreign load {foreign:.1%}, wanted at most {allowed:.1%}"
 
@@ -174,6 +173,11 @@ class GateKeeper:
             return Burner.OFF
         return Burner.LOW if now_c > self.start_c - _BURN_LOW_WITHIN_C else Burner.HIGH
 
+    @property
+    def _asks_temperature(self) -> bool:
+        gate = self.gate
+        return any(limit_c is not None for limit_c in (gate.max_c, gate.start_c, gate.above_idle_c))
+
     def _mean_c(self, now_s: float, over_s: float) -> float:
         return statistics.fmean(
             reading.temperature_c
@@ -182,14 +186,13 @@ class GateKeeper:
         )
 
     def _not_checked(self) -> str:
-        gate = self.gate
         asked = {
-            "temperature_c": any(c is not None for c in (gate.max_c, gate.start_c, gate.above_idle_c)),
-            "throttled": gate.live_bits_clear,
-            "foreign_cpu": gate.foreign_cpu_max is not None,
+            "temperature_c": self._asks_temperature,
+            "throttled": self.gate.live_bits_clear,
+            "foreign_cpu": self.gate.foreign_cpu_max is not None,
         }
         names = {"temperature_c": "temperature", "throttled": "throttle bits", "foreign_cpu": "foreign load"}
-        missing = [names[name] for name, wanted in asked.items() if wanted and name not in self._seen]
+        missing = [names[name] for name, wanted in asked.items() if wanted and name in self._absent]
         return f"open; not checked for want of a sensor: {', '.join(missing)}" if missing else "open"
 
 

@@ -22,30 +22,32 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._descriptor = os.open(folder / JOURNAL, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._size = os.fstat(self._descriptor).st_size
-        self._seq = 0
+        self._ends: list[int] = []  # size of the file after each line
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._ends[-1] if self._ends else 0
 
     def append(self, *records: Record) -> None:
         """Write records, each whole or not at all; raises `RunFault` when the disk is full."""
         for record in records:
-            self._write(encode_line(self._seq, record))
-            self._seq += 1
+            self._write(encode_line(len(self._ends), record))
 
     def end(self, record: Ended) -> None:
         """Write the last record in any case: where the disk is full, the newest lines make room for it."""
         try:
             self.append(record)
         except RunFault:
-            self.forget_after(self._size - LAST_WORDS_BYTES)
+            self.forget_after(max(self.size - LAST_WORDS_BYTES, 0))
             self.append(record)
         self.sync()
 
     def forget_after(self, size: int) -> None:
         """Cut the journal back to the last whole line that ends within `size` bytes."""
-        data = os.pread(self._descriptor, self._size, 0)
-        kept = data[: data.rfind(b"\n", 0, max(size, 0)) + 1]
-        os.ftruncate(self._descriptor, len(kept))
-        self._size, self._seq = len(kept), kept.count(b"\n")
+        while self.size > size:
+            self._ends.pop()
+        os.ftruncate(self._descriptor, self.size)
 
     def sync(self) -> None:
         """Make everything that was written durable."""
@@ -64,11 +66,11 @@ class Spool:
         try:
             written = os.write(self._descriptor, line)
         except OSError as error:
-            raise RunFault("no_space", f"journal: {error.strerror} after {self._size} bytes") from error
+            raise RunFault("no_space", f"journal: {error.strerror} after {self.size} bytes") from error
         if written < len(line):
-            os.ftruncate(self._descriptor, self._size)
-            raise RunFault("no_space", f"journal: the disk is full after {self._size} bytes")
-        self._size += written
+            os.ftruncate(self._descriptor, self.size)
+            raise RunFault("no_space", f"journal: the disk is full after {self.size} bytes")
+        self._ends.append(self.size + written)
 
 
 def reserve_space(folder: Path, size: int) -> None:

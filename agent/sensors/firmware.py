@@ -85,17 +85,21 @@ class Vcgencmd:
         self._program = program
         self._running: dict[str, subprocess.Popen[str]] = {}
         self._answers: dict[str, str] = {}
-        self._next_s = 0.0
+        self._asked_s = 0.0
         self._commands = ["measure_clock arm", "get_throttled"]
         self.has_power = parse_power_w(self.ask("pmic_read_adc")) is not None
         if self.has_power:
             self._commands.append("pmic_read_adc")
 
     def prepare(self) -> None:
-        """Collect what has come, and ask again when it is time."""
+        """Collect what has come, and ask again when it is time; the very first look waits for its answers."""
+        if self._asked_s == 0.0:
+            self._answers = {command: self.ask(command) for command in self._commands}
+            self._asked_s = time.monotonic()
+            return
         self._answers = {command: text for command in list(self._running) if (text := self._collect(command))}
-        if time.monotonic() >= self._next_s and not self._running:
-            self._next_s = time.monotonic() + _PERIOD_S
+        if time.monotonic() >= self._asked_s + _PERIOD_S and not self._running:
+            self._asked_s = time.monotonic()
             self._running = {command: self._start(command) for command in self._commands}
 
     def clock_hz(self) -> float | None:
@@ -130,7 +134,9 @@ class Vcgencmd:
     def _collect(self, command: str) -> str | None:
         process = self._running[command]
         if process.poll() is None:
-            return None
+            if time.monotonic() < self._asked_s + _TIMEOUT_S:
+                return None
+            process.kill()
         del self._running[command]
         return process.communicate()[0].strip()
 
