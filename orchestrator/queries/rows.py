@@ -1,7 +1,7 @@
 """What the read door returns: frozen facts, ready to be shown, in the units of their names. No SQL in here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,10 @@ class Group:
 class LeaderboardRow:
     """One variant in one group; the keys of `leaderboard --json`, in its order.
 
-    Intervals are 95 % and null below 2 runs; percentiles are null where n is too small for them. `speedup` is the
-    baseline's median over this one's, paired by block where both have the block.
+    Intervals are 95 % and null below 2 runs; percentiles are null where n is too small for them. `speedup`
+    is the baseline's median over this one's, paired by block where both have the block. `median_ms` is the
+    geometric mean of run medians on one board, the median of that over several (`device_median_ms`); `run_cv`
+    is the largest spread of runs on a board, as a share; `marks` say what a person should know.
     """
 
     group: Group
@@ -65,6 +67,9 @@ class LeaderboardRow:
     energy_j: float | None
     verdicts: Mapping[str, int]
     pareto: bool | None
+    run_cv: float | None = None
+    marks: tuple[str, ...] = ()
+    device_median_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,211 @@
+"""The ended runs that a ranking looks at, with what they belong to. Opens no blob; a fixed number of statements."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, select
+from sqlalchemy.orm import Session, joinedload
+
+from orchestrator.addresses import VariantAddress
+from orchestrator.analysis.comparability import Conditions
+from orchestrator.db.tables import (
+    AttemptRow,
+    BuildRow,
+    DeviceRow,
+    ModelRow,
+    RunRow,
+    StudyRow,
+    VariantRow,
+)
+from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, Verdict
+from orchestrator.queries.naming import only_given
+from orchestrator.queries.rows import Group
+
+_COLUMNS = (
+    RunRow.id,
+    RunRow.study_id,
+    RunRow.device_id,
+    RunRow.variant_id,
+    RunRow.block,
+    RunRow.state,
+    RunRow.verdict,
+    RunRow.counted_attempt,
+    RunRow.code,
+    RunRow.message,
+    RunRow.reasons,
+    RunRow.runtime_version,
+    RunRow.analysis_version,
+    RunRow.ended_at_s,
+    RunRow.samples,
+    RunRow.median_ns,
+    RunRow.p90_ns,
+    RunRow.p99_ns,
+    RunRow.first_ns,
+    RunRow.load_ns,
+    RunRow.peak_rss_bytes,
+    RunRow.energy_j,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which runs to look at; None is any."""
+
+    study: int | None = None
+    device: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedVariant:
+    """A variant as its row shows it."""
+
+    id: int
+    address: VariantAddress
+    format: str
+    size_bytes: int
+    is_baseline: bool
+    metrics: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """An ended run: where it stands, how it ended, and its figures (nanoseconds) as far as it has them."""
+
+    run: str
+    study: int
+    block: int
+    device: str
+    board: str
+    group: Group
+    variant: RankedVariant
+    conditions: Conditions
+    state: RunState
+    verdict: Verdict | None
+    is_counted: bool
+    code: str
+    message: str
+    reasons: tuple[Mapping[str, Any], ...]
+    samples: int | None
+    median_ns: float | None
+    p90_ns: float | None
+    p99_ns: float | None
+    first_ns: float | None
+    load_ns: float | None
+    peak_rss_bytes: int | None
+    energy_j: float | None
+
+
+def read_results(session: Session, selection: Selection) -> list[RunResult]:
+    """The ended runs of a selection, in order of study, device and block."""
+    places = _Places(
+        studies={row.id: row for row in session.scalars(select(StudyRow).options(joinedload(StudyRow.model)))},
+        devices={row.id: row for row in session.scalars(select(DeviceRow))},
+        variants=_variants(session),
+    )
+    protocols = {row.id: json.dumps(row.protocol, sort_keys=True) for row in places.studies.values()}
+    return [_result(row, places, protocols) for row in session.execute(_query(selection))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """What runs belong to, by id."""
+
+    studies: Mapping[int, StudyRow]
+    devices: Mapping[int, DeviceRow]
+    variants: Mapping[int, RankedVariant]
+
+
+def _query(selection: Selection) -> Select[*tuple[Any, ...]]:
+    attempt = and_(AttemptRow.run_id == RunRow.id, AttemptRow.number == RunRow.counted_attempt)
+    measuring_hash = AttemptRow.environment["measuring_hash"].as_string()
+    return (
+        select(*_COLUMNS, measuring_hash.label("measuring_hash"))
+        .join(DeviceRow, DeviceRow.id == RunRow.device_id)
+        .join(StudyRow, StudyRow.id == RunRow.study_id)
+        .join(ModelRow, ModelRow.id == StudyRow.model_id)
+        .outerjoin(AttemptRow, attempt)
+        .where(
+            RunRow.state.in_(ENDED_RUN_STATES),
+            *only_given(
+                (RunRow.study_id, selection.study),
+                (DeviceRow.name, selection.device),
+                (ModelRow.name, selection.model),
+            ),
+        )
+        .order_by(RunRow.study_id, DeviceRow.name, RunRow.block, RunRow.position)
+    )
+
+
+def _result(row: Row[*tuple[Any, ...]], places: _Places, protocols: Mapping[int, str]) -> RunResult:
+    study, device = places.studies[row.study_id], places.devices[row.device_id]
+    variant = places.variants[row.variant_id]
+    conditions = Conditions(
+        runtime=variant.address.runtime,
+        runtime_version=row.runtime_version,
+        protocol=protocols[row.study_id],
+        measuring_hash=row.measuring_hash,
+        analysis_version=row.analysis_version,
+        ended_at_s=row.ended_at_s or 0.0,
+    )
+    return RunResult(
+        run=row.id,
+        study=row.study_id,
+        block=row.block,
+        device=device.name,
+        board=device.board,
+        group=_group(study, device),
+        variant=variant,
+        conditions=conditions,
+        state=row.state,
+        verdict=row.verdict,
+        is_counted=row.counted_attempt is not None,
+        code=row.code,
+        message=row.message,
+        reasons=tuple(row.reasons),
+        samples=row.samples,
+        median_ns=row.median_ns,
+        p90_ns=row.p90_ns,
+        p99_ns=row.p99_ns,
+        first_ns=row.first_ns,
+        load_ns=row.load_ns,
+        peak_rss_bytes=row.peak_rss_bytes,
+        energy_j=row.energy_j,
+    )
+
+
+def _variants(session: Session) -> dict[int, RankedVariant]:
+    build = joinedload(VariantRow.build)
+    query = select(VariantRow).options(build.joinedload(BuildRow.artifact), build.joinedload(BuildRow.model))
+    return {row.id: _variant(row) for row in session.scalars(query)}
+
+
+def _variant(row: VariantRow) -> RankedVariant:
+    address = VariantAddress.of(
+        model=row.build.model.name,
+        label=row.build.label,
+        runtime=row.runtime,
+        threads=row.threads,
+        options=row.options,
+    )
+    return RankedVariant(
+        id=row.id,
+        address=address,
+        format=row.build.artifact.format,
+        size_bytes=row.build.artifact.size_bytes,
+        is_baseline=row.build.is_baseline,
+        metrics=row.build.metrics,
+    )
+
+
+def _group(study: StudyRow, device: DeviceRow) -> Group:
+    return Group(
+        model=study.model.name,
+        board_type=device.board_type,
+        regime=str(study.protocol["regime"]),
+        protocol=study.protocol_name,
+        input_shape=study.input_shape,
+        source="simulated" if device.simulated else "measured",
+    )
