@@ -8,10 +8,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import NullPool, create_engine, make_url, text
 
-from orchestrator.db.migrate import open_migrated, upgrade
+from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database, open_engine
+from orchestrator.db.tables import Base
 
 _numbers = count()
 
@@ -50,35 +51,37 @@ def postgres_url() -> Iterator[str]:
     server.cleanup()
 
 
-@pytest.fixture
-def empty_postgres(postgres_url: str) -> Iterator[str]:
-    """The URL of a new, empty PostgreSQL database."""
-    name = f"farm_{next(_numbers)}"
-    engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} STRATEGY file_copy"))
-    yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database without tables, once of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'pifarm.db'}"
-    url: str = request.getfixturevalue("empty_postgres")
-    return url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def each_database(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A migrated database, once of each kind."""
-    if request.param == "sqlite":
-        yield request.getfixturevalue("database")
-        return
-    opened = Database(open_engine(request.getfixturevalue("empty_postgres")))
-    upgrade(opened)
+@pytest.fixture(scope="session")
+def postgres_database(postgres_url: str) -> Iterator[Database]:
+    """A migrated PostgreSQL database that tests share; each begins by emptying it."""
+    opened = open_migrated(postgres_url)
     yield opened
     opened.engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def each_database(request: pytest.FixtureRequest) -> Database:
+    """A migrated database without rows, once of each kind."""
+    if request.param == "sqlite":
+        sqlite: Database = request.getfixturevalue("database")
+        return sqlite
+    postgres: Database = request.getfixturevalue("postgres_database")
+    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    with postgres.write() as session:
+        session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
+    return postgres
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables, once of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'pifarm.db'}"
+        return
+    server_url, name = request.getfixturevalue("postgres_url"), f"farm_{next(_numbers)}"
+    engine = create_engine(server_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
