@@ -18,7 +18,7 @@ _LAST_BREATH_S = 5.0
 class MeasuringProcess:
     """One fresh process for one run.
 
-    Lifecycle: made running, with the job on its way; `read` when one of `descriptors` has something; `order`;
+    Lifecycle: made running, with the job on its way; `read` when one of `descriptors` has something, `take` what came; `order`;
     `end` in any case. What it prints is kept in memory, never written to disk: only the end of it is of use.
     """
 
@@ -38,6 +38,7 @@ class MeasuringProcess:
             for descriptor in (orders, results, prints):
                 os.close(descriptor)
         self._reader = FrameReader()
+        self._messages: collections.deque[tuple[Kind, bytes]] = collections.deque()
         self._words: collections.deque[bytes] = collections.deque(maxlen=8)
         self._open = {self._results, self._printed}
         os.write(self._orders, dumps(job).encode() + b"\n")
@@ -54,8 +55,8 @@ class MeasuringProcess:
 
     @property
     def is_silent(self) -> bool:
-        """Whether no message can come any more."""
-        return self._results not in self._open
+        """Whether no message can come any more, and all that came were taken."""
+        return self._results not in self._open and not self._messages
 
     def identify(self) -> ProcessId | None:
         """Its pid and start time."""
@@ -65,15 +66,19 @@ class MeasuringProcess:
         """Its resident memory now."""
         return rss_bytes(self.pid)
 
-    def read(self, descriptor: int) -> list[tuple[Kind, bytes]]:
-        """Every message that has come whole on a ready descriptor."""
+    def read(self, descriptor: int) -> None:
+        """Take in what has come on a ready descriptor."""
         data = os.read(descriptor, _READ_BYTES)
         if not data:
             self._open.discard(descriptor)
-        if descriptor == self._printed:
+        elif descriptor == self._printed:
             self._words.append(data[-_LAST_WORDS_BYTES:])
-            return []
-        return list(self._reader.feed(data))
+        else:
+            self._messages.extend(self._reader.feed(data))
+
+    def take(self) -> tuple[Kind, bytes] | None:
+        """The oldest message that was not taken yet: each is given once, however its taker is interrupted."""
+        return self._messages.popleft() if self._messages else None
 
     def order(self, order: Order) -> None:
         """Tell it to go on."""

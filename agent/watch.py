@@ -63,10 +63,13 @@ class Watch:
         """Readings as they are taken and messages as they come, until a time; raises what ends the run."""
         while until_ns is None or time.monotonic_ns() < until_ns:
             self._guard()
-            if self.sampler.is_due:
+            message = self.child.take() if self.child is not None else None
+            if message is not None:
+                yield _heed(message)
+            elif self.sampler.is_due:
                 yield self.sampler.sample()
             else:
-                yield from self._listen(until_ns)
+                self._listen(until_ns)
 
     def expect(self, wanted: Kind, on_reading: Callable[[Reading], None] = lambda reading: None) -> bytes:
         """Payload of the next message of a kind; readings meanwhile go to `on_reading`."""
@@ -93,7 +96,7 @@ class Watch:
             self._wall_left_ns -= time.monotonic_ns() - began_ns
             self._wall_until_ns = None
 
-    def _listen(self, until_ns: int | None) -> Iterator[Message]:
+    def _listen(self, until_ns: int | None) -> None:
         child = self.child
         descriptors = child.descriptors if child else frozenset()
         ready, _, _ = select.select([*descriptors, self.signals.descriptor], [], [], self._patience_s(until_ns))
@@ -101,7 +104,7 @@ class Watch:
             if descriptor == self.signals.descriptor:
                 os.read(descriptor, 4096)
             elif child is not None:
-                yield from map(_heed, child.read(descriptor))
+                child.read(descriptor)
         if child is not None and child.is_silent:
             raise child.explain(loaded=self.is_loaded)
 
