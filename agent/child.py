@@ -18,8 +18,8 @@ _LAST_BREATH_S = 5.0
 class MeasuringProcess:
     """One fresh process for one run.
 
-    Lifecycle: made running, with the job on its way; `read` when one of `descriptors` has something, `take` what came; `order`;
-    `end` in any case. What it prints is kept in memory, never written to disk: only the end of it is of use.
+    Lifecycle: made running, with the job on its way; `read` when one of `descriptors` has something, `take` what came;
+    `order`; `end` in any case. What it prints is kept in memory, never written to disk: only its end is of use.
     """
 
     def __init__(self, argv: Sequence[str], job: Job, lock_descriptor: int) -> None:
