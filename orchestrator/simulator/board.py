@@ -3,12 +3,10 @@
 import hashlib
 import json
 import math
-import os
 import random
 import sys
 import time
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -21,6 +19,10 @@ from orchestrator.simulator.load import RunLoad
 USER = "pi"
 MARKER = "PIFARM_SIMULATED_BOARD"
 """In the environment of everything that a board runs, so that switching it off ends it, detached or not."""
+_LOGIN = (
+    "unset VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONSTARTUP;"
+    f' export HOME="$1" PATH="$2:$PATH" USER={USER} LOGNAME={USER} {MARKER}="$1"; exec /bin/sh -c "$3"'
+)
 SENSOR_NOISE_C = 0.4
 AMBIENT_DRIFT_C = 1.0
 AMBIENT_DRIFT_PERIOD_S = 3600.0
@@ -99,17 +101,10 @@ class BoardBody:
                 continue
         psutil.wait_procs(list(doomed.values()), timeout=5)
 
-    def environment(self, own: Mapping[str, str]) -> dict[str, str]:
-        """What a login on this board sees, made from the host's own environment."""
-        kept = {name: value for name, value in own.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
-        folders = [str(self.tree.root / "usr/bin"), str(Path(sys.executable).parent)]
-        return kept | {
-            "HOME": str(self.home),
-            "USER": USER,
-            "LOGNAME": USER,
-            "PATH": os.pathsep.join([*folders, own.get("PATH", os.defpath)]),
-            MARKER: str(self.home),
-        }
+    def argv(self, command: str) -> list[str]:
+        """What runs a shell command as a login on this board does: in its home, with its own programs first."""
+        programs = f"{self.tree.root / 'usr/bin'}:{Path(sys.executable).parent}"
+        return ["/bin/sh", "-c", _LOGIN, "sh", str(self.home), programs, command]
 
     def _readings(self, requested_hz: float) -> Readings:
         silicon, die, step_c = self.kind.silicon, self.die, self.kind.sensor_step_c

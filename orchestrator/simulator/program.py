@@ -5,7 +5,6 @@ It is a process of its own session and lives on when its connection ends, as und
 
 import asyncio
 import contextlib
-import os
 import subprocess
 import threading
 from typing import IO, Self
@@ -37,9 +36,8 @@ class Program:
     async def start(cls, command: str, body: BoardBody) -> Self:
         """Run a shell command in the board's home."""
         child = subprocess.Popen(
-            ["/bin/sh", "-c", command],
+            body.argv(command),
             cwd=body.home,
-            env=body.environment(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
