@@ -92,7 +92,9 @@ class Manifest:
 
 def _read_entry(entry: object) -> ArtifactFile:
     match entry:
-        case {"name": str(name), "sha256": str(sha256), "size_bytes": int(size_bytes), **more} if not more:
+        case {"name": str(name), "sha256": str(sha256), "size_bytes": int(size_bytes), **more} if (
+            not more and not isinstance(size_bytes, bool)
+        ):
             return ArtifactFile(name=name, sha256=sha256, size_bytes=size_bytes)
     raise SpecError(f"manifest.files: expected objects of name, sha256 and size_bytes, got {str(entry)[:80]!r}")
 
@@ -105,7 +107,7 @@ def _check_name(name: str) -> None:
 
 def _check_names(main: str, names: Iterable[str]) -> None:
     """Names that can lie in one folder together, `main` among them."""
-    counts = Counter(names)
+    counts = Counter(list(names))
     for name, count in counts.items():
         _check_name(name)
         if count > 1:

@@ -4,6 +4,7 @@ Between `network.py` and the files. Each function writes one file. Uses onnx and
 every pifarm has.
 """
 
+import math
 import shutil
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from typing import Final
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from orchestrator.demo import MODEL_NAME
 from orchestrator.demo.digits import CLASSES, INPUT_SIDE, Floats
 from orchestrator.demo.network import KERNEL, LAYERS, POOLED_SIDE, Network
 
@@ -24,35 +26,20 @@ IR_VERSION: Final = 8
 INPUT: Final = "image"
 OUTPUT: Final = "logits"
 
+Part = tuple[list[NodeProto], list[TensorProto]]
+"""Some nodes of the graph, in order, and the weights that they use."""
+
 
 def write_onnx(network: Network, path: Path) -> None:
     """The network as fp32 ONNX: `image` float32 (1, 1, 32, 32) -> `logits` float32 (1, 10)."""
-    nodes, weights, value = [], [], INPUT
-    for index, layer in enumerate(LAYERS):
-        names = [f"conv{index}.weight", f"conv{index}.bias"]
-        kernels = network.weights[index].reshape(KERNEL, KERNEL, layer.channels_in, layer.channels_out)
-        weights += _tensors(names, kernels.transpose(3, 2, 0, 1), network.biases[index])
-        strides = [layer.stride, layer.stride]
-        nodes.append(
-            helper.make_node("Conv", [value, *names], [f"conv{index}"], f"conv{index}", pads=[1] * 4, strides=strides)
-        )
-        nodes.append(helper.make_node("Relu", [f"conv{index}"], [f"relu{index}"], f"relu{index}"))
-        value = f"relu{index}"
-    window = [INPUT_SIDE // _total_stride() // POOLED_SIDE] * 2
-    names = ["linear.weight", "linear.bias"]
-    linear = network.weights[-1].reshape(POOLED_SIDE, POOLED_SIDE, -1, CLASSES).transpose(2, 0, 1, 3)
-    weights += _tensors(names, linear.reshape(-1, CLASSES), network.biases[-1])
-    nodes += [
-        helper.make_node("AveragePool", [value], ["pooled"], "pool", kernel_shape=window, strides=window),
-        helper.make_node("Flatten", ["pooled"], ["features"], "flatten"),
-        helper.make_node("Gemm", ["features", *names], [OUTPUT], "linear"),
-    ]
+    nodes, weights = _convolutions(network)
+    head_nodes, head_weights = _head(network, nodes[-1].output[0])
     graph = helper.make_graph(
-        nodes,
-        "digits-cnn",
+        nodes + head_nodes,
+        MODEL_NAME,
         [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [1, 1, INPUT_SIDE, INPUT_SIDE])],
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, CLASSES])],
-        weights,
+        weights + head_weights,
     )
     opsets = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(graph, producer_name="pifarm", opset_imports=opsets, ir_version=IR_VERSION)
@@ -60,14 +47,40 @@ def write_onnx(network: Network, path: Path) -> None:
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
+def _convolutions(network: Network) -> Part:
+    """Convolution and ReLU of each layer; ONNX wants kernels as (out, in, rows, columns)."""
+    nodes, weights, value = [], [], INPUT
+    for index, layer in enumerate(LAYERS):
+        conv, relu = f"conv{index}", f"relu{index}"
+        names = [f"{conv}.weight", f"{conv}.bias"]
+        kernels = network.weights[index].reshape(KERNEL, KERNEL, layer.channels_in, layer.channels_out)
+        weights += _tensors(names, kernels.transpose(3, 2, 0, 1), network.biases[index])
+        strides = [layer.stride, layer.stride]
+        nodes += [
+            helper.make_node("Conv", [value, *names], [conv], conv, pads=[1] * 4, strides=strides),
+            helper.make_node("Relu", [conv], [relu], relu),
+        ]
+        value = relu
+    return nodes, weights
+
+
+def _head(network: Network, value: str) -> Part:
+    """The means of the quarters and the linear layer, whose rows ONNX flattens as (channel, row, column)."""
+    window = [INPUT_SIDE // math.prod(layer.stride for layer in LAYERS) // POOLED_SIDE] * 2
+    names = ["linear.weight", "linear.bias"]
+    linear = network.weights[-1].reshape(POOLED_SIDE, POOLED_SIDE, -1, CLASSES).transpose(2, 0, 1, 3)
+    nodes = [
+        helper.make_node("AveragePool", [value], ["pooled"], "pool", kernel_shape=window, strides=window),
+        helper.make_node("Flatten", ["pooled"], ["features"], "flatten"),
+        helper.make_node("Gemm", ["features", *names], [OUTPUT], "linear"),
+    ]
+    return nodes, _tensors(names, linear.reshape(-1, CLASSES), network.biases[-1])
+
+
 def _tensors(names: list[str], *values: Floats) -> list[TensorProto]:
     return [
         numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in zip(names, values, strict=True)
     ]
-
-
-def _total_stride() -> int:
-    return int(np.prod([layer.stride for layer in LAYERS]))
 
 
 def pruned(network: Network, share: float) -> Network:

@@ -86,7 +86,7 @@ KNOWN: Final[tuple[tuple[Callable[[bytes], bool], Recognised], ...]] = (
         Recognised(what="a text file", remedy="check the path, or download or export the model again"),
     ),
     (
-        lambda head: head[:1] == b"\x08" and 0 < head[1] < 32,
+        lambda head: head[:1] == b"\x08" and b"\x00" < head[1:2] < b"\x20",
         Recognised(what="what looks like an ONNX model", remedy="rename it to end in .onnx", suffix=".onnx"),
     ),
 )

@@ -21,7 +21,7 @@ from orchestrator.formats.model_file import TensorInfo
 CHILD: Final = Path(__file__).with_name("trial_child.py")
 TIME_LIMIT_S: Final = 300.0
 NUMPY_NAMES: Final = {"float": "float32", "double": "float64"}
-ERROR_CODE: Final = re.compile(r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
+ERROR_CODE: Final = re.compile(r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : (?:Load model from .*? failed:)?")
 SOURCE_LINE: Final = re.compile(r"\S+\.(?:cc|h):\d+ .*?\)(?: const)? ")
 
 
@@ -88,7 +88,7 @@ def _tensor(value: Mapping[str, Any]) -> TensorInfo:
 
 
 def _plain_words(refusal: str) -> str:
-    """onnxruntime's message without its error code and the C++ signature that follows."""
+    """onnxruntime's message without its error code, the path, and the C++ signature that follows."""
     code = ERROR_CODE.match(refusal)
     words = refusal[code.end() :] if code else refusal
     source = SOURCE_LINE.match(words)
