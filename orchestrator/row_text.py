@@ -1,0 +1,83 @@
+"""What a leaderboard's rows and groups say in words, the same on the page and in the report. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator import numbers_text
+from orchestrator.queries.rows import Group, LeaderboardRow
+
+SIMULATED = "SIMULATED"
+PUBLISHED = "PUBLISHED"
+PROVISIONAL = "PROVISIONAL"
+
+# What each mark means, for whoever meets it.
+MARKS = {
+    SIMULATED: "Simulated hardware, real inference of this host: it says nothing about a real board.",
+    PUBLISHED: "Taken from a publication, not measured by this farm.",
+    PROVISIONAL: "Too short a protocol for a ranking that stands; run the standard protocol before you decide.",
+}
+
+
+def group_title(group: Group) -> str:
+    """`digits-cnn on pi5`."""
+    return f"{group.model} on {group.board_type}"
+
+
+def group_detail(group: Group) -> str:
+    """`burst, standard protocol, input 1x1x8x8`."""
+    shape = f", input {group.input_shape}" if group.input_shape else ""
+    return f"{group.regime}, {group.protocol} protocol{shape}"
+
+
+def group_marks(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
+    """The marks that hold for the rows of one group, gravest first."""
+    source = rows[0].group.source
+    found = {
+        SIMULATED: source == "simulated",
+        PUBLISHED: source == "published",
+        PROVISIONAL: any(row.provisional for row in rows),
+    }
+    return tuple(mark for mark, applies in found.items() if applies)
+
+
+def row_marks(row: LeaderboardRow) -> str:
+    """The marks of one row, `SIMULATED, PROVISIONAL`; empty for a plain measurement."""
+    return ", ".join(group_marks([row]))
+
+
+def rank(row: LeaderboardRow) -> str:
+    """`1`, or `1 =` where the row is not told apart from another."""
+    return f"{row.rank} =" if row.tied_with else str(row.rank)
+
+
+def metric(fact: Mapping[str, Any] | None) -> str:
+    """`0.972 (declared)`: a metric never goes without where it comes from."""
+    return "" if fact is None else f"{numbers_text.plain(fact['value'])} ({fact['source']})"
+
+
+def verdicts(counts: Mapping[str, int]) -> str:
+    """`4 valid, 1 suspect`."""
+    return ", ".join(f"{number} {name}" for name, number in counts.items() if number)
+
+
+def headline(rows: Sequence[LeaderboardRow]) -> str:
+    """The answer of one group in a sentence: who is fastest, or that the data cannot tell."""
+    leader, leaders = rows[0], [row.variant for row in rows if row.rank == rows[0].rank]
+    if len(rows) == 1:
+        return f"Only {leader.variant} was measured: {_figure(leader)}."
+    if len(leaders) == 1:
+        gain = f", {numbers_text.ratio(leader.speedup)} the baseline's speed" if _is_gain(leader) else ""
+        return f"{leader.variant} is fastest: {_figure(leader)}{gain}."
+    if len(leaders) == len(rows):
+        return f"No variant is told apart from the others; {leader.variant} has the lowest median: {_figure(leader)}."
+    return (
+        f"{', '.join(leaders[:-1])} and {leaders[-1]} lead; they are not told apart. Lowest median: {_figure(leader)}."
+    )
+
+
+def _figure(row: LeaderboardRow) -> str:
+    return numbers_text.ms_with_interval(row.median_ms, row.ci_low_ms, row.ci_high_ms)
+
+
+def _is_gain(row: LeaderboardRow) -> bool:
+    return row.speedup is not None and row.speedup > 1
