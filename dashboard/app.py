@@ -1,0 +1,33 @@
+"""The dashboard's entry: navigation, and the one place where a page's failure becomes a message.
+
+Started by `dashboard.launch`; Streamlit runs this file anew for every interaction.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from orchestrator.errors import PifarmError
+
+ICON = Path(__file__).parent / "icon.svg"
+
+
+def main() -> None:
+    """Show the page that the URL names."""
+    st.set_page_config(page_title="pifarm", page_icon=ICON, layout="wide")
+    page = st.navigation(
+        [
+            st.Page("views/leaderboard.py", title="Leaderboard", icon=":material/leaderboard:", default=True),
+            st.Page("views/run.py", title="Run", icon=":material/timeline:", url_path="run"),
+            st.Page("views/farm.py", title="Farm", icon=":material/developer_board:", url_path="farm"),
+        ],
+        position="top",
+    )
+    try:
+        page.run()
+    except PifarmError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The leaderboard of one group as a table: cells are numbers, so that a click on a column sorts, shown as our texts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from pandas.io.formats.style import Styler
+
+from orchestrator import numbers_text, row_text
+from orchestrator.queries.rows import LeaderboardRow
+
+_TIE = 0.5
+_HELP = {
+    "Rank": "1 + the number of variants that are faster beyond doubt. '=' : not told apart from another one.",
+    "Median": "Median over the runs of each run's median.",
+    "95 % interval": "Of the median, from the spread between runs; needs two runs.",
+    "p90": "Nine of ten inferences are at least this fast; needs enough inferences.",
+    "Speedup": "The baseline's median over this one's, paired by block where both have the block.",
+    "Peak memory": "Highest resident memory of the measuring process.",
+    "Verdicts": "How far the runs may be trusted; invalid runs are not ranked.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column: its values, row by row, and what a value reads like; without `shown` a value is its own text."""
+
+    name: str
+    values: list[Any]
+    shown: Callable[[Any], str] | None = None
+
+
+def board_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
+    """The columns of one group's table; metrics have one for each source, marks only where a row has one."""
+    marks = Column(name="Mark", values=[row_text.row_marks(row) for row in rows])
+    notes = Column(name="Notes", values=["; ".join(row.marks) for row in rows])
+    return [
+        Column(name="Rank", values=[row.rank + _TIE * bool(row.tied_with) for row in rows], shown=_rank),
+        Column(name="Variant", values=[row.variant for row in rows]),
+        Column(name="Median", values=[row.median_ms for row in rows], shown=numbers_text.ms),
+        Column(name="95 % interval", values=[numbers_text.ms_interval(row.ci_low_ms, row.ci_high_ms) for row in rows]),
+        *([marks] if any(marks.values) else []),
+        Column(name="p90", values=[row.p90_ms for row in rows], shown=numbers_text.ms),
+        Column(name="Speedup", values=[row.speedup for row in rows], shown=numbers_text.ratio),
+        Column(name="Speedup, 95 %", values=[numbers_text.ratio_interval(row.speedup_ci) for row in rows]),
+        *_metric_columns(rows),
+        Column(name="Size", values=[row.size_bytes for row in rows], shown=numbers_text.size),
+        Column(name="Peak memory", values=[row.peak_rss_bytes for row in rows], shown=numbers_text.size),
+        Column(name="Verdicts", values=[row_text.verdicts(row.verdicts) for row in rows]),
+        Column(name="Runs", values=[row.runs for row in rows], shown=numbers_text.count),
+        Column(name="Inferences", values=[row.samples for row in rows], shown=numbers_text.count),
+        *([notes] if any(notes.values) else []),
+        Column(name="Format", values=[row.format for row in rows]),
+        Column(name="Runtime", values=[f"{row.runtime} {row.runtime_version}" for row in rows]),
+        Column(name="Devices", values=[", ".join(row.devices) for row in rows]),
+    ]
+
+
+def styled(columns: Sequence[Column]) -> Styler:
+    """The columns as a frame that shows texts and sorts by values; what is absent reads `n/a`."""
+    frame = pd.DataFrame({column.name: column.values for column in columns})
+    return frame.style.format({column.name: _absent_or(column.shown) for column in columns if column.shown})
+
+
+def column_settings(columns: Sequence[Column]) -> dict[str, Any]:
+    """How Streamlit shows each column: numbers stand right, headers explain themselves."""
+    return {column.name: _settings(column) for column in columns}
+
+
+def _settings(column: Column) -> Any:
+    explanation = _HELP.get(column.name)
+    if column.shown:
+        return st.column_config.NumberColumn(help=explanation, alignment="right")
+    return st.column_config.TextColumn(help=explanation)
+
+
+def _metric_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
+    keys = sorted({(name, str(fact["source"])) for row in rows for name, fact in row.metrics.items()})
+    return [
+        Column(name=f"{name}, {source}", values=[_metric(row, name, source) for row in rows], shown=numbers_text.plain)
+        for name, source in keys
+    ]
+
+
+def _metric(row: LeaderboardRow, name: str, source: str) -> float | None:
+    fact = row.metrics.get(name)
+    return float(fact["value"]) if fact is not None and fact["source"] == source else None
+
+
+def _rank(value: float) -> str:
+    return f"{int(value)} =" if value % 1 else f"{int(value)}"
+
+
+def _absent_or(shown: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: shown(None) if pd.isna(value) else shown(value)

@@ -1,0 +1,72 @@
+"""What the pages read: the read door's functions, remembered for a moment, so that many open tabs are one query.
+
+Every function takes the database's URL first: it is the key under which answers are remembered, so that two farms in
+one process never mix. `LIVE_S` is for what moves while somebody watches, `SETTLED_S` for what a finished run has left.
+"""
+
+import streamlit as st
+
+from orchestrator.config import load_settings
+from orchestrator.db.migrate import open_migrated
+from orchestrator.db.session import Database
+from orchestrator.queries import farm, leaderboard, runs, studies
+from orchestrator.queries.rows import DeviceView, EventView, Leaderboard, RunSeries, RunView, StudyView
+
+LIVE_S = 1.5
+RANKED_S = 5.0
+SETTLED_S = 30.0
+MOST_STUDIES = 200
+MOST_RUNS = 500
+MOST_EVENTS = 40
+
+
+def database_url() -> str:
+    """The URL of the farm's database, as the settings of this process name it."""
+    return load_settings().database_url
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _database(url: str) -> Database:
+    return open_migrated(url)
+
+
+@st.cache_data(ttl=RANKED_S, max_entries=64, show_spinner=False)
+def read_leaderboard(url: str, *, study: int | None, device: str | None, model: str | None) -> Leaderboard:
+    """The ranking, group by group, of the runs that the filters leave."""
+    return leaderboard.leaderboard(_database(url), study=study, device=device, model=model)
+
+
+@st.cache_data(ttl=RANKED_S, max_entries=64, show_spinner=False)
+def read_runs(url: str, *, study: int | None = None, device: str | None = None) -> tuple[RunView, ...]:
+    """The newest runs, of a study or device where one is named."""
+    return tuple(runs.list_runs(_database(url), study=study, device=device, limit=MOST_RUNS))
+
+
+@st.cache_data(ttl=LIVE_S, max_entries=64, show_spinner=False)
+def read_run(url: str, run: str) -> RunView:
+    """One run in full; raises `NotFoundError`."""
+    return runs.get_run(_database(url), run)
+
+
+@st.cache_data(ttl=SETTLED_S, max_entries=16, show_spinner=False)
+def read_series(url: str, run: str, counted: int | None) -> RunSeries:
+    """The raw data of the attempt that counts; `counted` names it, so that a new one is read anew."""
+    return runs.run_series(_database(url), run)
+
+
+@st.cache_data(ttl=LIVE_S, max_entries=8, show_spinner=False)
+def read_studies(url: str) -> tuple[StudyView, ...]:
+    """The newest studies."""
+    return tuple(studies.list_studies(_database(url), limit=MOST_STUDIES))
+
+
+@st.cache_data(ttl=LIVE_S, max_entries=8, show_spinner=False)
+def read_devices(url: str) -> tuple[DeviceView, ...]:
+    """Every device."""
+    return tuple(farm.list_devices(_database(url)))
+
+
+@st.cache_data(ttl=LIVE_S, max_entries=8, show_spinner=False)
+def read_events(url: str) -> tuple[EventView, ...]:
+    """What happened last, newest first."""
+    return tuple(farm.recent_events(_database(url), limit=MOST_EVENTS))

@@ -1,0 +1,150 @@
+"""The sections of the page Run, each from the facts of one run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.local_time import moment_text
+from dashboard.plain_text import as_plain
+from orchestrator import csv_text, numbers_text
+from orchestrator.charts.histogram import latency_histogram
+from orchestrator.charts.timeline import has_readings, measuring_stretch, run_timeline, unmeasured, whole_stretch
+from orchestrator.lifecycle import RunState, Verdict
+from orchestrator.queries.rows import AttemptView, RunSeries, RunView
+
+_ENDED = (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
+
+
+def show_failure(run: RunView) -> None:
+    """Why it failed or waits again, where it does."""
+    if run.code or run.message:
+        box = st.error if run.state is RunState.FAILED else st.info
+        box(as_plain(f"{run.code}: {run.message}".strip(": ")), icon=":material/error:")
+
+
+def show_figures(run: RunView) -> None:
+    """The figures of the attempt that counts."""
+    figures = {
+        "Median": numbers_text.ms(run.median_ms),
+        "p90": numbers_text.ms(run.p90_ms),
+        "p99": numbers_text.ms(run.p99_ms),
+        "First inference": numbers_text.ms(run.first_ms),
+        "Load": numbers_text.ms(run.load_ms),
+        "Inferences": numbers_text.count(run.samples),
+        "Peak memory": numbers_text.size(run.peak_rss_bytes),
+        "Start": numbers_text.celsius(run.start_c),
+        "Hottest": numbers_text.celsius(run.max_c),
+    }
+    with st.grid(min_column_width=104):
+        for name, value in figures.items():
+            st.metric(name, value)
+
+
+def show_verdict(run: RunView) -> None:
+    """How far the figures may be trusted: each reason with what was found, what is tolerated and what to do."""
+    if run.verdict is None:
+        return
+    against = [reason for reason in run.reasons if reason.get("severity") != "note"]
+    notes = [reason for reason in run.reasons if reason.get("severity") == "note"]
+    if against:
+        box = st.error if run.verdict is Verdict.INVALID else st.warning
+        box(f"**{run.verdict.value.capitalize()}**, because\n{_as_list(against)}")
+    else:
+        st.caption("No rule objects to this run.")
+    if notes:
+        with st.expander(f"What could not be checked here ({len(notes)})", icon=":material/info:"):
+            st.markdown(_as_list(notes))
+
+
+def show_series(run: RunView, series: RunSeries) -> None:
+    """Latency over telemetry on one time axis, and how the counted latencies are spread."""
+    if not has_readings(series):
+        is_on_its_way = run.state not in _ENDED
+        st.info("No data yet: a board is left alone while it measures." if is_on_its_way else "No data came back.")
+        return
+    st.subheader("Latency and the board, on one time axis", anchor=False)
+    has_inferences = len(series.start_s) > 0
+    is_whole = st.toggle("Show the wait at the gate too", key="whole") if has_inferences else True
+    stretch = whole_stretch(series) if is_whole else measuring_stretch(series)
+    st.altair_chart(
+        run_timeline(series, stretch), width="stretch", key=f"timeline-{run.run}", alt="Latency and telemetry over time"
+    )
+    if absent := unmeasured(series):
+        st.caption(f"Not measured on this device: {', '.join(absent)}.")
+    st.caption(
+        "Band: the window that counts. Triangle: warm-up above the scale. Shift + wheel zooms, shift + drag moves."
+    )
+    counted_ms = series.latency_ms[series.is_counted]
+    if len(counted_ms):
+        st.subheader("Spread of the counted inferences", anchor=False)
+        histogram = latency_histogram(counted_ms, run.median_ms, run.p90_ms)
+        st.altair_chart(histogram, key=f"histogram-{run.run}", alt="Histogram of the counted latencies")
+        st.caption("Line: median. Dashed: p90.")
+
+
+def show_details(run: RunView, series: RunSeries) -> None:
+    """Environment, attempts and raw data, each in a tab."""
+    environment, attempts, raw = st.tabs(["Environment", "Attempts", "Raw data"])
+    with environment:
+        _show_environment(next((attempt for attempt in run.attempts if attempt.counted), run.attempts[-1]))
+    with attempts:
+        _show_attempts(run.attempts)
+    with raw:
+        _show_downloads(run, series)
+
+
+def _as_list(reasons: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join(f"- **{as_plain(reason['code'])}**: {as_plain(_finding(reason))}" for reason in reasons)
+
+
+def _finding(reason: Mapping[str, Any]) -> str:
+    return str(reason.get("text") or reason.get("advice", "")).removeprefix(f"{reason['code']}: ")
+
+
+def _show_environment(attempt: AttemptView) -> None:
+    facts = {**attempt.environment, **{f"source of {name}": source for name, source in attempt.sources.items()}}
+    if not facts:
+        st.caption("The board has not said yet.")
+        return
+    frame = pd.DataFrame([[name, str(value)] for name, value in sorted(facts.items())], columns=["Fact", "Value"])
+    st.dataframe(frame, hide_index=True)
+    if attempt.absent:
+        st.caption(as_plain(f"Absent on this board: {', '.join(attempt.absent)}."))
+
+
+def _show_attempts(attempts: Sequence[AttemptView]) -> None:
+    zone = st.context.timezone
+    frame = pd.DataFrame(
+        [
+            {
+                "Attempt": attempt.number,
+                "State": attempt.state.value,
+                "Counts": "yes" if attempt.counted else "no",
+                "Opened": moment_text(attempt.opened_at_s, zone),
+                "Ended with": f"{attempt.code} {attempt.message}".strip(),
+                "Phases, since the claim": _phases_text(attempt),
+            }
+            for attempt in attempts
+        ]
+    )
+    st.dataframe(frame, hide_index=True)
+
+
+def _phases_text(attempt: AttemptView) -> str:
+    return ", ".join(f"{name} {numbers_text.duration(at_s)}" for name, at_s in attempt.phases.items())
+
+
+def _show_downloads(run: RunView, series: RunSeries) -> None:
+    texts = {"inferences": csv_text.inferences_csv(series), "telemetry": csv_text.telemetry_csv(series)}
+    with st.container(horizontal=True):
+        for name, text in texts.items():
+            st.download_button(
+                f"{name.capitalize()} as CSV",
+                text,
+                f"{run.run}-{name}.csv",
+                "text/csv",
+                on_click="ignore",
+                icon=":material/download:",
+            )

@@ -1,0 +1,113 @@
+"""Page Run: one measurement, with all that may explain its figures."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import data, empty_states, marks, run_sections
+from dashboard.local_time import moment_text
+from dashboard.plain_text import as_plain
+from orchestrator import row_text
+from orchestrator.errors import SpecError
+from orchestrator.queries.rows import RunView
+
+
+def show() -> None:
+    """The whole page."""
+    st.title("Run")
+    url = data.database_url()
+    runs = data.read_runs(url)
+    wanted = st.query_params.get("run") or _newest(runs)
+    if wanted is None:
+        empty_states.no_runs()
+        return
+    run = _find(url, wanted)
+    _show_picker(runs, run)
+    if run is not None:
+        _show_run(url, run)
+
+
+def _newest(runs: Sequence[RunView]) -> str | None:
+    with_result = [run.run for run in runs if run.samples is not None]
+    return next(iter(with_result + [run.run for run in runs]), None)
+
+
+def _find(url: str, wanted: str) -> RunView | None:
+    try:
+        return data.read_run(url, wanted)
+    except SpecError as error:
+        st.error(as_plain(error), icon=":material/search_off:")
+        return None
+
+
+def _show_picker(runs: Sequence[RunView], run: RunView | None) -> None:
+    labels = {each.run: _label(each) for each in ([run] if run else []) + list(runs)}
+    key = f"pick-{run.run if run else ''}"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Run",
+            list(labels),
+            index=0 if run else None,
+            format_func=labels.__getitem__,
+            key=key,
+            on_change=_go_to_picked,
+            args=(key,),
+            placeholder="choose a run",
+            width=680,
+        )
+        if run:
+            _step("Previous", run.previous, ":material/arrow_back:")
+            _step("Next", run.next, ":material/arrow_forward:")
+
+
+def _label(run: RunView) -> str:
+    outcome = run.verdict.value if run.verdict else run.state.value
+    return f"{run.model}/{run.variant} on {run.device}, study {run.study} block {run.block}, {outcome} ({run.run[:8]})"
+
+
+def _step(label: str, target: str | None, icon: str) -> None:
+    st.button(label, disabled=target is None, on_click=_go_to, args=(target,), icon=icon, help="Within the same block")
+
+
+def _go_to_picked(key: str) -> None:
+    _go_to(st.session_state[key])
+
+
+def _go_to(run: str | None) -> None:
+    if run is not None:
+        st.query_params["run"] = run
+
+
+def _show_run(url: str, run: RunView) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.subheader(as_plain(f"{run.model}/{run.variant}"), anchor=False, width="content")
+        marks.show_badges([row_text.SIMULATED] if run.simulated else [])
+        marks.show_run_state(run.state)
+        if run.verdict:
+            marks.show_verdict(run.verdict)
+    _show_place(run)
+    run_sections.show_failure(run)
+    if run.samples is not None:
+        run_sections.show_figures(run)
+    run_sections.show_verdict(run)
+    if not run.attempts:
+        st.info("It has not been started yet.", icon=":material/hourglass_empty:")
+        return
+    counted = next((attempt.number for attempt in run.attempts if attempt.counted), None)
+    series = data.read_series(url, run.run, counted)
+    run_sections.show_series(run, series)
+    run_sections.show_details(run, series)
+
+
+def _show_place(run: RunView) -> None:
+    parts = [
+        f"{run.device} ({run.board})",
+        f"study {run.study}, block {run.block}, position {run.position}",
+        f"{run.regime}, {run.protocol} protocol",
+        *([moment_text(run.started_at_s, st.context.timezone)] if run.started_at_s else []),
+        f"run {run.run}",
+    ]
+    st.caption(as_plain(" · ".join(parts)))
+
+
+show()
