@@ -5,6 +5,10 @@ import zipfile
 from pathlib import Path
 
 _CODE = Path(__file__).parent
+# Since 1.29 the official wheels of ONNX Runtime send usage data to their maker, from a thread of their own, and keep a
+# database in the user's cache. That would disturb the window, and it is nobody's business. Only the environment that a
+# process is born with can switch it off (microsoft/onnxruntime pull request 27379).
+_ENVIRONMENT = ("/usr/bin/env", "ORT_DISABLE_TELEMETRY=1")
 _MEASURING = ("inputs.py", "measure.py", "protocol.py", "timing.py")
 
 
@@ -17,9 +21,9 @@ def command_line(interpreter: str, *arguments: str) -> list[str]:
     """Arguments that run this same code in a fresh, isolated Python."""
     place = location()
     if place.is_file():
-        return [interpreter, "-I", str(place), *arguments]
+        return [*_ENVIRONMENT, interpreter, "-I", str(place), *arguments]
     code = f"import sys; sys.path.insert(0, {str(place)!r}); from agent.__main__ import main; main()"
-    return [interpreter, "-I", "-c", code, *arguments]
+    return [*_ENVIRONMENT, interpreter, "-I", "-c", code, *arguments]
 
 
 def measuring_hash() -> str:

@@ -32,8 +32,6 @@ class MeasuringProcess:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=prints, stderr=prints, pass_fds=passed
             )
-        except OSError as error:
-            raise RunFault("runtime_missing", f"{argv[0]}: {error.strerror}") from error
         finally:
             for descriptor in (orders, results, prints):
                 os.close(descriptor)

@@ -34,7 +34,7 @@ class Chronicle:
     def enter(self, phase: Phase, period_s: float) -> None:
         """Say that the run goes on to `phase`, and sample with its period from now on."""
         self.phase = phase
-        self._sampler.period_s = period_s
+        self._sampler.set_period(period_s)
         self.note(PhaseEntered(phase=phase, at_ns=self.now_ns()))
 
     def keep_quiet(self) -> None:

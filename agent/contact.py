@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.home import write_whole
-from agent.processes import ProcessId, myself, send
+from agent.processes import ProcessId, is_alive, myself, send
 from agent.wire.codec import WireError, dumps, loads
 from agent.wire.records import Phase
 
@@ -44,9 +44,10 @@ class StateNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """When a contact said that it would come again, monotonic."""
+    """When a contact said that it would come again, monotonic; void when it is `by` a process that ended meanwhile."""
 
     until_ns: int
+    by: ProcessId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +71,20 @@ def read_note(folder: Path) -> StateNote | None:
         return None
 
 
-def promise(folder: Path, in_s: float) -> None:
-    """Leave word that a contact comes again `in_s` from now."""
+def promise(folder: Path, in_s: float, by: ProcessId | None = None) -> None:
+    """Leave word that a contact comes again `in_s` from now; `by` a process that waits for it."""
     until_ns = time.monotonic_ns() + int(in_s * 1e9)
     with contextlib.suppress(OSError):
-        write_whole(folder / _PROMISE, dumps(Promise(until_ns=until_ns)), durable=False)
+        write_whole(folder / _PROMISE, dumps(Promise(until_ns=until_ns, by=by)), durable=False)
 
 
 def promised_until_ns(folder: Path) -> int | None:
-    """When the last contact said that it would come again."""
+    """When the last contact said that it would come again, None where nobody is expected."""
     try:
-        return loads(Promise, (folder / _PROMISE).read_bytes()).until_ns
+        promised = loads(Promise, (folder / _PROMISE).read_bytes())
     except (OSError, WireError):
         return None
+    return promised.until_ns if promised.by is None or is_alive(promised.by) else None
 
 
 def pick_up(folder: Path, note_round: int) -> PickUp:

@@ -36,6 +36,7 @@ FAULT_OF: Mapping[str, Fault] = {
     "measuring_failed": Fault.AGENT,  # the measuring process ended without a word
     "agent_failed": Fault.AGENT,  # an unforeseen error; the traceback is in agent.log
 }
+_NOT_FOUND = (126, 127)  # what env(1) says of a program that it cannot run
 _KILLERS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -69,6 +70,8 @@ class RunAborted(AgentError):
 def explain_death(return_code: int, *, loaded: bool, last_words: str) -> RunFault:
     """Why a measuring process is gone that nobody here ended; negative codes are signals, as subprocess gives them."""
     words = f": {last_words}" if last_words else ""
+    if return_code in _NOT_FOUND:
+        return RunFault("runtime_missing", f"the runtime's interpreter cannot be run{words}")
     if return_code >= 0:
         return RunFault("measuring_failed", f"the measuring process ended with exit code {return_code}{words}")
     number = -return_code

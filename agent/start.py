@@ -11,6 +11,7 @@ import shutil
 import sys
 import time
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent import bundle, contact
@@ -19,7 +20,7 @@ from agent.errors import RefusedError
 from agent.fence import admit
 from agent.home import Home
 from agent.lock import Holder, MachineLock, read_holder, take_lock
-from agent.processes import is_alive
+from agent.processes import ProcessId, is_alive, myself
 from agent.report import Reply, report
 from agent.run_folder import RunFolder, run_folder
 from agent.supervise import supervise
@@ -33,6 +34,14 @@ _SPARE_BYTES = 16 * 1024 * 1024
 _CLAIM_PATIENCE_S = 5.0
 _POLL_S = 0.04
 _MOST_DESCRIPTORS = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Who waits for READY, and for how long."""
+
+    by: ProcessId
+    for_s: float
 
 
 def start(home: Home, spec_text: bytes, *, wait_s: float) -> Reply:
@@ -114,11 +123,12 @@ def _prepare(home: Home, spec: RunSpec) -> Path:
 
 def _detach(home: Home, spec: RunSpec, prepared: Path, lock: MachineLock, wait_s: float) -> None:
     heard, said = os.pipe()
+    asker = myself()
     first = os.fork()
     if first == 0:
         os.setsid()
         if os.fork() == 0:
-            _be_agent(home, spec, prepared, lock, said, wait_s)
+            _be_agent(home, spec, prepared, lock, said, Waiting(by=asker, for_s=wait_s))
         os._exit(0)
     os.close(said)
     os.waitpid(first, 0)
@@ -126,14 +136,14 @@ def _detach(home: Home, spec: RunSpec, prepared: Path, lock: MachineLock, wait_s
     os.close(heard)
 
 
-def _be_agent(home: Home, spec: RunSpec, prepared: Path, lock: MachineLock, said: int, wait_s: float) -> None:
+def _be_agent(home: Home, spec: RunSpec, prepared: Path, lock: MachineLock, said: int, asker: Waiting) -> None:
     code = 1
     try:
         _leave_descriptors(prepared / LOG, lock.descriptor, said)
         claimed = claim_run(home, prepared, spec)
         if claimed is not None:
             folder, claim = claimed
-            contact.promise(folder.path, wait_s)
+            contact.promise(folder.path, asker.for_s, asker.by)
             os.write(said, b"!")
             os.close(said)
             supervise(home, folder, claim, spec, lock)

@@ -141,8 +141,8 @@ class Supervisor:
         if took is not None:
             patience_ns = int(_CONTACT_PATIENCE_S * 1e9)
             return not is_alive(took.by) or time.monotonic_ns() - took.at_ns > patience_ns
-        promised_ns = contact.promised_until_ns(self._folder.path) or since_ns
-        if time.monotonic_ns() < promised_ns + int(contact.GRACE_S * 1e9):
+        expected_ns = max(contact.promised_until_ns(self._folder.path) or 0, since_ns)
+        if time.monotonic_ns() < expected_ns + int(contact.GRACE_S * 1e9):
             return False
         return contact.pick_up(self._folder.path, self._round).by == self._claim.agent
 

@@ -20,14 +20,19 @@ class Sampler:
         self.sensors = sensors
         self.peak_rss_bytes: int | None = None
         self.readings: deque[Reading] = deque(maxlen=_RECENT)
-        self.period_s = 1.0
         self.next_ns = time.monotonic_ns()
+        self._period_s = 1.0
         self._origin_ns = origin_ns
         self._rss_bytes = rss_bytes
         self._at_ns: list[int] = []
         self._looks: list[Look] = []
         self._rss: list[int | None] = []
         self._bits: tuple[float, int] | None = None
+
+    def set_period(self, period_s: float) -> None:
+        """Look every so often from now on."""
+        self._period_s = period_s
+        self.next_ns = min(self.next_ns, time.monotonic_ns() + int(period_s * 1e9))
 
     @property
     def is_due(self) -> bool:
@@ -42,7 +47,7 @@ class Sampler:
     def sample(self) -> Reading:
         """Look at every sensor now, and set the time of the next look on the period's grid."""
         now_ns = time.monotonic_ns()
-        step_ns = int(self.period_s * 1e9)
+        step_ns = int(self._period_s * 1e9)
         self.next_ns = max(self.next_ns + step_ns, now_ns + step_ns // 2)
         look, rss = self.sensors.look(), self._rss_bytes()
         self._at_ns.append(now_ns - self._origin_ns)

@@ -72,8 +72,9 @@ class ScriptedRuntime:
         used = pick_options(options, _DEFAULTS)
         if not path.exists():
             raise RunFault("bad_model", f"spec.main_file: {path.name} is not there")
+        session = ScriptedSession(used)
         _wait(float(used["load_ms"]) / 1e3, spin=False)
-        return ScriptedSession(used)
+        return session
 
 
 def open_runtime() -> ScriptedRuntime:
