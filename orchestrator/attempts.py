@@ -20,7 +20,7 @@ from agent.wire.spec import Inputs, Protocol, Scalar, at_start_temperature
 from orchestrator import studies
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow, VariantRow
+from orchestrator.db.tables import AttemptRow, BuildRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow, VariantRow
 from orchestrator.events import EventKind, record
 from orchestrator.lifecycle import (
     MAX_DEVICE_FAULTS,
@@ -40,7 +40,10 @@ SCRIPTED = "scripted"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """An open attempt with all that its attendant needs to know. Not `is_wanted`: the run was cancelled or retried."""
+    """An open attempt with all that its attendant needs to know.
+
+    Not `is_wanted`: the run was cancelled or retried. `is_staged`: its artifact and bundle were on the board before.
+    """
 
     attempt_id: int
     device_id: int
@@ -50,6 +53,7 @@ class Assignment:
     is_wanted: bool
     study_id: int
     cursor_byte: int
+    is_staged: bool
     artifact_id: str
     manifest: Mapping[str, Any]
     bundle_hash: str
@@ -58,6 +62,10 @@ class Assignment:
     runtime_options: Mapping[str, Scalar]
     protocol: Protocol
     inputs: Inputs
+
+
+class OvertakenError(Exception):
+    """Another attendant was faster: the attempt is closed, or its journal was ingested. Roll back and look again."""
 
 
 class Idle(enum.Enum):
@@ -104,24 +112,31 @@ def open_next(database: Database, device_id: int) -> Assignment | Idle | NotMyTu
 
 
 def mark_started(database: Database, assignment: Assignment) -> bool:
-    """Note that a start is about to be sent; False where the run is no longer wanted."""
+    """Note that a start is about to be sent; False where the run or this attempt at it is no longer wanted."""
     with database.write() as session:
+        attempt = _locked_attempt(session, assignment)
         run = locked_run(session, assignment.run_id)
         following = after(run.state, RunEvent.STARTED) if run.state is RunState.STAGING else run.state
-        if following is not RunState.RUNNING:
+        if attempt is None or not attempt.is_open or following is not RunState.RUNNING:
             return False
-        run.state = following
-        run.started_at_s = session.scalar(select(now_s()))
-        session.execute(
-            update(AttemptRow)
-            .where(AttemptRow.id == assignment.attempt_id)
-            .values(state=AttemptState.STARTED, started_at_s=now_s())
-        )
+        run.state, attempt.state = following, AttemptState.STARTED
+        run.started_at_s = attempt.started_at_s = session.scalar(select(now_s()))
         return True
 
 
+def require_open(session: Session, attempt: AttemptRow) -> None:
+    """Keep an attempt from changing until the caller's transaction ends; raises `OvertakenError` if it is closed."""
+    session.refresh(attempt, with_for_update=True)
+    if not attempt.is_open:
+        raise OvertakenError(f"attempt {attempt.id}: somebody else has closed it as {attempt.state.value}")
+
+
 def close(session: Session, attempt: AttemptRow, state: AttemptState, code: str = "", message: str = "") -> None:
-    """End an attempt, in the caller's transaction; the machine is free for others from then on."""
+    """End an attempt, in the caller's transaction; the machine is free for others from then on.
+
+    Raises `OvertakenError` where somebody else has ended it already.
+    """
+    require_open(session, attempt)
     attempt.state, attempt.code, attempt.message = state, code, message
     attempt.closed_at_s = session.scalar(select(now_s()))
     session.execute(update(DeviceRow).where(DeviceRow.id == attempt.device_id).values(last_served_at_s=now_s()))
@@ -130,14 +145,20 @@ def close(session: Session, attempt: AttemptRow, state: AttemptState, code: str 
 def withdraw(database: Database, assignment: Assignment) -> None:
     """Forget an attempt that never reached the board: its run waits again, no try is counted, the machine is free."""
     with database.write() as session:
+        attempt = _locked_attempt(session, assignment)
+        if attempt is None or attempt.state is not AttemptState.STAGING:
+            return
         run = locked_run(session, assignment.run_id)
-        session.delete(session.get_one(AttemptRow, assignment.attempt_id))
+        session.delete(attempt)
         run.attempts_made -= 1
         run.state = after(run.state, RunEvent.REQUEUED) or run.state
 
 
 def fail(session: Session, attempt: AttemptRow, state: AttemptState, fault: Fault, code: str, message: str) -> None:
-    """Close a failed or lost attempt and say what becomes of its run: only a device's fault is worth another try."""
+    """Close a failed or lost attempt and say what becomes of its run: only a device's fault is worth another try.
+
+    Raises `OvertakenError` where somebody else has closed it already.
+    """
     close(session, attempt, state, code, message)
     run, device = locked_run(session, attempt.run_id), session.get_one(DeviceRow, attempt.device_id)
     if run.state not in (RunState.STAGING, RunState.RUNNING):
@@ -159,6 +180,10 @@ def fail(session: Session, attempt: AttemptRow, state: AttemptState, fault: Faul
 def locked_run(session: Session, run_id: str) -> RunRow:
     """The run as it is now, kept from changing until the caller's transaction ends: a cancel may be on its way."""
     return session.get_one(RunRow, run_id, with_for_update=True, populate_existing=True)
+
+
+def _locked_attempt(session: Session, assignment: Assignment) -> AttemptRow | None:
+    return session.get(AttemptRow, assignment.attempt_id, with_for_update=True)
 
 
 def note_device_fault(session: Session, device: DeviceRow, reason: str) -> None:
@@ -251,6 +276,7 @@ def _assignment(session: Session, attempt: AttemptRow) -> Assignment:
         is_wanted=run.state in (RunState.STAGING, RunState.RUNNING),
         study_id=study.id,
         cursor_byte=attempt.cursor_byte,
+        is_staged=_was_staged(session, attempt),
         artifact_id=variant.build.artifact_id,
         manifest=variant.build.artifact.manifest,
         bundle_hash=study.bundle_hash,
@@ -260,3 +286,21 @@ def _assignment(session: Session, attempt: AttemptRow) -> Assignment:
         protocol=protocol,
         inputs=decode(Inputs, study.inputs),
     )
+
+
+def _was_staged(session: Session, attempt: AttemptRow) -> bool:
+    """Whether an earlier attempt on this device was started with the same artifact and the same bundle."""
+    earlier = (
+        select(AttemptRow.id)
+        .join(RunRow, RunRow.id == AttemptRow.run_id)
+        .join(StudyRow, StudyRow.id == RunRow.study_id)
+        .join(VariantRow, VariantRow.id == RunRow.variant_id)
+        .join(BuildRow, BuildRow.id == VariantRow.build_id)
+        .where(
+            AttemptRow.device_id == attempt.device_id,
+            AttemptRow.started_at_s.is_not(None),
+            BuildRow.artifact_id == attempt.run.variant.build.artifact_id,
+            StudyRow.bundle_hash == attempt.run.study.bundle_hash,
+        )
+    )
+    return session.scalar(earlier.limit(1)) is not None

@@ -18,13 +18,14 @@ from agent.wire.journal import MAX_LINE_BYTES
 from agent.wire.records import Fault, LostCause, RunState, Status
 from agent.wire.spec import Fence, RunSpec
 from orchestrator import attempts, fleet, leases, results, staging
-from orchestrator.attempts import Assignment, Idle, NotMyTurn
-from orchestrator.board import Board, StaleFenceError
+from orchestrator.attempts import Assignment, Idle, NotMyTurn, OvertakenError
+from orchestrator.board import Board, NotStagedError, StaleFenceError
 from orchestrator.db.tables import AttemptRow, DeviceRow
-from orchestrator.errors import BusyError, DeviceError, HostKeyError, OwnedError, TransportError
+from orchestrator.errors import BusyError, DeviceError, HostKeyError, OwnedError, SpecError, TransportError
 from orchestrator.events import log
 from orchestrator.farm import Farm
-from orchestrator.ingest import OvertakenError, ingest
+from orchestrator.fleet import Link
+from orchestrator.ingest import ingest
 from orchestrator.leases import Lease
 from orchestrator.lifecycle import AttemptState
 
@@ -69,27 +70,26 @@ class Attendant:
     def look_after(self) -> float | None:
         """Serve the device for at most about `ATTENTION_S`; returns when to come back, None: when called."""
         try:
-            with fleet.board_of(self.farm, self.lease.device_id) as board:
-                return self._serve(board)
-        except HostKeyError as error:
-            return self._stop_device(str(error))
-        except OwnedError as error:
-            return self._stop_device(str(error))
+            with fleet.link_to(self.farm, self.lease.device_id) as link:
+                return self._serve(link)
+        except (HostKeyError, OwnedError) as error:
+            self._stop_device(str(error))
+            return None
         except (TransportError, DeviceError) as error:
             return self._back_off(error)
 
-    def _serve(self, board: Board) -> float | None:
+    def _serve(self, link: Link) -> float | None:
         ends_at = self.clock() + ATTENTION_S
         while leases.renew(self.farm.database, self.lease):
             assignment = attempts.current(self.farm.database, self.lease.device_id)
             chosen = assignment or attempts.open_next(self.farm.database, self.lease.device_id)
             if not isinstance(chosen, Assignment):
                 return self._without_work(chosen)
-            wait_s = self._step(board, chosen)
+            wait_s = self._step(link, chosen)
             if wait_s > LONGEST_WAIT_S or self.clock() + wait_s > ends_at:
                 return wait_s
             if wait_s > 0:
-                board.close()
+                link.transport.close()
                 if self.pause(wait_s):
                     return wait_s
         return LONGEST_WAIT_S
@@ -100,44 +100,58 @@ class Attendant:
             return TURN_RETRY_S
         return TURN_RETRY_S if reason is Idle.MACHINE_BUSY else None
 
-    def _step(self, board: Board, assignment: Assignment) -> float:
+    def _step(self, link: Link, assignment: Assignment) -> float:
         """Bring an attempt one step on; returns after how many seconds the next step is due."""
         if not assignment.is_wanted:
-            return self._call_off(board, assignment)
+            return self._call_off(link, assignment)
         if assignment.state is AttemptState.STAGING:
-            return self._stage(board, assignment)
-        return self._collect(board, assignment)
+            return self._stage(link, assignment)
+        return self._collect(link, assignment)
 
-    def _stage(self, board: Board, assignment: Assignment) -> float:
-        try:
-            if not staging.stage(self.farm, board, assignment, SLICE_S):
-                return 0.0
-        except (TransportError, DeviceError):
-            attempts.withdraw(self.farm.database, assignment)
-            raise
-        return self._start(board, assignment) if attempts.mark_started(self.farm.database, assignment) else 0.0
+    def _stage(self, link: Link, assignment: Assignment) -> float:
+        if not assignment.is_staged:
+            try:
+                if not staging.stage(self.farm.settings, link.transport, assignment, SLICE_S):
+                    return 0.0
+            except (TransportError, DeviceError):
+                attempts.withdraw(self.farm.database, assignment)
+                raise
+        return self._start(link, assignment) if attempts.mark_started(self.farm.database, assignment) else 0.0
 
-    def _start(self, board: Board, assignment: Assignment) -> float:
+    def _start(self, link: Link, assignment: Assignment) -> float:
         try:
-            status = board.start(self._spec(assignment))
+            status = link.board(assignment.bundle_hash).start(self._spec(assignment))
         except BusyError:
             return BUSY_RETRY_S
+        except NotStagedError:
+            staging.stage(self.farm.settings, link.transport, assignment, SLICE_S)
+            return 0.0
+        except SpecError as error:
+            self._lose(assignment, AttemptState.ENDED, Fault.SPEC, "refused", str(error))
+            return 0.0
         except StaleFenceError as error:
-            return self._overtake(error.number)
+            return self._overtake(error.number or 0)
         except OwnedError:
             raise
         except DeviceError as error:
-            self._lose(assignment, AttemptState.ENDED, "refused", str(error))
+            self._lose(assignment, AttemptState.ENDED, Fault.DEVICE, "refused", str(error))
             return 0.0
         self._note_contact(status)
         return _until_next_report(status)
 
-    def _collect(self, board: Board, assignment: Assignment) -> float:
-        status, data = board.status(assignment.run_id, assignment.number, assignment.cursor_byte, FETCH_BYTES)
+    def _collect(self, link: Link, assignment: Assignment) -> float:
+        board = link.board(assignment.bundle_hash)
+        status, data = board.status(assignment.run_id, assignment.number, assignment.cursor_byte, max_bytes=FETCH_BYTES)
         if status.state is RunState.UNKNOWN:
             if assignment.cursor_byte == 0:
-                return self._start(board, assignment)
-            self._lose(assignment, AttemptState.LOST, "forgotten", "the board does not know this attempt any more")
+                return self._start(link, assignment)
+            self._lose(
+                assignment,
+                AttemptState.LOST,
+                Fault.DEVICE,
+                "forgotten",
+                "the board does not know this attempt any more",
+            )
             return 0.0
         self._note_contact(status)
         return self._take_in(board, assignment, status, data)
@@ -146,30 +160,30 @@ class Attendant:
         try:
             with self.farm.database.write() as session:
                 attempt = session.get_one(AttemptRow, assignment.attempt_id)
-                taken = ingest(session, attempt, data)
+                taken = ingest(session, attempt, data, assignment.cursor_byte)
                 if taken.ended is not None:
                     results.settle(session, attempt, taken.ended)
         except OvertakenError:
             return 0.0
         except WireError as error:
-            self._lose(assignment, AttemptState.LOST, "journal_damaged", str(error))
+            self._lose(assignment, AttemptState.LOST, Fault.DEVICE, "journal_damaged", str(error))
             return 0.0
         if taken.ended is not None:
             board.forget(assignment.run_id, assignment.number)
             return 0.0
         if status.state is RunState.LOST and taken.lines == 0:
-            self._lose(assignment, AttemptState.LOST, "lost", _explain_loss(status.cause))
+            self._lose(assignment, AttemptState.LOST, Fault.DEVICE, "lost", _explain_loss(status.cause))
             return 0.0
         return _until_next_report(status)
 
-    def _call_off(self, board: Board, assignment: Assignment) -> float:
+    def _call_off(self, link: Link, assignment: Assignment) -> float:
         """End an attempt whose run is no longer wanted; what it measured is not counted."""
+        board = link.board(assignment.bundle_hash)
         if assignment.state is AttemptState.STARTED:
-            fence = self._fence()
             try:
-                status = board.abort(assignment.run_id, assignment.number, fence)
+                status = board.abort(assignment.run_id, assignment.number, self._fence())
             except StaleFenceError as error:
-                return self._overtake(error.number)
+                return self._overtake(error.number or 0)
             if status.state is RunState.ACTIVE:
                 return TURN_RETRY_S
             board.forget(assignment.run_id, assignment.number)
@@ -178,10 +192,10 @@ class Attendant:
             attempts.close(session, attempt, AttemptState.ABANDONED, "called_off", "the run was cancelled")
         return 0.0
 
-    def _lose(self, assignment: Assignment, state: AttemptState, code: str, message: str) -> None:
+    def _lose(self, assignment: Assignment, state: AttemptState, fault: Fault, code: str, message: str) -> None:
         with self.farm.database.write() as session:
             attempt = session.get_one(AttemptRow, assignment.attempt_id)
-            attempts.fail(session, attempt, state, Fault.DEVICE, code, message)
+            attempts.fail(session, attempt, state, fault, code, message)
 
     def _overtake(self, board_number: int) -> float:
         lease = leases.overtake(self.farm.database, self.lease, board_number)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from agent.wire.codec import WireError, dumps, loads
-from agent.wire.records import Answer, Probe, Refused, RefusedBecause, RunState, Status
+from agent.wire.records import Answer, Probe, Refused, RefusedBecause, Status
 from agent.wire.spec import Fence, RunSpec, is_plain_name
 from orchestrator.bundle import bundle_target
 from orchestrator.errors import BusyError, DeviceError, OwnedError, SpecError
@@ -24,6 +24,7 @@ from orchestrator.transport.errands import (
 START_WAIT_S = 8.0
 MAX_JOURNAL_BYTES = 1024 * 1024
 _ANSWER_S = 30.0
+_NO_SUCH_FILE = b"can't open file"
 _PREFLIGHT_S = 150.0
 _ABORT_S = 60.0
 
@@ -35,6 +36,10 @@ class StaleFenceError(DeviceError):
         super().__init__(message)
         self.owner = owner
         self.number = number
+
+
+class NotStagedError(DeviceError):
+    """A board that lacks the bundle or the artifact that a command needs; push them and ask again."""
 
 
 class Board:
@@ -51,7 +56,8 @@ class Board:
     def start(self, spec: RunSpec, *, wait_s: float = START_WAIT_S) -> Status:
         """Start a run, or find it started; waits on the board for it to be ready, at most `wait_s`.
 
-        Raises `BusyError`, `OwnedError`, `StaleFenceError`, `SpecError` and `DeviceError`; then nothing was started.
+        Raises `BusyError`, `OwnedError`, `StaleFenceError`, `NotStagedError`, `SpecError` and `DeviceError`; then
+        nothing was started.
         """
         words = ["start", "--home", ".", "--wait-s", f"{wait_s:g}"]
         return self._ask_status(words, stdin=dumps(spec).encode(), timeout_s=wait_s + _ANSWER_S)[0]
@@ -84,12 +90,8 @@ class Board:
         return answer.probe
 
     def forget(self, run_id: str, attempt: int) -> None:
-        """Remove what the board keeps of an attempt that has ended; nothing where it keeps nothing."""
-        status, _ = self.status(run_id, attempt, 0, max_bytes=0)
-        if status.state is RunState.ACTIVE:
-            raise DeviceError(f"run {run_id}.{attempt} is active; only one that has ended can be forgotten")
-        if status.state is not RunState.UNKNOWN:
-            remove_folders(self._transport, [f"runs/{run_id}.{attempt}"])
+        """Remove what the board keeps of an attempt, which must have ended or be lost; safe to repeat."""
+        remove_folders(self._transport, [f"runs/{run_id}.{attempt}"])
 
     def staged_artifacts(self) -> list[StagedArtifact]:
         """The artifacts that lie on the board, by id."""
@@ -119,6 +121,8 @@ class Board:
         line, newline, rest = done.stdout.partition(b"\n")
         if done.exit_code == NO_SUCH_PROGRAM and not newline:
             raise DeviceError(f"{words[0]}: {self._python} is not on the board any more; set it up again")
+        if not newline and _NO_SUCH_FILE in done.stderr:
+            raise NotStagedError(f"{words[0]}: {self._bundle} is not on the board")
         if not newline:
             _refuse(words[0], done)
         try:
@@ -150,4 +154,6 @@ def _refusal(refused: Refused) -> Exception:
             return StaleFenceError(refused.message, owner=refused.owner, number=refused.number)
         case RefusedBecause.BAD_SPEC:
             return SpecError(refused.message)
+        case RefusedBecause.NO_ARTIFACT:
+            return NotStagedError(refused.message)
     return DeviceError(f"{refused.because.value}: {refused.message}")

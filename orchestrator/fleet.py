@@ -4,6 +4,8 @@ A host key is pinned when a board is added and never learnt again. A board is on
 other names or addresses is refused, because two devices that share a board would disturb each other's runs.
 """
 
+import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -16,12 +18,19 @@ from agent.wire.records import Probe, Status
 from agent.wire.spec import Fence, is_plain_name
 from orchestrator import doctor, leases
 from orchestrator.board import Board
-from orchestrator.bootstrap import Bootstrapped, WheelhousePolicy, bootstrap
+from orchestrator.bootstrap import (
+    RUNTIME_PACKAGES,
+    Bootstrapped,
+    Plan,
+    bootstrap,
+    pinned_requirements,
+)
 from orchestrator.bundle import build_bundle
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow
 from orchestrator.doctor import Checkup
+from orchestrator.environments import WheelhousePolicy
 from orchestrator.errors import DeviceError, HostKeyError, NotFoundError, OwnedError, SpecError
 from orchestrator.events import EventKind, record
 from orchestrator.farm import Farm
@@ -75,7 +84,7 @@ def add_board(farm: Farm, new: NewBoard, host_key: HostKey, *, progress: TellSte
     """Register a board over SSH: reach it, set up its runtime, store what it is. Safe to repeat after a failure."""
     _require_free_name(farm.database, new.name)
     key = FarmKey.in_folder(farm.settings.keys_dir)
-    transport = SshTransport(new.parsed_address, key_file=key.file, host_key=str(host_key))
+    transport = SshTransport(new.parsed_address, key_file=key.private_file, host_key=str(host_key))
     with closing(transport):
         done = _set_up(farm, transport, new.wheelhouse, progress)
         _claim_board(farm, transport, done, new.take_over)
@@ -85,6 +94,10 @@ def add_board(farm: Farm, new: NewBoard, host_key: HostKey, *, progress: TellSte
 def add_local(farm: Farm, name: str, labels: Mapping[str, str], *, progress: TellStep) -> None:
     """Register this very machine, measured without SSH by the orchestrator's own Python."""
     _require_free_name(farm.database, name)
+    notes = farm.settings.local_dir / "board.json"
+    if not notes.exists():
+        notes.parent.mkdir(mode=0o700, exist_ok=True)
+        notes.write_text(json.dumps({"python": sys.executable}), encoding="utf-8")
     with closing(_local_transport(farm)) as transport:
         done = _set_up(farm, transport, WheelhousePolicy.AUTO, progress)
     _store(farm, NewBoard(name=name, address="", labels=labels), None, done)
@@ -105,19 +118,33 @@ def examine(farm: Farm, name: str) -> Checkup:
     """What stands in the way of good figures on a device, by a fresh probe."""
     with farm.database.read() as session:
         device_id = find(session, name).id
-    with board_of(farm, device_id) as board:
-        probe = board.probe(())
+    with link_to(farm, device_id) as link:
+        probe = link.board(link.bundle_hash).probe()
     return doctor.examine(probe.facts, probe.absent, probe.disk_free_bytes, probe.unsupported)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A way to a device, and the Python that runs agents there; `bundle_hash` is the agent that probed it."""
+
+    transport: Transport
+    python: str
+    bundle_hash: str
+
+    def board(self, bundle_hash: str) -> Board:
+        """The device through the agent of a bundle."""
+        return Board(self.transport, python=self.python, bundle_hash=bundle_hash)
+
+
 @contextmanager
-def board_of(farm: Farm, device_id: int) -> Iterator[Board]:
-    """The agent of a device, reached when first used and left at the end."""
+def link_to(farm: Farm, device_id: int) -> Iterator[Link]:
+    """A device, reached when first used and left at the end."""
     with farm.database.read() as session:
         device = session.get_one(DeviceRow, device_id)
-        transport, python, bundle_hash = _transport_of(farm, device), device.python, device.bundle_hash
+        transport = _transport_of(farm, device)
+        link = Link(transport=transport, python=device.python, bundle_hash=device.bundle_hash)
     with closing(transport):
-        yield Board(transport, python=python or "python3", bundle_hash=bundle_hash or "")
+        yield link
 
 
 def note_contact(session: Session, device_id: int, status: Status) -> None:
@@ -206,13 +233,13 @@ def find(session: Session, name: str) -> DeviceRow:
 
 
 def _set_up(farm: Farm, transport: Transport, wheelhouse: WheelhousePolicy, progress: TellStep) -> Bootstrapped:
-    return bootstrap(
-        transport,
-        build_bundle(farm.settings.bundles_dir),
-        wheels_dir=farm.settings.wheels_dir,
+    plan = Plan(
+        bundle=build_bundle(farm.settings.bundles_dir),
+        requirements={runtime: pinned_requirements(runtime) for runtime in RUNTIME_PACKAGES},
+        wheel_cache=farm.settings.wheels_dir,
         wheelhouse=wheelhouse,
-        progress=lambda step, detail: progress(step.value, detail),
     )
+    return bootstrap(transport, plan, progress=lambda step, detail: progress(step.value, detail))
 
 
 def _claim_board(farm: Farm, transport: Transport, done: Bootstrapped, take_over: bool) -> None:
@@ -221,7 +248,8 @@ def _claim_board(farm: Farm, transport: Transport, done: Bootstrapped, take_over
         return
     if not take_over:
         raise OwnedError(f"owned by {owner}; if that farm is gone, or agrees: pifarm device add ... --take-over")
-    Board(transport, python=done.python, bundle_hash=done.bundle_hash).take_over(Fence(farm_id=farm.farm_id, number=0))
+    board = Board(transport, python=done.python, bundle_hash=done.bundle_hash)
+    board.probe(take_over=Fence(farm_id=farm.farm_id, number=0))
 
 
 def _store(farm: Farm, new: NewBoard, host_key: str | None, done: Bootstrapped) -> None:
@@ -239,7 +267,7 @@ def _fill_in(session: Session, device: DeviceRow, done: Bootstrapped) -> None:
     device.machine_key, device.serial = probe.machine_id, probe.serial
     device.board, device.board_type, device.simulated = probe.board, probe.board_type, probe.simulated
     device.probe, device.python, device.bundle_hash = encode(probe), done.python, done.bundle_hash
-    device.probed_at_s = device.last_seen_at_s = session.scalar(select(now_s()))
+    device.probed_at_s = device.last_seen_at_s = session.scalars(select(now_s())).one()
 
 
 def _require_free_name(database: Database, name: str) -> None:
@@ -271,7 +299,7 @@ def _transport_of(farm: Farm, device: DeviceRow) -> Transport:
     if device.host_key is None:
         raise DeviceError(f"{device.name}: no host key is pinned; remove the device and add it again")
     key = FarmKey.in_folder(farm.settings.keys_dir)
-    return SshTransport(SshAddress.parse(device.address), key_file=key.file, host_key=device.host_key)
+    return SshTransport(SshAddress.parse(device.address), key_file=key.private_file, host_key=device.host_key)
 
 
 def _local_transport(farm: Farm) -> LocalTransport:

@@ -4,11 +4,12 @@ A protocol is stored whole with its study, so that a later change here changes n
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.wire.codec import WireError, decode, encode
+from agent.wire.codec import WireError, decode, dumps, encode
 from agent.wire.spec import Gate, Protocol, Regime, WarmUp, Window
 from orchestrator.errors import NotFoundError, SpecError
 
@@ -74,19 +75,26 @@ def preset(name: str) -> Preset:
 
 
 def is_provisional(protocol_name: str) -> bool:
-    """Whether results of a protocol rank only provisionally."""
-    return protocol_name in PRESETS and PRESETS[protocol_name].provisional
+    """Whether results of a protocol rank only provisionally; so do those of a protocol with overrides."""
+    return protocol_name not in PRESETS or PRESETS[protocol_name].provisional
 
 
 def with_overrides(protocol: Protocol, overrides: Sequence[str]) -> Protocol:
-    """The protocol with settings like ``window.min_s=30`` applied; raises `SpecError` that names the setting."""
+    """The protocol with settings like ``window.min_s=30`` applied; raises `SpecError` that names the setting.
+
+    It gets a name of its own, such as ``standard-1f3a9c``: results of different procedures are never ranked together.
+    """
     data = encode(protocol)
     for override in overrides:
         _apply(data, override)
     try:
-        return decode(Protocol, data)
+        changed = decode(Protocol, data)
     except WireError as error:
         raise SpecError(str(error)) from error
+    if changed == protocol:
+        return protocol
+    digest = hashlib.sha256(dumps(changed).encode()).hexdigest()
+    return dataclasses.replace(changed, name=f"{protocol.name}-{digest[:6]}")
 
 
 def shortest_s(protocol: Protocol) -> float:

@@ -4,23 +4,37 @@ Everything is named by hash and goes over once; a second run of the same variant
 one slice of time, so that an attendant never holds its lease for the length of an upload.
 """
 
+import hashlib
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 from orchestrator.artifacts import ArtifactStore, Manifest
 from orchestrator.attempts import Assignment
-from orchestrator.board import Board
-from orchestrator.farm import Farm
+from orchestrator.bundle import bundle_target
+from orchestrator.config import Settings
+from orchestrator.errors import InternalError
+from orchestrator.transport import Transport
+
+LEAST_SLICE_S = 0.5
 
 
-def stage(farm: Farm, board: Board, assignment: Assignment, slice_s: float) -> bool:
+def stage(settings: Settings, transport: Transport, assignment: Assignment, slice_s: float) -> bool:
     """Whether everything is on the board now; False: the slice was over, call again."""
     ends_at_s = time.monotonic() + slice_s
-    board.use_bundle(farm.settings.bundles_dir, assignment.bundle_hash)
-    store = ArtifactStore(farm.settings.artifacts_dir)
-    manifest = Manifest.from_json(assignment.manifest)
-    for file in manifest.files:
-        left_s = max(ends_at_s - time.monotonic(), 0.5)
-        target = f"artifacts/{assignment.artifact_id}/{file.name}"
-        if not board.transport.push(store.blob(file.sha256), target, sha256=file.sha256, slice_s=left_s).complete:
+    for source, target, sha256 in _wanted(settings, assignment):
+        left_s = max(ends_at_s - time.monotonic(), LEAST_SLICE_S)
+        if not transport.push(source, target, sha256=sha256, slice_s=left_s).complete:
             return False
     return True
+
+
+def _wanted(settings: Settings, assignment: Assignment) -> Iterator[tuple[Path, str, str]]:
+    """Source, target and sha256 of each file."""
+    bundle = settings.bundles_dir / f"{assignment.bundle_hash}.pyz"
+    if not bundle.exists():
+        raise InternalError(f"bundle {assignment.bundle_hash}: it is missing in {settings.bundles_dir}; submit again")
+    yield bundle, bundle_target(assignment.bundle_hash), hashlib.sha256(bundle.read_bytes()).hexdigest()
+    store = ArtifactStore(settings.artifacts_dir)
+    for file in Manifest.from_json(assignment.manifest).files:
+        yield store.blob(file.sha256), f"artifacts/{assignment.artifact_id}/{file.name}", file.sha256

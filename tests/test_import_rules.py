@@ -37,11 +37,12 @@ SPEAKS_SQL = (
     "orchestrator.ingest",
     "orchestrator.leases",
     "orchestrator.queries",
+    "orchestrator.results",
     "orchestrator.studies",
 )
 RUNTIME_PLUGINS = ("orchestrator.simulator",)  # may import agent.runtimes: they travel inside the bundle
 COMPUTES_ON_BOARD = ("agent.evaluate", "agent.inputs", "agent.measure", "agent.runtimes")  # may import numpy
-PURE = ("orchestrator.analysis", "orchestrator.lifecycle", "orchestrator.scheduler")
+PURE = ("orchestrator.analysis", "orchestrator.doctor", "orchestrator.lifecycle", "orchestrator.scheduler")
 
 CELERY = ("celery", "kombu", "billiard")
 SSH_CLIENTS = ("fabric", "paramiko", "invoke")

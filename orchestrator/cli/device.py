@@ -8,6 +8,7 @@ import typer
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
 from orchestrator.errors import SpecError
+from orchestrator.farm import Farm
 from orchestrator.queries.rows import DeviceView
 
 app = typer.Typer(help="Devices: the registered boards.", no_args_is_help=True)
@@ -59,7 +60,7 @@ def add(
 ) -> None:
     """Register a board: pin its host key, look at its hardware, set up its runtime. Safe to repeat after a failure."""
     from orchestrator import fleet
-    from orchestrator.bootstrap import WheelhousePolicy
+    from orchestrator.environments import WheelhousePolicy
 
     if local == (ssh is not None):
         raise SpecError("device add: expected either --ssh user@host[:port] or --local")
@@ -185,7 +186,7 @@ def _tell_step(step: str, detail: str) -> None:
     console.tell(f"  {step}: {detail}")
 
 
-def _view(farm: console.Farm, name: str) -> DeviceView:
+def _view(farm: Farm, name: str) -> DeviceView:
     from orchestrator.queries.farm import get_device
 
     return get_device(farm.database, name)

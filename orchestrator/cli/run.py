@@ -26,12 +26,18 @@ def run_rows(runs: Sequence[RunView]) -> tuple[list[str], list[list[str]], list[
             run.state.value,
             "" if run.verdict is None else run.verdict.value,
             ms(run.median_ms),
-            ", ".join(str(reason["code"]) for reason in run.reasons)
-            or (f"{run.code}: {run.message}" if run.code else ""),
+            _why(run),
         ]
         for run in runs
     ]
     return columns, rows, ["block", "median"]
+
+
+def _why(run: RunView) -> str:
+    if run.code:
+        return f"{run.code}: {run.message}"
+    codes = (str(reason["code"]) for reason in run.reasons if reason["severity"] != "note")
+    return ", ".join(dict.fromkeys(codes))
 
 
 @app.command("list")
@@ -74,7 +80,7 @@ def show(
         "figures", ["figure", "value"], [[name, ms(value)] for name, value in figures.items()], ["value"]
     )
     for reason in view.reasons:
-        console.say(f"{reason['code']}: {reason.get('advice', '')}")
+        console.say(f"{reason['severity']}: {reason['text']}")
     for attempt in view.attempts:
         counted = ", counts" if attempt.counted else ""
         console.say(

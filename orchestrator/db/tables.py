@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from orchestrator.db.clock import now_s
-from orchestrator.lifecycle import AttemptState, DeviceState, RunState, StudyState, Verdict
+from orchestrator.lifecycle import OPEN_ATTEMPT_STATES, AttemptState, DeviceState, RunState, StudyState, Verdict
 
 BigInt = BigInteger().with_variant(Integer, "sqlite")
 ShortText = String(200)
@@ -98,8 +98,8 @@ class DeviceRow(Base):
     simulated: Mapped[bool] = mapped_column(default=False)
     probe: Mapped[dict[str, Any]]
     probed_at_s: Mapped[float]
-    python: Mapped[str | None]
-    bundle_hash: Mapped[str | None] = mapped_column(ShortText)
+    python: Mapped[str]
+    bundle_hash: Mapped[str] = mapped_column(ShortText)
     state: Mapped[DeviceState] = mapped_column(default=DeviceState.READY)
     state_reason: Mapped[str] = mapped_column(default="")
     faults_in_row: Mapped[int] = mapped_column(default=0)
@@ -307,6 +307,11 @@ class AttemptRow(Base):
     ended: Mapped[dict[str, Any] | None]
     phases: Mapped[dict[str, Any]] = mapped_column(default=dict)
     run: Mapped[RunRow] = relationship(back_populates="attempts")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the attempt has not ended yet."""
+        return self.state in OPEN_ATTEMPT_STATES
 
 
 class ChunkRow(Base):
