@@ -53,7 +53,7 @@ RUNTIME_VERSION = "1.32.0"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 BOARDS = {
     "pi5": "Raspberry Pi 5 Model B Rev 1.0",
-    "pi4b": "Raspberry Pi 4 Model B Rev 1.4",
+    "pi4": "Raspberry Pi 4 Model B Rev 1.4",
     "host": "x86_64 host",
 }
 WARM_UP_FROM_NS = 10_000_000_000

@@ -18,6 +18,7 @@ from orchestrator.analysis.latency import LatencySummary, summarise
 from orchestrator.db.columns import InferenceColumns, TelemetryColumns
 
 HOST = "host"
+LEAST_HELD_S = 2.5
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
@@ -98,13 +99,31 @@ class RunFacts:
         return (at_ns >= self.window_from_ns) & (at_ns <= self.window_to_ns)
 
     @property
-    def window_at_s(self) -> Floats:
-        """Times of the window's telemetry samples."""
-        return self.telemetry.at_ns[self.in_window] / 1e9
+    def held_s(self) -> float:
+        """How long a reading stands for what follows: some sources answer only once a second."""
+        return max(LEAST_HELD_S, 2 * self.protocol.telemetry_period_s)
 
     def window_series(self, name: str) -> Floats:
         """A telemetry series within the window, NaN where absent."""
         return self.telemetry.series(name)[self.in_window]
+
+    def gaps_s(self, is_known: Flags) -> tuple[Floats, Floats]:
+        """Times before and after each gap between the telemetry samples `is_known` that touches the window.
+
+        The window's own ends stand in where no sample lies before or after it.
+        """
+        start, end, at_s = self.window_from_ns / 1e9, self.window_to_ns / 1e9, self.telemetry.at_ns[is_known] / 1e9
+        before, after = np.append(start, at_s), np.append(at_s, end)
+        touches = (after > start) & (before < end)
+        return before[touches], after[touches]
+
+    def covered_share(self, is_known: Flags, held_s: float) -> float:
+        """The share of the window that is at most `held_s` later than one of the samples `is_known`."""
+        before, after = self.gaps_s(is_known)
+        start, end = self.window_from_ns / 1e9, self.window_to_ns / 1e9
+        uncovered = np.clip(after, start, end) - np.clip(before + held_s, start, end)
+        has_any = bool(is_known.any())
+        return 1 - float(uncovered.clip(min=0).sum()) / self.window_s if has_any else 0.0
 
     def bits(self, mask: int) -> Flags:
         """Per telemetry sample of the whole attempt, whether a throttle bit of `mask` is known to be set."""

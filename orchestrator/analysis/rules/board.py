@@ -15,7 +15,7 @@ from orchestrator.analysis.rules.rule import Finding, Severity
 
 UNDER_VOLTAGE, UNDER_VOLTAGE_SEEN, SOFT_LIMIT = 1 << 0, 1 << 16, 1 << 3
 LIVE_THROTTLE = (1 << 1) | (1 << 2) | SOFT_LIMIT
-SOFT_LIMIT_HZ = {"pi3b+": 1.2e9, "pi3a+": 1.2e9}
+SOFT_LIMIT_HZ = {"pi3+": 1.2e9}
 CLOCK_SHARE = 0.98
 NEEDED_SERIES = ("temperature_c", "clock_hz", "throttled", "foreign_cpu")
 NEEDED_FACTS = ("governor", "clock_limit_hz")
@@ -50,8 +50,10 @@ def clock_is_low(facts: RunFacts, threshold: float) -> Iterator[Finding]:
     limits = np.full(len(facts.telemetry.at_ns), facts.clock_limit_hz)
     soft = SOFT_LIMIT_HZ.get(facts.board_type, facts.clock_limit_hz)
     limits[facts.bits(SOFT_LIMIT)] = min(soft, facts.clock_limit_hz)
-    is_low = facts.window_series("clock_hz") < CLOCK_SHARE * limits[facts.in_window]
-    low_s = float(_sample_lengths_s(facts)[is_low].sum())
+    clock_hz = facts.telemetry.series("clock_hz")
+    is_known = facts.in_window & ~np.isnan(clock_hz)
+    is_low = (clock_hz < CLOCK_SHARE * limits)[is_known]
+    low_s = float(_lengths_s(facts, is_known)[is_low].sum())
     if low_s >= threshold and bool((is_low[1:] & is_low[:-1]).any()):
         yield Finding(figure=low_s)
 
@@ -85,13 +87,12 @@ def sensors_are_missing(facts: RunFacts, threshold: float) -> Iterator[Finding]:
     """Each reading that other rules need and that too few samples have; on a host a note."""
     severity = Severity.NOTE if facts.board_type == HOST else Severity.SUSPECT
     for name in NEEDED_SERIES:
-        known = ~np.isnan(facts.window_series(name))
-        share = float(known.mean()) if len(known) else 0.0
+        share = facts.covered_share(~np.isnan(facts.telemetry.series(name)), facts.held_s)
         if share < threshold:
-            yield Finding(figure=share, unit=f"of the samples have {name}", severity=severity)
+            yield Finding(figure=share, unit=f"of the window has {name}", severity=severity)
     for name in NEEDED_FACTS:
         if name not in facts.environment:
-            yield Finding(figure=0.0, unit=f"of the samples have {name}", severity=severity)
+            yield Finding(figure=0.0, unit=f"of the window has {name}", severity=severity)
 
 
 def _is_at_soft_limit(facts: RunFacts) -> Flags:
@@ -101,7 +102,8 @@ def _is_at_soft_limit(facts: RunFacts) -> Flags:
     return only_bit_3 & (facts.telemetry.series("clock_hz") >= CLOCK_SHARE * soft)
 
 
-def _sample_lengths_s(facts: RunFacts) -> npt.NDArray[np.float64]:
-    """How long each telemetry sample of the window stands: to the next one, at most two periods."""
-    ends = np.append(facts.window_at_s[1:], facts.window_to_ns / 1e9)[: len(facts.window_at_s)]
-    return np.clip(ends - facts.window_at_s, 0, 2 * facts.protocol.telemetry_period_s)
+def _lengths_s(facts: RunFacts, is_known: Flags) -> npt.NDArray[np.float64]:
+    """How long each of these readings stands: to the next one or the window's end, at most `held_s`."""
+    at_s = facts.telemetry.at_ns[is_known] / 1e9
+    lengths: npt.NDArray[np.float64] = np.diff(at_s, append=facts.window_to_ns / 1e9)
+    return lengths.clip(0, facts.held_s)

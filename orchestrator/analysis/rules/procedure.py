@@ -3,13 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.wire.spec import Regime
-from orchestrator.analysis.facts import RunFacts
+from orchestrator.analysis.facts import Flags, RunFacts
 from orchestrator.analysis.rules.rule import Figure, Finding, Severity
-
-Floats = npt.NDArray[np.float64]
 
 
 def gate_timed_out(facts: RunFacts, threshold: float) -> Iterator[Finding]:
@@ -49,7 +46,7 @@ def somebody_spoke_to_the_board(facts: RunFacts, threshold: float) -> Iterator[F
 
 def telemetry_has_a_gap(facts: RunFacts, threshold: float) -> Iterator[Finding]:
     """The longest time between telemetry samples in the window."""
-    before, after = _gaps_s(facts)
+    before, after = facts.gaps_s(_every_sample(facts))
     longest = float((after - before).max(initial=0.0))
     if longest > threshold:
         yield Finding(figure=longest)
@@ -57,11 +54,7 @@ def telemetry_has_a_gap(facts: RunFacts, threshold: float) -> Iterator[Finding]:
 
 def telemetry_covers_too_little(facts: RunFacts, threshold: float) -> Iterator[Finding]:
     """The share of the window that is not later than two periods after a telemetry sample."""
-    before, after = _gaps_s(facts)
-    start, end = facts.window_from_ns / 1e9, facts.window_to_ns / 1e9
-    covered_to = before + 2 * facts.protocol.telemetry_period_s
-    uncovered = np.clip(after, start, end) - np.clip(covered_to, start, end)
-    coverage = 1 - float(uncovered.clip(min=0).sum()) / facts.window_s
+    coverage = facts.covered_share(_every_sample(facts), 2 * facts.protocol.telemetry_period_s)
     if coverage < threshold:
         yield Finding(figure=coverage)
 
@@ -89,10 +82,5 @@ def _differs(asked: Figure | None, came: Figure | None) -> Iterator[Finding]:
         yield Finding(figure=came, threshold=asked)
 
 
-def _gaps_s(facts: RunFacts) -> tuple[Floats, Floats]:
-    """Times before and after each gap between telemetry samples that touches the window."""
-    at_s = facts.telemetry.at_ns / 1e9
-    start, end = facts.window_from_ns / 1e9, facts.window_to_ns / 1e9
-    before, after = np.append(start, at_s), np.append(at_s, end)
-    touches = (after > start) & (before < end)
-    return before[touches], after[touches]
+def _every_sample(facts: RunFacts) -> Flags:
+    return np.ones(len(facts.telemetry.at_ns), np.bool_)

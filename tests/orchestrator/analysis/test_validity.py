@@ -1,0 +1,180 @@
+"""Verdicts: a clean run alarms on nothing, and each fault alarms with its own code."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent.wire.records import Loaded, StoppedBy, TensorFact
+from orchestrator.analysis.facts import Declared
+from orchestrator.analysis.rules.rule import Severity
+from orchestrator.analysis.rules.table import RULES
+from orchestrator.analysis.validity import Judgement, judge
+from orchestrator.lifecycle import Verdict
+from tests.orchestrator.analysis.clean_run import ended, gate, latencies, run
+
+TENSOR = TensorFact(name="x", dtype="float32", shape=(1,))
+SLOW_CLOCK = {"clock_hz": [2.4e9] * 120 + [1.5e9] * 10 + [2.4e9]}
+COUNTED = 120
+
+
+def loaded(**changes: Any) -> Loaded:
+    values = {
+        "at_ns": 1,
+        "load_ns": 1,
+        "first_ns": 1,
+        "runtime_version": "1.32.0",
+        "inputs": (TENSOR,),
+        "outputs": (TENSOR,),
+        "output_sha256": "00",
+    }
+    return Loaded(**{**values, **changes})
+
+
+def codes(judgement: Judgement) -> set[str]:
+    return {reason.code for reason in judgement.reasons}
+
+
+def test_a_clean_run_is_valid_without_a_reason() -> None:
+    as_asked = loaded(options={"intra_op_threads": 4})
+    judgement = judge(run(gate=gate(), loaded=as_asked, declared=Declared(threads=4)).facts())
+    assert (judgement.verdict, judgement.reasons) == (Verdict.VALID, ())
+
+
+@pytest.mark.parametrize("sigma", [0.005, 0.01, 0.015])
+@pytest.mark.parametrize("ar", [0.0, 0.5])
+@pytest.mark.parametrize("samples", [30, 600])
+def test_all_rules_together_alarm_on_at_most_5_percent_of_clean_runs(sigma: float, ar: float, samples: int) -> None:
+    noise: dict[str, Any] = {"samples": samples, "median_ns": 60e9 / samples, "sigma": sigma, "ar": ar}
+    runs = [run(durations_ns=latencies(seed, **noise)) for seed in range(40)]
+    alarms = [judge(each.facts()).verdict is not Verdict.VALID for each in runs]
+    assert np.mean(alarms) <= 0.05
+
+
+INVALID = [
+    ("under-voltage", {"telemetry": {"throttled": [0, 0x1, 0]}}),
+    ("under-voltage-seen", {"telemetry": {"throttled": [0] * 8 + [0x10000]}}),
+    ("throttled", {"telemetry": {"throttled": [0] * COUNTED + [0x2, 0]}}),
+    ("throttled", {"telemetry": {"throttled": [0] * COUNTED + [0x4, 0]}}),
+    ("throttled", {"telemetry": {"throttled": [0] * COUNTED + [0x80008, 0x80000]}}),
+    ("clock-low", {"telemetry": SLOW_CLOCK}),
+    ("too-few-inferences", {"durations_ns": latencies(samples=29, median_ns=2e9)}),
+    ("telemetry-gap", {"without_telemetry": (20.0, 26.0)}),
+    ("telemetry-coverage", {"without_telemetry": (20.0, 24.5)}),
+    ("threads-differ", {"declared": Declared(threads=4), "loaded": loaded(options={"intra_op_threads": 1})}),
+    ("runtime-differs", {"declared": Declared(runtime_version="1.31.0"), "loaded": loaded()}),
+    ("swap-used", {"swapped_bytes": 4096}),
+    ("heat-limited", {"durations_ns": latencies(samples=19), "ended": ended(stopped_by=StoppedBy.HEAT)}),
+]
+SUSPECT = [
+    ("gate-timed-out", {"gate": gate(timed_out=True, waited_s=1200.0)}),
+    ("start-outside", {"gate": gate(temperature_c=56.0)}),
+    ("back-to-gate", {"ended": ended(back_to_gate=3)}),
+    ("contact", {"ended": ended(contacts_ns=(30_000_000_000,))}),
+    ("drift", {"durations_ns": (latencies() * np.linspace(1, 1.06, 600)).astype(np.int64)}),
+    ("dispersion", {"durations_ns": latencies(sigma=0.05)}),
+    ("tail", {"durations_ns": np.where(np.arange(600) % 6 == 0, 150_000_000, latencies())}),
+    ("foreign-load", {"telemetry": {"foreign_cpu": 0.05}}),
+    ("foreign-burst", {"telemetry": {"foreign_cpu": [0.0] * 150 + [0.2] * 24 + [0.0]}}),
+    ("governor", {"environment": {"governor": "ondemand", "clock_limit_hz": 2.4e9}}),
+    ("fan-changed", {"telemetry": {"fan_rpm": [0.0] * 150 + [3000.0]}}),
+    ("sensor-missing", {"telemetry": {"throttled": None}}),
+    ("sensor-missing", {"environment": {"governor": "performance"}}),
+]
+
+
+@pytest.mark.parametrize(("code", "fault"), INVALID)
+def test_a_grave_fault_makes_a_run_invalid(code: str, fault: dict[str, Any]) -> None:
+    judgement = judge(run(**fault).facts())
+    assert judgement.verdict is Verdict.INVALID
+    assert code in codes(judgement)
+    assert judgement.reasons[0].severity is Severity.INVALID
+
+
+@pytest.mark.parametrize(("code", "fault"), SUSPECT)
+def test_a_lesser_fault_makes_a_run_suspect_by_its_own_code(code: str, fault: dict[str, Any]) -> None:
+    judgement = judge(run(**fault).facts())
+    assert judgement.verdict is Verdict.SUSPECT
+    assert code in codes(judgement)
+
+
+def test_every_rule_that_changes_a_verdict_is_shown_to_alarm() -> None:
+    shown = {code for code, _ in INVALID + SUSPECT}
+    assert {rule.code for rule in RULES if rule.severity is not Severity.NOTE} - shown == {"model-differs"}
+
+
+def test_another_model_file_than_asked_for_is_invalid() -> None:
+    environment = {"governor": "performance", "clock_limit_hz": 2.4e9, "artifact_id": "b" * 64}
+    judgement = judge(run(environment=environment, declared=Declared(artifact_id="a" * 64)).facts())
+    assert codes(judgement) == {"model-differs"}
+
+
+def test_an_old_sticky_bit_is_no_fault_of_this_run() -> None:
+    assert judge(run(telemetry={"throttled": 0x50000}).facts()).verdict is Verdict.VALID
+
+
+def test_throttling_outside_of_the_counted_samples_does_not_count() -> None:
+    assert judge(run(telemetry={"throttled": [0x4] * 4 + [0]}).facts()).verdict is Verdict.VALID
+
+
+def test_one_low_clock_sample_is_no_fault() -> None:
+    clock = {"clock_hz": [2.4e9] * 120 + [1.5e9] + [2.4e9]}
+    assert judge(run(telemetry=clock).facts()).verdict is Verdict.VALID
+
+
+def test_a_source_that_answers_once_a_second_is_not_missing() -> None:
+    every_fourth = {"clock_hz": [2.4e9, None, None, None] * 70, "throttled": [0, None, None, None] * 70}
+    assert judge(run(telemetry=every_fourth).facts()).verdict is Verdict.VALID
+
+
+def test_bit_3_is_the_declared_state_of_a_3b_plus_at_1200_mhz_and_only_there() -> None:
+    soft = {"throttled": 0x80008, "clock_hz": 1.2e9}
+    environment = {"governor": "performance", "clock_limit_hz": 1.4e9}
+    assert judge(run(board_type="pi3+", telemetry=soft, environment=environment).facts()).verdict is Verdict.VALID
+    lower = {**soft, "clock_hz": 1.1e9}
+    for board_type, telemetry in (("pi3+", lower), ("pi4", soft)):
+        judgement = judge(run(board_type=board_type, telemetry=telemetry, environment=environment).facts())
+        assert {"throttled", "clock-low"} <= codes(judgement)
+
+
+def test_a_host_without_sensors_is_valid_and_says_what_was_not_checked() -> None:
+    absent = {"temperature_c": None, "clock_hz": None, "throttled": None}
+    judgement = judge(run(board_type="host", telemetry=absent, environment={}).facts())
+    assert judgement.verdict is Verdict.VALID
+    said = " ".join(reason.unit for reason in judgement.reasons)
+    assert all(name in said for name in (*absent, "governor", "clock_limit_hz"))
+    assert {reason.severity for reason in judgement.reasons} == {Severity.NOTE}
+
+
+def test_a_window_that_heat_ended_counts_down_to_its_floor() -> None:
+    hot = ended(stopped_by=StoppedBy.HEAT)
+    enough = judge(run(durations_ns=latencies(samples=20), ended=hot).facts())
+    assert (enough.verdict, codes(enough)) == (Verdict.VALID, {"stopped-by-heat"})
+    slow = judge(run(durations_ns=latencies(samples=8, median_ns=2e9), ended=hot).facts())
+    assert slow.verdict is Verdict.VALID
+    too_few = judge(run(durations_ns=latencies(samples=7, median_ns=2e9), ended=hot).facts())
+    assert not too_few.is_worth_repeating
+    assert judge(run(telemetry={"throttled": [0, 1, 0]}).facts()).is_worth_repeating
+
+
+def test_foreign_load_below_what_the_kernel_can_tell_is_no_alarm_on_a_short_window() -> None:
+    short: dict[str, Any] = {"durations_ns": latencies(samples=20), "protocol": "demo"}
+    assert judge(run(telemetry={"foreign_cpu": 0.03}, **short).facts()).verdict is Verdict.VALID
+    judgement = judge(run(telemetry={"foreign_cpu": 0.05}, **short).facts())
+    assert codes(judgement) == {"foreign-load"}
+    assert "known to 1.2 %" in judgement.reasons[0].unit
+
+
+def test_a_return_to_the_gate_is_noted() -> None:
+    judgement = judge(run(ended=ended(back_to_gate=1)).facts())
+    assert (judgement.verdict, codes(judgement)) == (Verdict.VALID, {"back-to-gate"})
+
+
+def test_the_gravest_reason_comes_first_and_is_stored_whole() -> None:
+    judgement = judge(run(telemetry={"throttled": [0, 1, 0], "foreign_cpu": 0.5}).facts())
+    assert judgement.reasons[0].severity is Severity.INVALID
+    stored = json.loads(json.dumps(judgement.stored_reasons()))[0]
+    assert stored["code"] == "under-voltage"
+    assert set(stored) == {"code", "figure", "threshold", "unit", "advice", "severity", "text"}
+    assert stored["text"].startswith("under-voltage: 1 samples")
