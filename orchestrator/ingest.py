@@ -5,7 +5,6 @@ Nothing that a board says is trusted: a journal that does not fit the wire raise
 
 from dataclasses import dataclass
 
-from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import WireError, encode
@@ -21,6 +20,7 @@ from agent.wire.records import (
     Record,
     Telemetry,
 )
+from orchestrator.attempts import OvertakenError, require_open
 from orchestrator.db.columns import pack_inferences, pack_telemetry
 from orchestrator.db.tables import AttemptRow, ChunkRow, StudyDeviceRow
 
@@ -35,42 +35,31 @@ class Ingested:
     ended: Ended | None
 
 
-def ingest(session: Session, attempt: AttemptRow, data: bytes) -> Ingested:
-    """Store the whole lines of `data`, which starts at the attempt's cursor; a torn last line is left for later."""
+def ingest(session: Session, attempt: AttemptRow, data: bytes, from_byte: int) -> Ingested:
+    """Store the whole lines of `data`, the journal's bytes from `from_byte`; a torn last line is left for later.
+
+    Raises `OvertakenError` where somebody else has moved the cursor or closed the attempt since they were fetched.
+    """
+    require_open(session, attempt)
+    if attempt.cursor_byte != from_byte:
+        raise OvertakenError(f"attempt {attempt.id}: its journal was ingested by somebody else")
     before = Cursor(byte=attempt.cursor_byte, seq=attempt.cursor_seq)
     cursor, ended = before, None
     for cursor, record in read_lines(data, before):
-        _require_order(record, ended, cursor)
+        _require_order(attempt, record, cursor)
         _store(session, attempt, cursor.seq - 1, record)
         ended = record if isinstance(record, Ended) else ended
-    _advance(session, attempt, before, cursor)
+    attempt.cursor_byte, attempt.cursor_seq = cursor.byte, cursor.seq
     return Ingested(lines=cursor.seq - before.seq, ended=ended)
 
 
-def _require_order(record: Record, ended: Ended | None, cursor: Cursor) -> None:
+def _require_order(attempt: AttemptRow, record: Record, cursor: Cursor) -> None:
     if isinstance(record, Claimed) != (cursor.seq == 1):
         raise WireError(f"journal line {cursor.seq - 1}: expected the claim first, and only there")
-    if ended is not None:
+    if attempt.ended is not None:
         raise WireError(f"journal line {cursor.seq - 1}: a line after the end record")
     if cursor.seq > MAX_JOURNAL_LINES:
         raise WireError(f"journal: more than {MAX_JOURNAL_LINES} lines")
-
-
-def _advance(session: Session, attempt: AttemptRow, before: Cursor, after: Cursor) -> None:
-    """Move the cursor, unless somebody else has moved it meanwhile: then this transaction must not stand."""
-    result = session.execute(
-        update(AttemptRow)
-        .where(AttemptRow.id == attempt.id, AttemptRow.cursor_seq == before.seq)
-        .values(cursor_byte=after.byte, cursor_seq=after.seq)
-        .execution_options(synchronize_session="evaluate")
-    )
-    assert isinstance(result, CursorResult)
-    if result.rowcount != 1:
-        raise OvertakenError(f"attempt {attempt.id}: its journal was ingested by somebody else")
-
-
-class OvertakenError(Exception):
-    """Another attendant has ingested these lines; the transaction is to be rolled back."""
 
 
 def _store(session: Session, attempt: AttemptRow, seq: int, record: Record) -> None:

@@ -130,6 +130,7 @@ def abandon(database: Database, study_id: int) -> int:
             select(AttemptRow)
             .join(RunRow, RunRow.id == AttemptRow.run_id)
             .where(RunRow.study_id == study_id, AttemptRow.state.in_(OPEN_ATTEMPT_STATES))
+            .with_for_update(of=AttemptRow)
         ).all()
         for attempt in open_attempts:
             attempt.state, attempt.closed_at_s = AttemptState.ABANDONED, session.scalar(select(now_s()))
