@@ -29,6 +29,8 @@ def add_device(database: Database, name: str = "pi5-kitchen", **columns: Any) ->
         "board_type": "pi5",
         "probe": {},
         "probed_at_s": 0.0,
+        "python": "python3",
+        "bundle_hash": BUNDLE_HASH,
     }
     with database.write() as session:
         device = DeviceRow(**{**row, **columns})

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from agent.wire.records import Fault
 from orchestrator import attempts, studies
-from orchestrator.attempts import SCRIPTED, Assignment, Idle, NotMyTurn
+from orchestrator.attempts import SCRIPTED, Assignment, Idle, NotMyTurn, OvertakenError
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow
 from orchestrator.lifecycle import (
@@ -47,10 +47,15 @@ def database(each_database: Database) -> Database:
     return each_database
 
 
-def close(database: Database, assignment: Assignment) -> None:
-    """End an attempt, its run being done."""
+def close_attempt(database: Database, assignment: Assignment) -> None:
+    """End an attempt."""
     with database.write() as session:
         attempts.close(session, session.get_one(AttemptRow, assignment.attempt_id), AttemptState.ENDED)
+
+
+def close(database: Database, assignment: Assignment) -> None:
+    """End an attempt, its run being done."""
+    close_attempt(database, assignment)
     set_columns(database, RunRow, assignment.run_id, state=RunState.DONE)
 
 
@@ -356,6 +361,31 @@ def test_a_cancelled_run_is_not_brought_back_by_its_failure(database: Database) 
     fail(database, opened)
     assert get_run(database, opened.run_id).state is RunState.CANCELLED
     assert get_device(database, farm.device_id).faults_in_row == 0
+
+
+def test_whoever_comes_late_changes_nothing(database: Database) -> None:
+    """An attendant that was paused for longer than its lease finds its attempt closed, and another one open."""
+    farm = plant(database)
+    late = start_attempt(database, farm.device_id)
+    fail(database, late, state=AttemptState.LOST)
+    open_attempt(database, farm.device_id)
+    before = dump(database)
+    attempts.withdraw(database, late)
+    assert not attempts.mark_started(database, late)
+    with pytest.raises(OvertakenError):
+        fail(database, late)
+    with pytest.raises(OvertakenError):
+        close_attempt(database, late)
+    assert dump(database) == before
+
+
+def test_an_attempt_that_another_attendant_has_started_is_not_withdrawn(database: Database) -> None:
+    farm = plant(database)
+    late = open_attempt(database, farm.device_id)
+    attempts.mark_started(database, late)
+    attempts.withdraw(database, late)
+    assert get_run(database, late.run_id).state is RunState.RUNNING
+    assert count_open(database) == 1
 
 
 def test_the_start_temperature_of_a_study_is_asked_of_all_its_later_runs(database: Database) -> None:

@@ -229,6 +229,8 @@ def test_a_tick_wakes_a_limited_number_the_longest_due_first(database: Database)
                 board_type="pi5",
                 probe={},
                 probed_at_s=0.0,
+                python="python3",
+                bundle_hash="b" * 64,
                 next_attention_at_s=1000.0 - index,
             )
             for index in range(MAX_WAKES_A_TICK + 5)
