@@ -46,6 +46,15 @@ class VariantAddress:
         texts = tuple((name, _option_text(value)) for name, value in sorted((options or {}).items()))
         return cls(model=model, label=label, runtime=runtime, threads=threads, options=texts)
 
+    @classmethod
+    def within(cls, model: str, text: str) -> Self:
+        """The address of a whole name within its model, ``LABEL@RUNTIME,tN``; raises `SpecError` for a part of one."""
+        part = VariantPattern.parse(text)
+        if part.runtime is None or part.threads is None:
+            raise SpecError(f"variant: expected LABEL@RUNTIME,tN, got {text!r}")
+        options = part.options or ()
+        return cls(model=model, label=part.label, runtime=part.runtime, threads=part.threads, options=options)
+
     @property
     def text(self) -> str:
         """The name within its model: ``LABEL@RUNTIME,tN``."""

@@ -27,8 +27,10 @@ from orchestrator.config import load_settings
 from orchestrator.errors import SpecError
 from orchestrator.farm import Farm, open_farm
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+WIDTH_OF_A_PIPE = 160  # no terminal says how wide it is: wide enough for a table, narrow enough for a page
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE)
 
 
 def the_farm() -> Farm:

@@ -89,12 +89,19 @@ def _add_devices(farm: Farm, boards: list[dict[str, str]]) -> list[str]:
     if HOST not in known:
         fleet.add_local(farm, HOST, {}, progress=_tell_step)
     for board in boards:
+        _prepare(Path(board["home"]))
         if board["name"] in known:
             fleet.readdress(farm.database, board["name"], board["ssh"])
             continue
         new = fleet.NewBoard(name=board["name"], address=board["ssh"], labels={"cooling": BOARDS[board["kind"]]})
         fleet.add_board(farm, new, HostKey.parse(board["host_key"]), progress=_tell_step)
     return [HOST, *(board["name"] for board in boards)]
+
+
+def _prepare(home: Path) -> None:
+    """Set the governor of a simulated board, as its owner would on a real one before measuring."""
+    for governor in home.glob("board/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"):
+        governor.write_text("performance\n", encoding="utf-8")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.addresses import VariantAddress
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
 from orchestrator.queries.rows import ExcludedRun, Group, Leaderboard, LeaderboardRow
@@ -43,57 +44,45 @@ def print_leaderboard(board: Leaderboard) -> None:
 
 
 def _print_group(group: Group, rows: list[LeaderboardRow]) -> None:
-    from orchestrator.numbers_text import ms, ms_interval, ratio_with_interval, size
+    from orchestrator import numbers_text, row_text
 
-    mark = {
-        "simulated": "SIMULATED board, real inference of this host",
-        "published": "PUBLISHED, not measured here",
-    }
-    board = rows[0].board + (f" [{mark[group.source]}]" if group.source in mark else "")
-    provisional = ", provisional" if rows[0].provisional else ""
-    title = f"{group.model} on {board}: {group.regime}, {group.protocol} protocol{provisional}"
+    names = _short_names(rows)
     metrics = sorted({name for row in rows for name in row.metrics})
-    columns = [
-        "rank",
-        "variant",
-        "median",
-        "95 % interval",
-        "p90",
-        "speedup",
-        *metrics,
-        "size",
-        "peak memory",
-        "runs",
-        "verdicts",
-    ]
+    figures = ["median", "95 % interval", "p90", "speedup", *metrics, "size", "peak memory", "runs"]
     cells = [
         [
-            f"{row.rank}{' =' if row.tied_with else ''}",
-            row.variant,
-            ms(row.median_ms),
-            ms_interval(row.ci_low_ms, row.ci_high_ms),
-            ms(row.p90_ms),
-            ratio_with_interval(row.speedup, row.speedup_ci),
-            *(_metric(row, name) for name in metrics),
-            size(row.size_bytes),
-            size(row.peak_rss_bytes),
+            row_text.rank(row),
+            names[row.variant],
+            numbers_text.ms(row.median_ms),
+            numbers_text.ms_interval(row.ci_low_ms, row.ci_high_ms),
+            numbers_text.ms(row.p90_ms),
+            numbers_text.ratio_with_interval(row.speedup, row.speedup_ci),
+            *(row_text.metric(row.metrics.get(name)) for name in metrics),
+            numbers_text.size(row.size_bytes),
+            numbers_text.size(row.peak_rss_bytes),
             str(row.runs),
-            ", ".join(f"{count} {name}" for name, count in row.verdicts.items() if count),
+            row_text.verdicts(row.verdicts),
         ]
         for row in rows
     ]
-    console.print_table(
-        title,
-        columns,
-        cells,
-        right=["median", "95 % interval", "p90", "speedup", "size", "peak memory", "runs", *metrics],
-    )
-    console.say("")
+    console.say(f"{group.model} on {rows[0].board}: {row_text.group_detail(group)}, {_how_run(rows)}")
+    for mark in row_text.group_marks(rows):
+        console.say(f"{mark}: {row_text.MARKS[mark]}")
+    console.print_table("", ["rank", "variant", *figures, "verdicts"], cells, right=figures)
+    console.say(row_text.headline(rows) + "\n")
 
 
-def _metric(row: LeaderboardRow, name: str) -> str:
-    fact = row.metrics.get(name)
-    return "" if fact is None else f"{fact['value']:g} ({fact['source']})"
+def _short_names(rows: list[LeaderboardRow]) -> dict[str, str]:
+    """The shortest clear name of each row's variant, among those of its group."""
+    addresses = {row.variant: VariantAddress.within(row.model, row.variant) for row in rows}
+    return {text: address.shortest(addresses.values()) for text, address in addresses.items()}
+
+
+def _how_run(rows: list[LeaderboardRow]) -> str:
+    """Runtimes and thread counts of a group, said once instead of in each row."""
+    runtimes = sorted({f"{row.runtime} {row.runtime_version}".strip() for row in rows})
+    threads = sorted({row.threads for row in rows})
+    return f"{', '.join(runtimes)}, threads {', '.join(map(str, threads))}"
 
 
 def _print_excluded(excluded: Iterable[ExcludedRun]) -> None:
