@@ -22,6 +22,7 @@ from pathlib import Path
 
 TAIL_BYTES = 2000
 LOCK_TRIES = 5
+NEW_ENOUGH = (3, 11)
 OTHER_PYTHONS = ("python3.14", "python3.13", "python3.12", "python3.11")
 
 
@@ -30,17 +31,40 @@ def survey() -> dict[str, object]:
     return {
         "machine": platform.machine(),
         "bits": 64 if sys.maxsize > 2**32 else 32,
-        "libc": " ".join(platform.libc_ver()),
+        "libc": platform.libc_ver()[0],
+        "libc_version": platform.libc_ver()[1],
         "free_bytes": shutil.disk_usage(".").free,
         "python": sys.executable,
         "python_version": list(sys.version_info[:2]),
         "can_make_environments": all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")),
-        "other_pythons": {name: path for name in OTHER_PYTHONS if (path := shutil.which(name))},
+        "other_pythons": {} if sys.version_info >= NEW_ENOUGH else other_pythons(),
         "adopted_python": read_json("board.json").get("python"),
+        "adopted_version": version_of(read_json("board.json").get("python")),
         "environments": {
-            path.parent.name: read_json(path) for path in Path("envs").glob("*/made-of.json") if path.is_file()
+            path.parent.name: read_json(path)
+            for path in Path("envs").glob("*/made-of.json")
+            if (path.parent / "bin/python").exists()
         },
+        "jobs": sorted({path.stem for path in Path("jobs").glob("*.lock")}),
     }
+
+
+def other_pythons() -> dict[str, list[int]]:
+    """The newer interpreters beside this one that really answer, by path."""
+    paths = [path for name in OTHER_PYTHONS if (path := shutil.which(name))]
+    return {path: version for path in paths if (version := version_of(path))}
+
+
+def version_of(python: object) -> list[int] | None:
+    """Version of another interpreter, None where there is none that answers."""
+    if not isinstance(python, str):
+        return None
+    ask = [python, "-I", "-c", "import sys; print(*sys.version_info[:2])"]
+    try:
+        answer = subprocess.run(ask, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return [int(word) for word in answer.stdout.split()]
 
 
 def launch(name: str, script: str) -> dict[str, object]:

@@ -37,18 +37,24 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What a board is to somebody who wants to set it up. `environments` says what each was made of."""
+    """What a board is to somebody who wants to set it up. `environments` says what each was made of.
+
+    `other_pythons` are looked for only where `python_version` is too old.
+    """
 
     machine: str
     bits: int
     libc: str
+    libc_version: str
     free_bytes: int
     python: str
     python_version: tuple[int, int]
     can_make_environments: bool
-    other_pythons: dict[str, str]
+    other_pythons: dict[str, tuple[int, int]]
     adopted_python: str | None
+    adopted_version: tuple[int, int] | None
     environments: dict[str, dict[str, str]]
+    jobs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """This machine as a board: the same commands as processes, the same files in a folder."""
 
+import json
+import secrets
 import subprocess
 import sys
 import time
@@ -56,6 +58,20 @@ class LocalTransport:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def adopt_own_python(folder: Path) -> None:
+    """Tell the agent of this machine's farm folder to use the interpreter that runs this, with all it has.
+
+    Other entries of ``board.json`` are kept. Safe to repeat.
+    """
+    notes = folder / "board.json"
+    told = json.loads(notes.read_bytes()) if notes.exists() else {}
+    if told.get("python") != sys.executable:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".board.json.{secrets.token_hex(4)}"
+        draft.write_text(json.dumps(told | {"python": sys.executable}, indent=1) + "\n")
+        draft.replace(notes)
 
 
 def _deliver(parcel: Parcel, target: Path, slice_s: float | None, progress: Progress | None) -> Delivery:

@@ -1,5 +1,6 @@
 """This machine as a board: the same manners as over SSH, and the receiver that both share."""
 
+import json
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import DeviceError, SpecError, TransportError
 from orchestrator.transport import Pushed
-from orchestrator.transport.local import LocalTransport
+from orchestrator.transport.local import LocalTransport, adopt_own_python
 from orchestrator.transport.pushing import Parcel, Reply
 from orchestrator.transport.receiver import digest_of, receive
 from tests.orchestrator.transport.conftest import Cargo, make_cargo
@@ -42,6 +43,16 @@ def test_a_program_that_is_not_there_ends_as_a_shell_says_it(here: LocalTranspor
 def test_a_program_that_takes_too_long_is_a_transport_error(here: LocalTransport) -> None:
     with pytest.raises(TransportError, match="did not end within"):
         here.run(["sleep", "30"], timeout_s=0.2)
+
+
+def test_the_agent_here_gets_this_interpreter_and_keeps_its_other_notes(tmp_path: Path) -> None:
+    for _ in range(2):
+        adopt_own_python(tmp_path / "farm")
+    notes = tmp_path / "farm/board.json"
+    assert json.loads(notes.read_text()) == {"python": sys.executable}
+    notes.write_text('{"python": "/gone", "lock": "/a/lock"}')
+    adopt_own_python(tmp_path / "farm")
+    assert json.loads(notes.read_text()) == {"python": sys.executable, "lock": "/a/lock"}
 
 
 def test_a_file_arrives_once(here: LocalTransport, cargo: Cargo) -> None:
