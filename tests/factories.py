@@ -100,6 +100,8 @@ def add_device(database: Database, name: str = "pi5-1", *, board_type: str = "pi
                 "unsupported": {"ncnn": "not installed"},
             },
             probed_at_s=START_S,
+            python="python3",
+            bundle_hash="ab" * 16,
         )
         session.add(row)
         session.flush()

@@ -86,12 +86,11 @@ def _shares(session: Session, ids: Sequence[int]) -> Mapping[int, list[_Share]]:
 
 
 def _variants(session: Session, ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
+    used = select(RunRow.study_id, RunRow.variant_id).where(RunRow.study_id.in_(ids)).distinct().subquery()
     query = (
-        select(RunRow.study_id, BuildRow.label, VariantRow)
-        .join(VariantRow, VariantRow.id == RunRow.variant_id)
+        select(used.c.study_id, BuildRow.label, VariantRow)
+        .join(VariantRow, VariantRow.id == used.c.variant_id)
         .join(BuildRow, BuildRow.id == VariantRow.build_id)
-        .where(RunRow.study_id.in_(ids))
-        .distinct()
         .order_by(VariantRow.id)
     )
     texts: dict[int, tuple[str, ...]] = {}

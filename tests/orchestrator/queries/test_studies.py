@@ -1,0 +1,87 @@
+"""Studies through the read door: how far they are and when they may be done."""
+
+import pytest
+
+from orchestrator.db.session import Database
+from orchestrator.errors import NotFoundError
+from orchestrator.lifecycle import RunState, StudyState
+from orchestrator.protocols import preset, shortest_s
+from orchestrator.queries.studies import get_study, list_studies
+from tests import factories
+from tests.orchestrator.queries.conftest import CountStatements
+
+
+@pytest.fixture
+def farm(database: Database) -> Database:
+    """Two boards with a machine of their own each and a model of two builds."""
+    factories.add_device(database, "pi5-1")
+    factories.add_device(database, "pi5-2")
+    factories.add_model(database)
+    return database
+
+
+def test_a_finished_study_says_what_it_was(each_database: Database) -> None:
+    example = factories.fill(each_database)
+    study = get_study(each_database, example.study)
+    assert (study.model, study.protocol, study.regime, study.blocks) == ("yolov9-c", "standard", "burst", 3)
+    assert (study.devices, study.variants, study.simulated) == (example.devices, example.variants, True)
+    assert (study.state, study.counts["done"], study.total, study.eta_s) == (StudyState.DONE, 12, 12, None)
+
+
+def test_every_state_is_counted_also_at_zero(farm: Database) -> None:
+    study = factories.add_study(farm, blocks=2)
+    factories.change_run(farm, factories.run_ids(farm, study)[0], state=RunState.FAILED)
+    assert get_study(farm, study).counts == {
+        "queued": 3,
+        "staging": 0,
+        "running": 0,
+        "done": 0,
+        "failed": 1,
+        "cancelled": 0,
+    }
+
+
+def test_before_the_first_run_the_protocols_minima_are_the_estimate(farm: Database) -> None:
+    study = factories.add_study(farm, devices=("pi5-1", "pi5-2"), blocks=2)
+    protocol = preset("standard").protocol
+    assert get_study(farm, study).eta_s == pytest.approx(4 * (shortest_s(protocol) + protocol.gate.hold_s))
+
+
+def test_then_what_runs_have_taken_is_and_the_busiest_machine_counts(farm: Database) -> None:
+    study = factories.add_study(farm, devices=("pi5-1", "pi5-2"), blocks=2)
+    factories.measure(farm, study, {"fp32": 100.0})
+    assert get_study(farm, study).eta_s == pytest.approx(2 * factories.RUN_S)
+    for run in factories.run_ids(farm, study, device="pi5-2", label="int8"):
+        factories.change_run(farm, run, state=RunState.FAILED)
+    assert get_study(farm, study).eta_s == pytest.approx(2 * factories.RUN_S)
+
+
+def test_simulated_boards_wait_for_their_host(database: Database) -> None:
+    factories.add_model(database)
+    for name in ("sim-1", "sim-2"):
+        factories.add_device(database, name, simulated=True)
+    study = factories.add_study(database, devices=("sim-1", "sim-2"), blocks=1)
+    factories.measure(database, study, {"fp32": 100.0})
+    assert get_study(database, study).eta_s == pytest.approx(2 * factories.RUN_S)
+
+
+def test_the_newest_studies_come_first_in_as_many_statements_however_many(
+    farm: Database, statements: CountStatements
+) -> None:
+    first = factories.add_study(farm, blocks=1)
+    with statements(farm) as few:
+        assert [study.study for study in list_studies(farm)] == [first]
+    second = factories.add_study(farm, blocks=1, labels=("int8",))
+    with statements(farm) as more:
+        studies = list_studies(farm)
+    assert [(study.study, study.variants) for study in studies] == [
+        (second, ("int8@onnxruntime,t4",)),
+        (first, ("fp32@onnxruntime,t4", "int8@onnxruntime,t4")),
+    ]
+    assert len(few) == len(more)
+    assert [study.study for study in list_studies(farm, limit=1)] == [second]
+
+
+def test_an_unknown_study_lists_what_there_is(farm: Database) -> None:
+    with pytest.raises(NotFoundError, match="study: 7 is unknown; there are none"):
+        get_study(farm, 7)
