@@ -10,6 +10,7 @@ is closed.
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from agent.wire import WIRE_VERSION
@@ -39,6 +40,7 @@ FETCH_BYTES = MAX_LINE_BYTES + 1024 * 1024
 
 Wake = Callable[[int], None]
 Pause = Callable[[float], bool]
+Connect = Callable[[Farm, int], AbstractContextManager[Link]]
 
 
 def attend(farm: Farm, device_id: int, holder: str, wake: Wake, pause: Pause) -> None:
@@ -65,13 +67,16 @@ class Attendant:
     lease: Lease
     wake: Wake
     pause: Pause
+    connect: Connect = fleet.link_to
     clock: Callable[[], float] = time.monotonic
 
     def look_after(self) -> float | None:
         """Serve the device for at most about `ATTENTION_S`; returns when to come back, None: when called."""
         try:
-            with fleet.link_to(self.farm, self.lease.device_id) as link:
+            with self.connect(self.farm, self.lease.device_id) as link:
                 return self._serve(link)
+        except OvertakenError:
+            return LONGEST_WAIT_S
         except (HostKeyError, OwnedError) as error:
             self._stop_device(str(error))
             return None
