@@ -114,13 +114,13 @@ class Attendant:
         return self._collect(link, assignment)
 
     def _stage(self, link: Link, assignment: Assignment) -> float:
-        if not assignment.is_staged:
-            try:
-                if not staging.stage(self.farm.settings, link.transport, assignment, SLICE_S):
-                    return 0.0
-            except (TransportError, DeviceError):
-                attempts.withdraw(self.farm.database, assignment)
-                raise
+        try:
+            link.transport.open()
+            if not (assignment.is_staged or staging.stage(self.farm.settings, link.transport, assignment, SLICE_S)):
+                return 0.0
+        except (TransportError, DeviceError):
+            attempts.withdraw(self.farm.database, assignment)
+            raise
         return self._start(link, assignment) if attempts.mark_started(self.farm.database, assignment) else 0.0
 
     def _start(self, link: Link, assignment: Assignment) -> float:

@@ -28,6 +28,7 @@ STARTUP_S = 30.0
 DRAIN_S = 30.0
 IDLE_S = 3.0
 RESTART_S = 1.0
+RESPAWN_S = 5.0
 POLL_S = 0.25
 LOOK_S = 0.5
 
@@ -111,14 +112,26 @@ def ensure_running(settings: Settings) -> None:
         if not broker.is_answering(settings):
             raise SpecError(f"broker: {settings.broker_url} does not answer; start it, or unset PIFARM_BROKER_URL")
         return
-    spawned = None
-    deadline = time.monotonic() + STARTUP_S
-    while not (_ready_file(settings).exists() and is_running(settings)):
-        if (spawned is None or spawned.poll() is not None) and not is_running(settings):
-            spawned = _spawn_supervisor(settings)
-        if time.monotonic() > deadline:
+    deadline_s, spawn_at_s = time.monotonic() + STARTUP_S, time.monotonic()
+    while not is_ready(settings):
+        if time.monotonic() >= spawn_at_s and not is_running(settings):
+            _spawn_supervisor(settings)
+            spawn_at_s = time.monotonic() + RESPAWN_S
+        if time.monotonic() > deadline_s:
             raise InternalError(f"supervisor: it did not start in {STARTUP_S:.0f} s; see {settings.logs_dir}")
         time.sleep(POLL_S / 5)
+
+
+def is_ready(settings: Settings) -> bool:
+    """Whether a supervisor runs and all its parts were started."""
+    return _ready_file(settings).exists() and is_running(settings)
+
+
+def detach() -> None:
+    """Go on as a process of its own, which outlives whoever started this one; the starter sees its command end."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
 
 
 def _parts(settings: Settings, with_dashboard: bool) -> list[Part]:
@@ -164,9 +177,9 @@ def _wait_for_broker(settings: Settings, stopping: threading.Event) -> None:
             raise InternalError(f"broker: it does not answer; see {settings.logs_dir / 'broker.log'}")
 
 
-def _spawn_supervisor(settings: Settings) -> "subprocess.Popen[bytes]":
+def _spawn_supervisor(settings: Settings) -> None:
     settings.logs_dir.mkdir(mode=0o700, exist_ok=True)
-    return _start_command(settings, ["up", "--on-demand", "--no-dashboard"], "supervisor")
+    _start_command(settings, ["up", "--on-demand", "--no-dashboard"], "supervisor").wait(STARTUP_S)
 
 
 @contextlib.contextmanager

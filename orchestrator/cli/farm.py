@@ -19,6 +19,8 @@ def up(
     """Run the farm: broker, worker, tick and dashboard under one supervisor; Ctrl-C drains it."""
     from orchestrator import embedded
 
+    if on_demand:
+        embedded.detach()
     farm = console.the_farm()
     settings = farm.settings
     where = (

@@ -39,6 +39,10 @@ class Transport(Protocol):
     `HostKeyError`.
     """
 
+    def open(self) -> None:
+        """Reach the board now, so that a fault shows before anything is asked of it."""
+        ...
+
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 30.0) -> Completed:
         """Run a program in the farm folder to its end. After a time-out it may still run there."""
         ...

@@ -24,6 +24,9 @@ class LocalTransport:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def open(self) -> None:
+        """Nothing has to be opened."""
+
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 30.0) -> Completed:
         """Run a program in the farm folder to its end; on a time-out it is killed."""
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -59,6 +59,11 @@ class SshTransport:
         self._pin = PinnedKey.parse(host_key)
         self._connection: Connection | None = None
 
+    def open(self) -> None:
+        """Connect, unless a connection is open."""
+        with self._fallible():
+            self._connected()
+
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 30.0) -> Completed:
         """Run a program in the farm folder to its end; after a time-out the connection is dropped."""
         with self._fallible(), self._command(argv) as command:
@@ -108,11 +113,14 @@ class SshTransport:
             return Command(self._session(), line)
 
     def _session(self) -> paramiko.Channel:
+        session: paramiko.Channel = self._connected().create_session()
+        return session
+
+    def _connected(self) -> Connection:
         if self._connection is None or not self._connection.is_connected:
             self.close()
             self._connection = _connect(self.address, self._pin, key_filename=str(self._key_file))
-        session: paramiko.Channel = self._connection.create_session()
-        return session
+        return self._connection
 
     @contextlib.contextmanager
     def _fallible(self) -> Iterator[None]:

@@ -1,0 +1,1 @@
+"""The whole farm: real worker, real valkey, real SSH, real inference."""
