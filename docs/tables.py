@@ -1,0 +1,267 @@
+"""The tables of the documentation, each made from the code that it describes. Read by `docs.generate`."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from agent.device import BOARD_TYPES
+from agent.errors import FAULT_OF
+from agent.wire import records, spec
+from agent.wire.codec import encode
+from agent.wire.journal import encode_line
+from docs.markdown import code, fields_of, sentence, shown, table
+from orchestrator import lifecycle
+from orchestrator.analysis.comparability import FIELDS
+from orchestrator.analysis.rules.table import RULES
+from orchestrator.lifecycle import RUN_MOVES, RunEvent, RunState
+from orchestrator.protocols import PRESETS, setting_names
+from orchestrator.simulator.boards import BOARD_KINDS
+from tests import test_import_rules as import_rules
+
+REQUESTS = (
+    spec.RunSpec, spec.Fence, spec.Protocol, spec.Gate, spec.WarmUp, spec.Window, spec.Inputs, spec.Limits,
+)  # fmt: skip
+ANSWERS = (records.Answer, records.Status, records.Refused, records.Probe)
+LIVES = (
+    lifecycle.StudyState, lifecycle.RunState, lifecycle.AttemptState, lifecycle.DeviceState, lifecycle.Verdict,
+)  # fmt: skip
+PACE = (
+    ("orchestrator.queue.TICK_S", "time between two ticks, s"),
+    ("orchestrator.leases.MAX_WAKES_A_TICK", "devices that one tick wakes at most"),
+    ("orchestrator.leases.LOST_WAKE_S", "what a lost wake-up message costs, s"),
+    ("orchestrator.leases.LEASE_S", "life of a lease that is not renewed, s"),
+    ("orchestrator.attend.ATTENTION_S", "length of one visit to a device, about, s"),
+    ("orchestrator.attend.LONGEST_WAIT_S", "longest wait for a board within a visit, s"),
+    ("orchestrator.attend.SLICE_S", "longest stretch of one upload, s"),
+    ("orchestrator.attend.MAX_BACKOFF_S", "longest pause before an unreachable board is tried again, s"),
+    ("orchestrator.lifecycle.MAX_DEVICE_FAULTS", "device faults after which a run has failed"),
+    ("orchestrator.lifecycle.MAX_INVALID_RESULTS", "invalid results after which a run keeps the last one"),
+    ("orchestrator.lifecycle.SICK_AFTER_FAULTS", "device faults in a row after which a device is sick"),
+    ("agent.contact.GATE_REPORT_S", "when to come back while the run waits at the gate, s"),
+    ("agent.contact.LOAD_REPORT_S", "when to come back while the model loads, s"),
+    ("agent.contact.GRACE_S", "how long READY waits for a contact that promised to come, beyond its promise, s"),
+)
+STATISTICS = (
+    ("orchestrator.analysis.latency.P90_FLOOR", "inferences that a run's p90 needs"),
+    ("orchestrator.analysis.latency.P99_FLOOR", "inferences that a run's p99 needs"),
+    ("orchestrator.analysis.comparison.MARGIN", "smallest difference that counts, as a share"),
+    ("orchestrator.analysis.comparison.LEVEL", "error level of an answer, over all pairs of a group"),
+    ("orchestrator.analysis.comparison.POWER", "power that `detectable` is stated for"),
+    ("orchestrator.analysis.pairing.LEAST_BOARDS", "common boards from which on boards are the units"),
+    ("orchestrator.analysis.pairing.LARGEST_SD_RATIO", "scatter between variants up to which their variance is pooled"),
+    ("orchestrator.analysis.latency.SPREAD_EXPECTED_CV", "CV of runs that the spread mark takes for usual"),
+    ("orchestrator.analysis.drift.RESAMPLES", "bootstrap series behind the standard error of a drift"),
+    ("agent.protocol.MAX_RETURNS_TO_GATE", "returns to the gate after which a busy board is measured all the same"),
+)
+
+
+def record_kinds() -> str:
+    """The kinds of journal records, with what each says."""
+    return "\n".join(f"- `{kind}`: {sentence(cls)}" for kind, cls in records.RECORD_KINDS.items())
+
+
+def record_fields() -> str:
+    """The fields of every record kind."""
+    named = {**{code(kind): cls for kind, cls in records.RECORD_KINDS.items()}, "`TensorFact`": records.TensorFact}
+    rows = [
+        (name if index == 0 else "", *field)
+        for name, cls in named.items()
+        for index, field in enumerate(fields_of(cls))
+    ]
+    return table(("kind", "field", "type", "if left out"), rows)
+
+
+def example_journal() -> str:
+    """Two lines of a journal, as the agent writes them."""
+    claimed = records.Claimed(
+        run_id="5f2c81d09a3e", attempt=1, bundle_hash="0" * 32, boot_id="3c1e", board_time_s=1790000000.5, uptime_s=61.5
+    )
+    entered = records.PhaseEntered(phase=records.Phase.GATE, at_ns=1_250_000)
+    lines = encode_line(0, claimed) + encode_line(1, entered)
+    return f"```\n{lines.decode()}```"
+
+
+def requests() -> str:
+    """What the farm sends, object by object."""
+    return _objects(REQUESTS)
+
+
+def answers() -> str:
+    """What a board answers, object by object."""
+    return _objects(ANSWERS)
+
+
+def faults() -> str:
+    """The codes of failed runs, by whose fault they are."""
+    rows = [
+        (fault.value, ", ".join(code(name) for name, own in FAULT_OF.items() if own is fault))
+        for fault in records.Fault
+    ]
+    return table(("fault", "codes"), rows)
+
+
+def run_moves() -> str:
+    """What a run becomes, by state and event."""
+    events = list(RunEvent)
+    rows = [[code(state.value), *(_value(RUN_MOVES.get((state, event))) for event in events)] for state in RunState]
+    return table(["state", *(event.value for event in events)], rows)
+
+
+def lives() -> str:
+    """The states of everything that has some."""
+    rows = [(cls.__name__, ", ".join(code(state.value) for state in cls), sentence(cls)) for cls in LIVES]
+    return table(("life", "states", "meaning"), rows)
+
+
+def protocols() -> str:
+    """Every setting of every preset."""
+    presets = {name: _settings(encode(preset.protocol)) for name, preset in PRESETS.items()}
+    rows = [
+        ["regime", *(preset.protocol.regime.value for preset in PRESETS.values())],
+        ["blocks", *(str(preset.blocks) for preset in PRESETS.values())],
+        ["ranks", *("provisionally" if preset.provisional else "fully" for preset in PRESETS.values())],
+    ]
+    rows += [[code(name), *(own[name] for own in presets.values())] for name in setting_names()]
+    return table(["setting", *PRESETS], rows)
+
+
+def rules() -> str:
+    """The rules of a verdict."""
+    header = ("code", "severity", "limit", "looks at", "regimes", "advice")
+    rows = [
+        (
+            code(rule.code),
+            rule.severity.value,
+            f"{rule.threshold:g} {rule.unit}" if rule.threshold else "0",
+            sentence(rule.check),
+            "all" if rule.regimes == frozenset(spec.Regime) else ", ".join(regime.value for regime in rule.regimes),
+            rule.advice,
+        )
+        for rule in RULES
+    ]
+    return table(header, rows)
+
+
+def comparable_fields() -> str:
+    """What runs must have in common to be ranked together."""
+    scopes = {"group": "the whole group", "runtime": "runs of one runtime"}
+    return table(
+        ("must be equal", "among", "code of those left out"),
+        [(field.noun, scopes[field.scope.value], code(field.code)) for field in FIELDS],
+    )
+
+
+def import_lists() -> str:
+    """Who alone may import what."""
+    allowed = {
+        "the environment (`os.environ`)": import_rules.READS_ENVIRONMENT,
+        "Celery and kombu": import_rules.SPEAKS_CELERY,
+        "fabric and paramiko": import_rules.SPEAKS_SSH,
+        "asyncssh": import_rules.SERVES_SSH,
+        "SQLAlchemy, Alembic and database drivers": import_rules.SPEAKS_SQL,
+        "numpy, on the board": import_rules.COMPUTES_ON_BOARD,
+        "any other library, on the board": ("agent.runtimes",),
+    }
+    rows = [(what, ", ".join(code(name) for name in names if _exists(name))) for what, names in allowed.items()]
+    return table(("what", "only in"), rows)
+
+
+def pure_modules() -> str:
+    """The modules that have no effects."""
+    return ", ".join(code(name) for name in import_rules.PURE) + "."
+
+
+def pace() -> str:
+    """The times and limits by which the farm works."""
+    return _constants(PACE)
+
+
+def statistics() -> str:
+    """The figures that the statistics rest on."""
+    return _constants(STATISTICS)
+
+
+def board_types() -> str:
+    """The types of boards, by revision code."""
+    codes: dict[str, list[str]] = {}
+    for number, name in sorted(BOARD_TYPES.items()):
+        codes.setdefault(name, []).append(f"0x{number:02x}")
+    return table(
+        ("type", "type field of the revision code"), [(code(name), ", ".join(own)) for name, own in codes.items()]
+    )
+
+
+def board_kinds() -> str:
+    """The boards that can be simulated."""
+    rows = [
+        (
+            code(kind.name),
+            kind.model,
+            "yes" if kind.has_fan else "no",
+            "yes" if kind.has_power_meter else "no",
+            f"{kind.silicon.idle_w:g} / {kind.silicon.load_w:g}",
+            f"{kind.silicon.min_hz / 1e6:g} to {kind.silicon.max_hz / 1e6:g}",
+        )
+        for kind in BOARD_KINDS.values()
+    ]
+    return table(("kind", "says that it is", "fan", "power meter", "idle / load, W", "clock, MHz"), rows)
+
+
+def _objects(classes: Iterable[Any]) -> str:
+    rows = [
+        (
+            code(cls.__name__),
+            sentence(cls, whole=False),
+            "; ".join(_field_text(*field) for field in fields_of(cls)),
+        )
+        for cls in classes
+    ]
+    return table(("object", "meaning", "fields, with what they are when left out"), rows)
+
+
+def _field_text(name: str, kind: str, default: str) -> str:
+    return f"{name} {kind}" + ("" if default == "required" else f" ({default})")
+
+
+def _settings(protocol: Mapping[str, Any]) -> dict[str, str]:
+    parts = {name: value for name, value in protocol.items() if isinstance(value, dict)}
+    nested = {f"{part}.{name}": value for part, own in parts.items() for name, value in own.items()}
+    return {name: shown(value) for name, value in {**protocol, **nested}.items()}
+
+
+def _exists(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _value(state: RunState | None) -> str:
+    return "" if state is None else code(state.value)
+
+
+def _constants(names: Iterable[tuple[str, str]]) -> str:
+    rows = []
+    for name, meaning in names:
+        module, _, constant = name.rpartition(".")
+        rows.append((meaning, shown(getattr(importlib.import_module(module), constant)), code(name)))
+    return table(("figure", "value", "in the code"), rows)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "record-kinds": record_kinds,
+    "record-fields": record_fields,
+    "example-journal": example_journal,
+    "requests": requests,
+    "answers": answers,
+    "faults": faults,
+    "run-moves": run_moves,
+    "lives": lives,
+    "import-lists": import_lists,
+    "pure-modules": pure_modules,
+    "pace": pace,
+    "protocols": protocols,
+    "rules": rules,
+    "comparable-fields": comparable_fields,
+    "statistics": statistics,
+    "board-types": board_types,
+    "board-kinds": board_kinds,
+}
