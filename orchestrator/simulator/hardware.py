@@ -1,11 +1,13 @@
 """The hardware tree of a simulated board: the files that a Pi's kernel shows, and a vcgencmd that reads its
 firmware.
 
-What never changes is written once; what changes is replaced whole, so that a reader never sees half a number.
-Units are those of the real files: milli-Celsius, kilohertz, and throttle bits in hexadecimal without a
-prefix.
+What never changes is written once. What changes is overwritten in place by one write where its length stays, else
+replaced whole, so that a reader never sees half a number; replacing each time would make some file systems write
+to the disk, four times a second, in the quiet window of a real measurement. Units are those of the real files:
+milli-Celsius, kilohertz, and throttle bits in hexadecimal without a prefix.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,9 +99,12 @@ class HardwareTree:
     def show(self, readings: Readings) -> None:
         """Replace every file whose value has changed."""
         for name, text in self._live_files(readings).items():
-            if self._shown.get(name) != text:
+            shown = self._shown.get(name)
+            if shown is not None and shown != text and len(shown) == len(text):
+                self._overwrite(name, text)
+            elif shown != text:
                 self._write(name, text)
-                self._shown[name] = text
+            self._shown[name] = text
 
     def _live_files(self, now: Readings) -> Mapping[str, str]:
         milli_c = f"{round(now.temperature_c * 1000)}\n"
@@ -164,6 +169,13 @@ class HardwareTree:
             return (self.root / _CPUFREQ / name).read_text().strip()
         except OSError:
             return otherwise
+
+    def _overwrite(self, name: str, text: str) -> None:
+        descriptor = os.open(self.root / name, os.O_WRONLY)
+        try:
+            os.write(descriptor, text.encode())
+        finally:
+            os.close(descriptor)
 
     def _write(self, name: str, text: str) -> None:
         path = self.root / name

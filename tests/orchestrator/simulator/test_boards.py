@@ -1,5 +1,6 @@
 """A simulated board is heated by what its active run really uses, and by nothing else."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import asyncssh
 import psutil
 import pytest
 
@@ -171,6 +173,34 @@ def test_a_reboot_ends_what_ran_detached_and_changes_the_boot_id(
     assert json.loads(notes.read_text())["board"]["boot_id"] != before
     assert way.run(["cat", "pid"]).stdout.decode().strip() == str(pid)
     way.close()
+
+
+@pytest.mark.ssh
+def test_files_come_and_go_by_sftp_below_the_same_home(
+    boards: list[SimulatedBoard], farm_key: FarmKey, tmp_path: Path
+) -> None:
+    address = boards[0].address
+    known = tmp_path / "known_hosts"
+    known.write_text(f"[{address.host}]:{address.port} {boards[0].host_key}\n")
+
+    async def bring_and_fetch() -> None:
+        (tmp_path / "out").write_bytes(b"by sftp")
+        async with (
+            asyncssh.connect(
+                address.host,
+                address.port,
+                username=address.user,
+                client_keys=[str(farm_key.private_file)],
+                known_hosts=str(known),
+            ) as connection,
+            connection.start_sftp_client() as sftp,
+        ):
+            await sftp.put(str(tmp_path / "out"), ".pifarm/brought")
+            await sftp.get(".pifarm/brought", str(tmp_path / "back"))
+
+    asyncio.run(bring_and_fetch())
+    assert (boards[0].home / ".pifarm/brought").read_bytes() == b"by sftp"
+    assert (tmp_path / "back").read_bytes() == b"by sftp"
 
 
 @pytest.mark.ssh

@@ -67,6 +67,16 @@ def test_sensors_speak_the_units_of_the_kernel(tree: HardwareTree) -> None:
     assert {name: (tree.root / name).read_text() for name in shown} == shown
 
 
+@pytest.mark.parametrize("throttled", [0x80008, 0x80000, 0, 0xF0006])
+def test_a_file_holds_its_newest_value_and_nothing_of_an_older_one(tree: HardwareTree, throttled: int) -> None:
+    tree.show(readings(throttled=0, temperature_c=9.5))
+    tree.show(readings(throttled=throttled, temperature_c=100.25))
+    assert vcgencmd(tree, "get_throttled").stdout == f"throttled=0x{throttled:x}\n"
+    assert (tree.root / "sys/class/thermal/thermal_zone0/temp").read_text() == "100250\n"
+    tree.show(readings(throttled=throttled, temperature_c=101.5))
+    assert (tree.root / "sys/class/thermal/thermal_zone0/temp").read_text() == "101500\n"
+
+
 def test_the_firmware_answers_in_its_own_words(tree: HardwareTree) -> None:
     assert vcgencmd(tree, "measure_temp").stdout == "temp=61.4'C\n"
     assert vcgencmd(tree, "measure_clock", "arm").stdout == "frequency(0)=1200000000\n"
