@@ -51,8 +51,8 @@ def survey() -> dict[str, object]:
 
 def other_pythons() -> dict[str, list[int]]:
     """The newer interpreters beside this one that really answer, by path."""
-    paths = [path for name in OTHER_PYTHONS if (path := shutil.which(name))]
-    return {path: version for path in paths if (version := version_of(path))}
+    versions = {path: version_of(path) for path in map(shutil.which, OTHER_PYTHONS) if path}
+    return {path: version for path, version in versions.items() if version}
 
 
 def version_of(python: object) -> list[int] | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     class Stream(Protocol):
         """What the missing bytes are read from; empty once there are no more."""
 
-        def read1(self, size: int, /) -> bytes: ...
+        def read1(self, __size: int) -> bytes: ...
 
 
 PIECE_BYTES = 256 * 1024

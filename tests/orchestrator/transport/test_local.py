@@ -1,8 +1,11 @@
 """This machine as a board: the same manners as over SSH, and the receiver that both share."""
 
+import ast
 import json
+import re
 import sys
 from collections.abc import Iterator
+from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
@@ -134,6 +137,14 @@ class Board:
         stream = Dripping(self._cargo.path.read_bytes()[first:last], cuts)
         receive(self.target, self._cargo.size_bytes, self._cargo.sha256, stream, self.said.append)
         return self
+
+
+@pytest.mark.parametrize("name", ["receiver.py", "errand.py"])
+def test_what_is_sent_to_a_board_is_understood_by_an_old_python(name: str) -> None:
+    text = resources.files("orchestrator.transport").joinpath(name).read_text("utf-8")
+    ast.parse(text, feature_version=(3, 7))
+    imported = re.findall(r"^(?:from|import) ([\w.]+)", text, re.MULTILINE)
+    assert set(imported) - {"__future__"} <= sys.stdlib_module_names | {"importlib.util"}
 
 
 @given(cuts=st.lists(st.integers(0, 2000), max_size=5), at=st.integers(0, 1000))
