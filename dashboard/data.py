@@ -25,7 +25,7 @@ def database_url() -> str:
     return load_settings().database_url
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=4, on_release=lambda database: database.engine.dispose())
 def _database(url: str) -> Database:
     return open_migrated(url)
 

@@ -118,8 +118,8 @@ def joules(energy_j: float | None) -> str:
 
 
 def plain(value: float | None) -> str:
-    """`0.699`: a figure without a unit, four significant digits at most, no trailing zeros."""
-    return ABSENT if value is None else f"{value:.4g}"
+    """`0.699`: a figure without a unit."""
+    return ABSENT if value is None else f"{value:.{_decimals(value)}f}"
 
 
 def count(number: int | None) -> str:

@@ -91,7 +91,8 @@ def _knowledge(device: DeviceView) -> str:
     is_known = device.last_temperature_c is not None
     temperature = numbers_text.celsius(device.last_temperature_c) if is_known else "temperature unknown"
     queue = f"{numbers_text.count(device.queued)} waiting" if device.queued else "no run waiting"
-    return as_plain(f"{temperature} · {queue} · seen {numbers_text.age(device.last_seen_age_s)}")
+    seen = "never seen" if device.last_seen_age_s is None else f"seen {numbers_text.age(device.last_seen_age_s)}"
+    return as_plain(f"{temperature} · {queue} · {seen}")
 
 
 def _problems(device: DeviceView) -> list[str]:
@@ -139,7 +140,7 @@ def _show_events(url: str) -> None:
 def _show_facts(devices: Sequence[DeviceView]) -> None:
     st.subheader("Facts of a device", anchor=False)
     by_name = {device.name: device for device in devices}
-    name = st.selectbox("Device", list(by_name), key="device", bind="query-params", width=300)
+    name = st.selectbox("Device", list(by_name), key="show", bind="query-params", width=300)
     device = by_name[name]
     facts = {
         "address": device.address or "this machine",

@@ -1,5 +1,6 @@
 """Page Leaderboard: which variant to ship on which board, for how sure, and what was left out."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
 
@@ -90,7 +91,7 @@ def _show_group(
         st.markdown(f"**{as_plain(row_text.headline(rows))}**")
         chosen = _show_table(group, rows)
         title = row_text.group_title(group)
-        st.altair_chart(ranking_chart(rows), key=f"chart-{hash(group)}", alt=f"Interval bars of {title}")
+        st.altair_chart(ranking_chart(rows), key=f"chart {_key(group)}", alt=f"Interval bars of {title}")
         st.caption("Dot: median. Bar: its 95 % interval. Tick: p90. Hollow: simulated or provisional.")
         _show_runs(chosen or rows[0], data.read_runs(url, study=study, device=device), is_chosen=chosen is not None)
 
@@ -105,11 +106,15 @@ def _show_table(group: Group, rows: Sequence[LeaderboardRow]) -> LeaderboardRow 
         on_select="rerun",
         selection_mode="single-row",
         placeholder=numbers_text.ABSENT,
-        key=f"table-{hash(group)}",
+        key=f"table {_key(group)}",
         alt=f"Ranking of {row_text.group_title(group)}",
     )
     chosen = shown.selection.rows
     return rows[chosen[0]] if chosen and chosen[0] < len(rows) else None
+
+
+def _key(group: Group) -> str:
+    return " ".join(dataclasses.astuple(group))
 
 
 def _show_runs(row: LeaderboardRow, runs: Iterable[RunView], *, is_chosen: bool) -> None:

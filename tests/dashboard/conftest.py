@@ -1,0 +1,53 @@
+"""A farm of its own for each test of the dashboard, and pages to look at."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard.launch import APP
+from orchestrator.config import load_settings
+from orchestrator.db.migrate import open_migrated
+from orchestrator.db.session import Database
+
+TIMEOUT_S = 60.0
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """The empty database of a state home that the dashboard under test reads."""
+    monkeypatch.setenv("PIFARM_HOME", str(tmp_path))
+    opened = open_migrated(load_settings().database_url)
+    yield opened
+    opened.engine.dispose()
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_page(database: Database) -> OpenPage:
+    """Opens a page of the app, by the name of its file, with query parameters; once a test.
+
+    The app is entered before the test fills its farm, as a visitor would who came early: that is quick.
+    """
+    app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S).run()
+
+    def open_it(name: str = "leaderboard", /, **query: str) -> AppTest:
+        st.cache_data.clear()
+        app.switch_page(f"views/{name}.py")
+        app.query_params.update(query)
+        app.run()
+        assert not app.exception, app.exception
+        return app
+
+    return open_it
+
+
+def text_of(app: AppTest) -> str:
+    """All prose of a page, in order, one piece a line, without Markdown's escapes."""
+    kinds = ("title", "subheader", "caption", "markdown", "info", "warning", "error", "code")
+    pieces = [getattr(element, "value", "") for kind in kinds for element in app.get(kind)]
+    return "\n".join(str(piece) for piece in pieces).replace("\\", "")

@@ -1,0 +1,219 @@
+"""The dashboard as people use it: the real server, in a real Chromium, on a farm with a finished study."""
+
+import contextlib
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from sqlalchemy import update
+
+from dashboard.launch import dashboard_command
+from orchestrator.config import load_settings
+from orchestrator.db.clock import now_s
+from orchestrator.db.migrate import open_migrated
+from orchestrator.db.session import Database
+from orchestrator.db.tables import DeviceRow
+from tests import factories
+
+pytestmark = pytest.mark.browser
+
+WINNER = "int8@onnxruntime,t4"
+PATIENCE_MS = 30_000
+# Where a page other than the first is opened by its link, Streamlit asks below that page for its server, then above.
+PROBED = re.compile(r"/(run|farm)/_stcore/(health|host-config)$")
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What went wrong in a browser: errors on its console, requests that leave the machine."""
+
+    errors: list[str] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
+
+    def follow(self, page: Page) -> None:
+        """Watch a page until it closes."""
+        page.on("console", lambda message: self._hear(message))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self._see(request))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not PROBED.search(str(message.location["url"])):
+            self.errors.append(message.text)
+
+    def _see(self, request: Request) -> None:
+        target = urlsplit(request.url)
+        if target.scheme not in ("data", "blob") and target.hostname != "127.0.0.1":
+            self.strays.append(request.url)
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A farm with a finished study of a real and a simulated board, in the state home of this module."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PIFARM_HOME", str(tmp_path_factory.mktemp("farm")))
+        opened = open_migrated(load_settings().database_url)
+        factories.fill(opened)
+        yield opened
+        opened.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def address(farm: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the real server answers, started as `pifarm dashboard` starts it, from a folder of no meaning."""
+    port = find_free_port()
+    process = subprocess.Popen(
+        dashboard_command("127.0.0.1", port),
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        env=load_settings().environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        wait_until_ready(process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """The installed Chromium."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=str(chromium), args=CHROMIUM_FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    """Sees to it that a test ends without an error on the console and without a request to elsewhere."""
+    kept = Watch()
+    yield kept
+    assert kept.errors == []
+    assert kept.strays == []
+
+
+@pytest.fixture
+def page(browser: Browser, watch: Watch) -> Iterator[Page]:
+    """A new visitor with a laptop."""
+    with visit(browser, watch, width=1280, scheme="light") as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def visit(browser: Browser, watch: Watch, *, width: int, scheme: Literal["light", "dark"]) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": width, "height": 1400}, color_scheme=scheme)
+    context.set_default_timeout(PATIENCE_MS)
+    opened = context.new_page()
+    watch.follow(opened)
+    yield opened
+    context.close()
+
+
+def take_picture(page: Page, path: Path) -> None:
+    """A picture of a page that has come to rest."""
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
+    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
+    page.screenshot(path=path)
+
+
+def find_free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_ready(process: "subprocess.Popen[str]") -> None:
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "URL:" in line:
+            return
+    pytest.fail(f"the dashboard ended: {''.join(said)}")
+
+
+def test_a_visitor_finds_the_winner_opens_its_run_and_looks_at_the_farm(
+    page: Page, address: str, tmp_path: Path
+) -> None:
+    page.goto(address)
+    expect(page.get_by_text(f"{WINNER} is fastest").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("SIMULATED").first).to_be_visible()
+    expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible()
+    take_picture(page, tmp_path / "leaderboard.png")
+
+    page.get_by_text(f"Runs of {WINNER}").first.click()
+    page.get_by_role("link", name=re.compile("block 0 on pi5-1")).first.click()
+    expect(page.get_by_role("heading", name=f"yolov9-c/{WINNER}")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/run\?run=[0-9a-f]+$"))
+    expect(page.get_by_text("temperature, °C")).to_be_visible()
+    take_picture(page, tmp_path / "run.png")
+
+    page.get_by_role("link", name="Farm").first.click()
+    expect(page.get_by_text("2 devices: 0 at work")).to_be_visible()
+    expect(page.get_by_text("pi5-sim", exact=True).first).to_be_visible()
+    take_picture(page, tmp_path / "farm.png")
+
+
+def test_a_row_that_is_selected_shows_its_runs(page: Page, address: str) -> None:
+    page.goto(address)
+    table = page.locator("[data-testid=stDataFrame]").first
+    expect(table).to_be_visible()
+
+    table.click(position={"x": 18, "y": 88})
+
+    expect(page.get_by_text("Runs of fp32@onnxruntime,t4")).to_be_visible()
+
+
+def test_a_filter_goes_into_the_link_and_the_link_restores_it(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("radio", name="burst").or_(page.get_by_role("button", name="burst")).first.click()
+    expect(page).to_have_url(re.compile(r"regime=burst"))
+
+    page.reload()
+
+    expect(page.get_by_text(f"{WINNER} is fastest").first).to_be_visible()
+    expect(page).to_have_url(re.compile(r"regime=burst"))
+
+
+def test_neighbours_of_a_run_have_links_of_their_own(page: Page, address: str, farm: Database) -> None:
+    first, second, *_ = factories.run_ids(farm, 1)
+    page.goto(f"{address}/run?run={first}")
+
+    page.get_by_role("button", name="Next").click()
+
+    expect(page).to_have_url(f"{address}/run?run={second}")
+    expect(page.get_by_text(f"run {second}")).to_be_visible()
+
+
+def test_the_farm_page_follows_what_happens_without_a_reload(page: Page, address: str, farm: Database) -> None:
+    page.goto(f"{address}/farm")
+    expect(page.get_by_text("temperature unknown").first).to_be_visible()
+
+    with farm.write() as session:
+        changed = {"last_temperature_c": 61.5, "last_seen_at_s": now_s()}
+        session.execute(update(DeviceRow).where(DeviceRow.name == "pi5-1").values(**changed))
+
+    expect(page.get_by_text("61.5 °C")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["", "run", "farm"])
+def test_a_page_fits_a_telephone_in_the_dark(
+    browser: Browser, watch: Watch, address: str, path: str, tmp_path: Path
+) -> None:
+    with visit(browser, watch, width=390, scheme="dark") as page:
+        page.goto(f"{address}/{path}")
+        expect(page.get_by_text(re.compile("is fastest|one time axis|Studies in progress")).first).to_be_visible()
+        take_picture(page, tmp_path / "narrow.png")
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390

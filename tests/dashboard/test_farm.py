@@ -1,0 +1,140 @@
+"""Page Farm: what every device does, how old that knowledge is, and what is wrong."""
+
+from sqlalchemy import select, update
+
+from orchestrator.db.clock import now_s
+from orchestrator.db.session import Database
+from orchestrator.db.tables import DeviceRow, EventRow, RunRow
+from orchestrator.lifecycle import DeviceState, RunState
+from tests import factories
+from tests.dashboard.conftest import OpenPage, text_of
+
+
+def change_device(database: Database, name: str, **values: object) -> None:
+    with database.write() as session:
+        session.execute(update(DeviceRow).where(DeviceRow.name == name).values(**values))
+
+
+def test_an_empty_farm_is_told_how_to_add_a_device(open_page: OpenPage) -> None:
+    text = text_of(open_page("farm"))
+
+    assert "pifarm device add" in text
+    assert "pifarm demo" in text
+
+
+def test_every_device_has_a_card_with_its_queue(database: Database, open_page: OpenPage) -> None:
+    factories.fill(database)
+    factories.add_study(database, devices=("pi5-1",), blocks=2)
+
+    text = text_of(open_page("farm"))
+
+    assert "2 devices: 0 at work, 4 runs waiting" in text
+    assert "**pi5-1**" in text and "**pi5-sim**" in text
+    assert text.count("SIMULATED") == 1
+    assert "temperature unknown · 4 waiting · never seen" in text
+
+
+def test_a_device_at_work_shows_run_phase_and_the_age_of_that_knowledge(
+    database: Database, open_page: OpenPage
+) -> None:
+    factories.add_device(database)
+    factories.add_model(database)
+    study = factories.add_study(database)
+    run = factories.run_ids(database, study)[0]
+    factories.change_run(database, run, state=RunState.RUNNING)
+    change_device(
+        database, "pi5-1", last_phase="warm_up", last_waiting_for="calm", last_temperature_c=61.5,
+        last_seen_at_s=now_s() - 30,
+    )  # fmt: skip
+
+    app = open_page("farm")
+
+    text = text_of(app)
+    assert "yolov9-c/fp32@onnxruntime,t4, warm up (waiting for calm)" in text
+    assert "61.5 °C · 5 waiting · seen 30 s ago" in text
+    assert "Open its run" in [link.value for link in app.page_link]
+
+
+def test_a_sick_device_comes_first_with_its_reason(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database, "a-healthy")
+    factories.add_device(database, "z-sick")
+    change_device(database, "z-sick", state=DeviceState.SICK, state_reason="five faults in a row", faults_in_row=5)
+
+    text = text_of(open_page("farm"))
+
+    assert text.index("z-sick") < text.index("a-healthy")
+    assert "five faults in a row" in text
+    assert "1 sick" in text
+
+
+def test_a_runtime_that_a_board_cannot_run_is_named_with_its_cause(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database)
+
+    assert "ncnn is unsupported: not installed" in text_of(open_page("farm"))
+
+
+def test_studies_in_progress_show_how_far_they_are(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database)
+    factories.add_model(database)
+    study = factories.add_study(database)
+    factories.measure(database, study, {"fp32": 100.0})
+
+    (bar,) = open_page("farm").progress
+
+    assert bar.value == 50
+    assert "3 of 6 runs" in str(bar.text).replace("\\", "")
+    assert " left" in str(bar.text)
+
+
+def test_a_quiet_farm_says_that_nothing_is_in_progress(database: Database, open_page: OpenPage) -> None:
+    factories.fill(database)
+
+    assert "None. `pifarm submit MODEL` queues one." in text_of(open_page("farm"))
+
+
+def test_events_are_listed_newest_first(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database)
+    with database.write() as session:
+        session.add_all(EventRow(kind="study", message=message) for message in ("first", "second"))
+
+    app = open_page("farm")
+
+    assert list(app.dataframe[0].value["Event"]) == ["second", "first"]
+
+
+def test_the_facts_of_a_device_can_be_linked(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database, "pi5-1")
+    factories.add_device(database, "pi5-2")
+
+    app = open_page("farm", show="pi5-2")
+
+    table = app.dataframe[-1].value
+    facts = dict(zip(table["Fact"], table["Value"], strict=True))
+    assert facts["address"] == "pi@pi5-2.lan"
+    assert facts["host key"].startswith("SHA256:")
+    assert facts["runtime ncnn"] == "unsupported: not installed"
+    assert "Absent on this board: power_w." in text_of(app)
+
+
+def test_many_devices_are_paged(database: Database, open_page: OpenPage) -> None:
+    for number in range(30):
+        factories.add_device(database, f"pi-{number:02d}")
+
+    app = open_page("farm")
+    first = text_of(app)
+    app.pagination[0].set_value(2).run()
+    second = text_of(app)
+
+    assert "**pi-00**" in first and "**pi-29**" not in first
+    assert "**pi-29**" in second and "**pi-00**" not in second
+
+
+def test_a_name_from_elsewhere_cannot_load_a_picture(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database)
+    change_device(database, "pi5-1", state=DeviceState.DRAINED, state_reason="![x](http://elsewhere.example/x.png)")
+    with database.read() as session:
+        assert session.scalars(select(RunRow)).all() == []
+
+    shown = [element.value for element in open_page("farm").markdown]
+
+    assert not any("![" in text for text in shown)

@@ -1,0 +1,173 @@
+"""Page Leaderboard: the answer first, its doubts beside it, filters that a link restores."""
+
+from streamlit.testing.v1 import AppTest
+
+from orchestrator.db.session import Database
+from orchestrator.lifecycle import Verdict
+from tests import factories
+from tests.dashboard.conftest import OpenPage, text_of
+
+WINNER = "int8@onnxruntime,t4 is fastest"
+
+
+def variants(app: AppTest, table: int = 0) -> list[str]:
+    return list(app.dataframe[table].value["Variant"])
+
+
+def links(app: AppTest) -> list[str]:
+    return [str(link.value).replace("\\", "") for link in app.page_link]
+
+
+def test_an_empty_farm_is_told_the_next_commands(open_page: OpenPage) -> None:
+    text = text_of(open_page())
+
+    for command in ("pifarm demo", "pifarm device add", "pifarm model add", "pifarm submit"):
+        assert command in text
+
+
+def test_a_farm_with_devices_is_not_told_to_add_one(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database)
+
+    text = text_of(open_page())
+
+    assert "pifarm submit" in text
+    assert "pifarm device add" not in text
+
+
+def test_a_finished_study_is_ranked_with_the_answer_above_the_table(database: Database, open_page: OpenPage) -> None:
+    factories.fill(database)
+
+    app = open_page()
+
+    assert WINNER in text_of(app)
+    assert variants(app) == ["int8@onnxruntime,t4", "fp32@onnxruntime,t4"]
+    assert list(app.dataframe[0].value["mAP50, declared"]) == [0.68, 0.70]
+
+
+def test_simulated_boards_have_a_group_and_a_badge_of_their_own(database: Database, open_page: OpenPage) -> None:
+    factories.fill(database)
+
+    app = open_page()
+
+    assert len(app.subheader) == 2
+    assert text_of(app).count("SIMULATED") == 1
+    assert set(app.dataframe[1].value["Mark"]) == {"SIMULATED"}
+    assert "Mark" not in app.dataframe[0].value
+
+
+def test_a_provisional_protocol_is_marked(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database)
+    factories.add_model(database)
+    factories.measure(database, factories.add_study(database, protocol="quick"), {"fp32": 100.0, "int8": 70.0})
+
+    app = open_page()
+
+    assert "PROVISIONAL" in text_of(app)
+    assert set(app.dataframe[0].value["Mark"]) == {"PROVISIONAL"}
+
+
+def test_a_tie_shows_in_the_ranks(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database)
+    factories.add_model(database)
+    factories.measure(database, factories.add_study(database), {"fp32": 100.0, "int8": 100.0}, cv=0.05)
+
+    app = open_page()
+
+    assert "told apart" in text_of(app)
+    assert list(app.dataframe[0].value["Rank"]) == [1.5, 1.5]
+
+
+def test_a_link_restores_the_filters(database: Database, open_page: OpenPage) -> None:
+    two_boards(database)
+
+    app = open_page(board="pi4b", device="pi4-1")
+
+    assert [header.value.replace("\\", "") for header in app.subheader] == ["yolov9-c on pi4b"]
+    assert app.pills(key="board").value == "pi4b"
+    assert app.selectbox(key="device").value == "pi4-1"
+
+
+def test_a_filter_leaves_its_board_alone(database: Database, open_page: OpenPage) -> None:
+    two_boards(database)
+    app = open_page()
+    assert len(app.subheader) == 2
+
+    app.pills(key="board").set_value("pi5").run()
+
+    assert [header.value.replace("\\", "") for header in app.subheader] == ["yolov9-c on pi5"]
+
+
+def test_a_link_with_an_unknown_filter_shows_everything(database: Database, open_page: OpenPage) -> None:
+    factories.fill(database)
+
+    assert WINNER in text_of(open_page(board="pi9", study="99"))
+
+
+def test_a_study_that_is_chosen_says_what_it_is(database: Database, open_page: OpenPage) -> None:
+    study = factories.fill(database).study
+
+    app = open_page(study=str(study))
+
+    assert f"Study {study}: yolov9-c, standard protocol, 3 blocks, 12 of 12 runs done." in text_of(app)
+
+
+def test_filters_that_leave_nothing_say_so(database: Database, open_page: OpenPage) -> None:
+    study = factories.fill(database).study
+    factories.add_device(database, "pi5-idle")
+
+    assert "No result matches these filters" in text_of(open_page(device="pi5-idle", study=str(study)))
+
+
+def test_the_runs_of_the_leader_are_a_click_away(database: Database, open_page: OpenPage) -> None:
+    factories.fill(database)
+
+    found = [link for link in links(open_page()) if link.startswith("Study")]
+
+    assert len(found) == 6
+    assert found[0].startswith("Study 1, block 2 on pi5-1: ")
+
+
+def test_a_selected_row_shows_its_own_runs(database: Database, open_page: OpenPage) -> None:
+    factories.fill(database)
+    app = open_page()
+
+    app.session_state[str(app.dataframe[0].key)] = {"selection": {"rows": [1]}}
+    app.run()
+
+    assert app.expander[0].label.replace("\\", "") == "Runs of fp32@onnxruntime,t4"
+
+
+def test_what_was_left_out_is_listed_with_its_reason(database: Database, open_page: OpenPage) -> None:
+    study = factories.fill(database).study
+    run = factories.run_ids(database, study, label="int8", device="pi5-1")[0]
+    reason = {"code": "under-voltage", "severity": "invalid", "text": "under-voltage: 3 samples; change the supply"}
+    factories.change_run(database, run, verdict=Verdict.INVALID, reasons=[reason])
+
+    app = open_page()
+
+    assert app.expander[-1].label == "Left out: 1 run, and why"
+    assert list(app.dataframe[-1].value["Reason"]) == ["under-voltage: 3 samples; change the supply"]
+    assert app.dataframe[0].value["Verdicts"][0] == "2 valid, 1 invalid"
+
+
+def test_a_study_that_has_just_begun_says_how_far_it_is(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database)
+    factories.add_model(database)
+    factories.add_study(database)
+
+    assert "Measuring: 0 of 6 runs are done." in text_of(open_page())
+
+
+def test_what_is_shown_can_be_downloaded(database: Database, open_page: OpenPage) -> None:
+    factories.fill(database)
+
+    assert [button.label for button in open_page().download_button] == ["Download as CSV"]
+
+
+def two_boards(database: Database) -> None:
+    """A Pi 5 and a Pi 4 that measured the same study."""
+    factories.add_device(database, "pi5-1")
+    factories.add_device(database, "pi4-1", board_type="pi4b")
+    factories.add_model(database)
+    study = factories.add_study(database, devices=("pi5-1", "pi4-1"))
+    factories.measure(database, study, {"fp32": 100.0, "int8": 70.0})
