@@ -1,5 +1,6 @@
 """Rows of a small farm for tests of the core: devices, models, studies, and columns set by hand instead of waiting."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,17 @@ from orchestrator.studies import Submission
 
 BUNDLE_HASH = "b" * 64
 QUICK: Protocol = preset("quick").protocol
+MODEL_BYTES = b"stands in for a model"
+MANIFEST = {
+    "main": "model.onnx",
+    "files": [
+        {
+            "name": "model.onnx",
+            "sha256": hashlib.sha256(MODEL_BYTES).hexdigest(),
+            "size_bytes": len(MODEL_BYTES),
+        }
+    ],
+}
 
 
 def add_device(database: Database, name: str = "pi5-kitchen", **columns: Any) -> int:
@@ -45,7 +57,7 @@ def add_model(
     labels: Sequence[str] = ("fp32", "int8"),
     runtimes: Sequence[str] = ("onnxruntime",),
 ) -> None:
-    """A model with a build for each label; their files exist by name only."""
+    """A model with a build for each label; their files exist by name only, all with the content `MODEL_BYTES`."""
     with database.write() as session:
         model = ModelRow(name=name)
         for index, label in enumerate(labels):
@@ -53,7 +65,7 @@ def add_model(
                 id=f"{name}/{label}".encode().hex().ljust(64, "0")[:64],
                 format="onnx",
                 size_bytes=1000,
-                manifest={"main": "model.onnx", "files": []},
+                manifest=MANIFEST,
                 facts={"inputs": [], "outputs": [], "opset": {}, "runtimes": list(runtimes)},
             )
             model.builds.append(BuildRow(label=label, artifact=artifact, is_baseline=index == 0))

@@ -25,6 +25,7 @@ from orchestrator.protocols import preset
 from tests.racing import at_once
 from tests.small_farm import (
     BUNDLE_HASH,
+    MANIFEST,
     QUICK,
     add_device,
     add_model,
@@ -88,7 +89,7 @@ def twins(database: Database, *names: str, runtimes: tuple[str, ...] = ("onnxrun
 def test_an_assignment_holds_all_that_an_attendant_needs(database: Database) -> None:
     farm = plant(database, threads=(4,), runtime_options={"graph": "off"})
     opened = open_attempt(database, farm.device_id)
-    assert opened.manifest == {"main": "model.onnx", "files": []}
+    assert opened.manifest == MANIFEST
     assert (opened.runtime, opened.threads, opened.runtime_options) == ("onnxruntime", 4, {"graph": "off"})
     assert (opened.protocol, opened.bundle_hash) == (QUICK, BUNDLE_HASH)
     assert (opened.number, opened.cursor_byte, opened.state) == (1, 0, AttemptState.STAGING)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
@@ -116,6 +116,7 @@ def test_a_whole_journal_becomes_rows_that_hold_every_figure(started: Database) 
     assert telemetry.series("clock_hz").tolist() == [2.4e9] * len(telemetry.at_ns)
 
 
+@settings(max_examples=25)
 @given(cuts=st.lists(st.integers(0, len(JOURNAL)), max_size=6), repeats=st.booleans())
 def test_however_a_journal_arrives_in_pieces_the_rows_are_the_same(
     fresh_database: Callable[[], Database], cuts: list[int], repeats: bool
@@ -131,6 +132,7 @@ def test_however_a_journal_arrives_in_pieces_the_rows_are_the_same(
     assert rows(database) == at_once_rows
 
 
+@settings(max_examples=40)
 @given(st.integers(0, len(JOURNAL)))
 def test_a_journal_cut_at_any_byte_loses_at_most_its_last_line(
     fresh_database: Callable[[], Database], cut: int
@@ -144,6 +146,7 @@ def test_a_journal_cut_at_any_byte_loses_at_most_its_last_line(
     assert attempt.cursor_seq == whole
 
 
+@settings(max_examples=40)
 @given(place=st.integers(0, len(JOURNAL) - 1), flip=st.integers(1, 255))
 def test_a_corrupted_byte_stores_nothing(fresh_database: Callable[[], Database], place: int, flip: int) -> None:
     database = fresh_database()
