@@ -5,43 +5,28 @@ fork, under the lock. The process that will be the agent makes the claim, so tha
 """
 
 import contextlib
-import itertools
-import os
 import shutil
-import sys
 import time
-import traceback
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent import bundle, contact
-from agent.claim import claim_run, prepare_claim
+from agent.claim import prepare_claim
+from agent.detach import detach
 from agent.errors import RefusedError
 from agent.fence import admit
 from agent.home import Home
 from agent.lock import Holder, MachineLock, read_holder, take_lock
-from agent.processes import ProcessId, is_alive, myself
+from agent.processes import is_alive
 from agent.report import Reply, report
 from agent.run_folder import RunFolder, run_folder
-from agent.supervise import supervise
 from agent.wire import WIRE_VERSION
 from agent.wire.codec import WireError, loads
 from agent.wire.records import Phase, RefusedBecause, RunState
 from agent.wire.spec import RunSpec
 
-LOG = "agent.log"
 _SPARE_BYTES = 16 * 1024 * 1024
 _CLAIM_PATIENCE_S = 5.0
 _POLL_S = 0.04
-_MOST_DESCRIPTORS = 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """Who waits for READY, and for how long."""
-
-    by: ProcessId
-    for_s: float
 
 
 def start(home: Home, spec_text: bytes, *, wait_s: float) -> Reply:
@@ -77,7 +62,7 @@ def _claim(home: Home, spec: RunSpec, folder: RunFolder, wait_s: float) -> None:
     try:
         admit(home.path, spec.fence)
         prepared = _prepare(home, spec)
-        _detach(home, spec, prepared, lock, wait_s)
+        detach(home, spec, prepared, lock, wait_s=wait_s)
     finally:
         lock.close()
 
@@ -119,50 +104,6 @@ def _prepare(home: Home, spec: RunSpec) -> Path:
         return prepare_claim(home, spec)
     except OSError as error:
         raise RefusedError(RefusedBecause.NO_SPACE, f"runs/: {error}") from error
-
-
-def _detach(home: Home, spec: RunSpec, prepared: Path, lock: MachineLock, wait_s: float) -> None:
-    heard, said = os.pipe()
-    asker = myself()
-    first = os.fork()
-    if first == 0:
-        os.setsid()
-        if os.fork() == 0:
-            _be_agent(home, spec, prepared, lock, said, Waiting(by=asker, for_s=wait_s))
-        os._exit(0)
-    os.close(said)
-    os.waitpid(first, 0)
-    os.read(heard, 1)  # the end of the file comes too, when the agent dies before it has claimed
-    os.close(heard)
-
-
-def _be_agent(home: Home, spec: RunSpec, prepared: Path, lock: MachineLock, said: int, asker: Waiting) -> None:
-    code = 1
-    try:
-        _leave_descriptors(prepared / LOG, lock.descriptor, said)
-        claimed = claim_run(home, prepared, spec)
-        if claimed is not None:
-            folder, claim = claimed
-            contact.promise(folder.path, asker.for_s, asker.by)
-            os.write(said, b"!")
-            os.close(said)
-            supervise(home, folder, claim, spec, lock)
-            code = 0
-    except BaseException:  # noqa: BLE001  # a fork must never return into the asker's code
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _leave_descriptors(log: Path, *kept: int) -> None:
-    """Keep nothing of the asker's but `kept`, or its connection would never close; print into `log`."""
-    null = os.open(os.devnull, os.O_RDONLY)
-    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for target, source in ((0, null), (1, out), (2, out)):
-        os.dup2(source, target)
-    for before, after in itertools.pairwise([2, *sorted(kept), _MOST_DESCRIPTORS]):
-        os.closerange(before + 1, after)
 
 
 def _wait(folder: RunFolder, give_up: float) -> None:

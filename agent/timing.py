@@ -12,6 +12,7 @@ from agent.protocol import Bounds, is_steady
 from agent.wire.records import Phase
 
 MIN_CAPACITY = 4096
+Clock = Callable[[], int]
 NEVER: Sequence[bool] = (False,)
 _HEADROOM = 1.5  # a window may run faster than the fastest inference of the warm-up says
 _STEADY_CHECK_NS = 500_000_000
@@ -47,9 +48,9 @@ def time_inferences(
     begin_ns: int,
     first: int = 0,
     stop: Sequence[bool] = NEVER,
+    clock: Clock = time.monotonic_ns,
 ) -> None:
     """Call until `bounds`, counted from `begin_ns` and index `first`, are met, or `stop[0]`, or no place is left."""
-    clock = time.monotonic_ns
     starts_ns, durations_ns = samples.starts_ns, samples.durations_ns
     enough_ns, time_up_ns = begin_ns + bounds.min_ns, begin_ns + bounds.max_ns
     last_needed = first + bounds.min_inferences - 1
@@ -66,30 +67,34 @@ def time_inferences(
     samples.lasted_ns = end - begin_ns
 
 
-def warm_up(call: Callable[[], object], samples: Samples, bounds: Bounds, steady_within: float | None) -> None:
+def warm_up(
+    call: Callable[[], object],
+    samples: Samples,
+    bounds: Bounds,
+    steady_within: float | None,
+    clock: Clock = time.monotonic_ns,
+) -> None:
     """Add one warm-up to `samples`: the bounds, then until steady where asked, at most the bounds' maximum."""
-    first, begin_ns = samples.count, time.monotonic_ns()
-    _stretch(call, samples, bounds, begin_ns=begin_ns, first=first)
+    first, begin_ns = samples.count, clock()
+
+    def stretch(until: Bounds) -> None:
+        time_inferences(call, samples, until, begin_ns=begin_ns, first=first, clock=clock)
+        while samples.is_full and not is_met(samples, until, first):
+            samples.grow()
+            time_inferences(call, samples, until, begin_ns=begin_ns, first=first, clock=clock)
+
+    stretch(bounds)
     while steady_within is not None and samples.lasted_ns < bounds.max_ns:
         if is_steady(samples.durations_ns[first : samples.count], steady_within):
             break
         until_ns = min(samples.lasted_ns + _STEADY_CHECK_NS, bounds.max_ns)
-        more = Bounds(min_inferences=0, min_ns=until_ns, max_ns=until_ns)
-        _stretch(call, samples, more, begin_ns=begin_ns, first=first)
+        stretch(Bounds(min_inferences=0, min_ns=until_ns, max_ns=until_ns))
 
 
 def capacity_for(bounds: Bounds, fastest_ns: int, most: int) -> int:
     """Places that a stretch may need when no inference is faster than `fastest_ns`, at most `most`."""
     needed = max(bounds.min_inferences, bounds.min_ns // max(fastest_ns, 1))
     return max(min(int(needed * _HEADROOM), most), min(MIN_CAPACITY, most))
-
-
-def _stretch(call: Callable[[], object], samples: Samples, bounds: Bounds, *, begin_ns: int, first: int) -> None:
-    while True:
-        time_inferences(call, samples, bounds, begin_ns=begin_ns, first=first)
-        if not samples.is_full or is_met(samples, bounds, first):
-            return
-        samples.grow()
 
 
 def is_met(samples: Samples, bounds: Bounds, first: int = 0) -> bool:

@@ -80,6 +80,6 @@ def read_number(path: Path, scale: float = 1.0) -> float | None:
     """A small file's number times `scale`, None where there is none."""
     text = read_text(path)
     try:
-        return None if text is None else float(text) * scale
+        return None if text is None else round(float(text) * scale, 6)
     except ValueError:
         return None

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 _IOCTL = 0xC0086400  # _IOWR(100, 0, char *) on 64 bit
 _DONE = 0x80000000
@@ -23,7 +24,23 @@ _SAME_CLOCK = 0.05
 _SAME_C = 3.0
 _PERIOD_S = 1.0
 _TIMEOUT_S = 5.0
+_FREQUENCY = re.compile(r"frequency\(\d+\)=(\d+)")
+_BITS = re.compile(r"throttled=(0x[0-9a-f]+)")
+_DEGREES = re.compile(r"temp=(\d+\.?\d*)'C")
 _RAIL = re.compile(r"(\w+)_([AV]) (?:current|volt)\(\d+\)=([0-9.]+)[AV]")
+
+
+class Readings(Protocol):
+    """What both ways to the firmware can be compared by."""
+
+    def clock_hz(self) -> float | None:
+        """The true ARM clock."""
+
+    def throttled(self) -> int | None:
+        """Live and sticky bits as the firmware gives them."""
+
+    def temperature_c(self) -> float | None:
+        """The die's temperature."""
 
 
 class Mailbox:
@@ -161,37 +178,38 @@ def find_vcgencmd(root: Path) -> Path | None:
     return None
 
 
-def agrees(mailbox: Mailbox, ask: Callable[[str], str]) -> bool:
+def agrees(mailbox: Readings, ask: Callable[[str], str]) -> bool:
     """Whether the mailbox says what the program says; the clock may move between two looks, so it has three tries."""
     for _ in range(3):
-        clock, bits, die_c = mailbox.clock_hz(), mailbox.throttled(), mailbox.temperature_c()
-        told_clock, told_bits = parse_clock_hz(ask("measure_clock arm")), parse_throttled(ask("get_throttled"))
-        told_c = parse_temperature_c(ask("measure_temp"))
-        if None in (clock, bits, die_c, told_clock, told_bits, told_c):
+        said = mailbox.clock_hz(), mailbox.throttled(), mailbox.temperature_c()
+        told = (
+            parse_clock_hz(ask("measure_clock arm")),
+            parse_throttled(ask("get_throttled")),
+            parse_temperature_c(ask("measure_temp")),
+        )
+        if None in said or None in told:
             return False
-        assert clock and told_clock and die_c and told_c
-        if bits == told_bits and abs(die_c - told_c) <= _SAME_C and abs(clock / told_clock - 1) <= _SAME_CLOCK:
+        if _is_same(said, told):
             return True
     return False
 
 
 def parse_clock_hz(text: str) -> float | None:
     """``frequency(0)=2400033792`` -> hertz; the number in brackets differs by board."""
-    return _number(text.rpartition("=")[2], 10)
+    found = _FREQUENCY.search(text)
+    return float(found[1]) if found else None
 
 
 def parse_throttled(text: str) -> int | None:
     """``throttled=0x50005`` -> bits."""
-    bits = _number(text.rpartition("=")[2], 16)
-    return None if bits is None else int(bits)
+    found = _BITS.search(text)
+    return int(found[1], 16) if found else None
 
 
 def parse_temperature_c(text: str) -> float | None:
     """``temp=47.2'C`` -> degrees."""
-    try:
-        return float(text.partition("=")[2].partition("'")[0])
-    except ValueError:
-        return None
+    found = _DEGREES.search(text)
+    return float(found[1]) if found else None
 
 
 def parse_power_w(text: str) -> float | None:
@@ -203,15 +221,15 @@ def parse_power_w(text: str) -> float | None:
     return round(1.1451 * sum(pairs) + 0.5879, 4) if pairs else None
 
 
+def _is_same(said: tuple[float | None, ...], told: tuple[float | None, ...]) -> bool:
+    clock_hz, bits, die_c = (value or 0.0 for value in said)
+    told_clock_hz, told_bits, told_c = (value or 0.0 for value in told)
+    is_same_clock = abs(clock_hz - told_clock_hz) <= _SAME_CLOCK * told_clock_hz
+    return is_same_clock and bits == told_bits and abs(die_c - told_c) <= _SAME_C
+
+
 def _pairs(rails: Mapping[str, Mapping[str, float]]) -> list[float]:
     return [amperes * rails["V"][name] for name, amperes in rails["A"].items() if name in rails["V"]]
-
-
-def _number(text: str, base: int) -> float | None:
-    try:
-        return float(int(text, base))
-    except ValueError:
-        return None
 
 
 def _open_mailbox(root: Path) -> Mailbox | None:

@@ -1,0 +1,188 @@
+"""Hypothesis strategies for everything that goes over the wire."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from agent.wire.records import (
+    Answer,
+    Claimed,
+    Ended,
+    Environment,
+    Fault,
+    GatePassed,
+    Inferences,
+    Loaded,
+    LostCause,
+    Outcome,
+    Phase,
+    PhaseEntered,
+    Probe,
+    Record,
+    Refused,
+    RefusedBecause,
+    RunState,
+    Status,
+    StoppedBy,
+    Telemetry,
+    TensorFact,
+)
+from agent.wire.spec import Fence, Gate, Inputs, Limits, Protocol, Regime, RunSpec, WarmUp, Window
+
+TEXT = st.text(max_size=20)
+NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
+HEX = st.from_regex(r"[0-9a-f]{8,64}", fullmatch=True)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+TIMES_NS = st.integers(0, 2**62)
+SECONDS = st.floats(0, 1e6)
+POSITIVE = st.floats(1e-6, 1e6)
+SCALARS = st.one_of(TEXT, st.integers(), NUMBERS, st.booleans())
+FACTS = st.dictionaries(TEXT, SCALARS, max_size=4)
+SHAPES = st.lists(st.integers(1, 4096), max_size=5).map(tuple)
+
+
+def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """The strategy, or None."""
+    return st.none() | strategy
+
+
+GATES = st.builds(
+    Gate,
+    max_c=maybe(NUMBERS), start_c=maybe(NUMBERS), above_idle_c=maybe(NUMBERS), idle_s=POSITIVE, band_c=POSITIVE,
+    hold_s=SECONDS, foreign_cpu_max=maybe(st.floats(0.001, 1)), load_window_s=POSITIVE,
+    live_bits_clear=st.booleans(), timeout_s=SECONDS,
+)  # fmt: skip
+
+
+@st.composite
+def bounds(draw: st.DrawFn, /, cls: Callable[..., Any], fewest: int, **more: st.SearchStrategy[Any]) -> Any:
+    """A warm-up or a window, whose maximum is never below its minimum."""
+    min_s = draw(SECONDS)
+    extra = {name: draw(strategy) for name, strategy in more.items()}
+    longer_s = draw(st.floats(0, 1e3))
+    return cls(min_inferences=draw(st.integers(fewest, 10**6)), min_s=min_s, max_s=min_s + longer_s, **extra)
+
+
+PROTOCOLS = st.builds(
+    Protocol,
+    name=NAMES,
+    regime=st.sampled_from(Regime),
+    gate=GATES,
+    warm_up=bounds(WarmUp, 0, steady_within=maybe(st.floats(0.001, 0.999))),
+    window=bounds(Window, 1, stop_c=maybe(NUMBERS)),
+    telemetry_period_s=st.floats(0.05, 60),
+)
+SPECS = st.builds(
+    RunSpec,
+    wire_version=st.integers(1, 9),
+    run_id=NAMES,
+    attempt=st.integers(1, 99),
+    fence=st.builds(Fence, farm_id=NAMES, number=st.integers(0, 2**62)),
+    bundle_hash=HEX,
+    artifact_id=HEX,
+    main_file=st.lists(NAMES, min_size=1, max_size=3).map("/".join),
+    runtime=NAMES,
+    threads=st.integers(1, 64),
+    protocol=PROTOCOLS,
+    inputs=st.builds(Inputs, seed=st.integers(0, 2**32 - 1), shapes=st.dictionaries(TEXT, SHAPES, max_size=3)),
+    limits=st.builds(
+        Limits, wall_s=POSITIVE, rss_bytes=maybe(st.integers(1, 2**50)), journal_bytes=st.integers(1, 2**50)
+    ),
+    runtime_options=FACTS,
+)
+
+
+@st.composite
+def inferences(draw: st.DrawFn) -> Inferences:
+    """A chunk of raw inferences."""
+    pairs = draw(st.lists(st.tuples(TIMES_NS, st.integers(1, 2**62)), min_size=1, max_size=20))
+    return Inferences(
+        phase=draw(st.sampled_from([Phase.WARM_UP, Phase.WINDOW])),
+        first_index=draw(st.integers(0, 10**9)),
+        starts_ns=tuple(start for start, _ in pairs),
+        durations_ns=tuple(duration for _, duration in pairs),
+    )
+
+
+@st.composite
+def telemetry(draw: st.DrawFn) -> Telemetry:
+    """A chunk of telemetry, with holes."""
+    count = draw(st.integers(0, 6))
+
+    def column(values: st.SearchStrategy[Any]) -> tuple[Any, ...]:
+        return tuple(draw(st.lists(values, min_size=count, max_size=count)))
+
+    numbers, integers = maybe(NUMBERS), maybe(st.integers(0, 2**62))
+    return Telemetry(
+        at_ns=column(TIMES_NS), temperature_c=column(numbers), clock_hz=column(numbers), requested_hz=column(numbers),
+        throttled=column(integers), memory_available_bytes=column(integers), rss_bytes=column(integers),
+        foreign_cpu=column(numbers), fan_rpm=column(numbers), power_w=column(numbers),
+    )  # fmt: skip
+
+
+@st.composite
+def ends(draw: st.DrawFn) -> Ended:
+    """An end record; it names a fault if and only if the run failed."""
+    outcome = draw(st.sampled_from(Outcome))
+    return Ended(
+        at_ns=draw(TIMES_NS),
+        outcome=outcome,
+        fault=draw(st.sampled_from(Fault)) if outcome is Outcome.FAILED else None,
+        code=draw(TEXT),
+        message=draw(TEXT),
+        stopped_by=draw(maybe(st.sampled_from(StoppedBy))),
+        peak_rss_bytes=draw(maybe(st.integers(0, 2**50))),
+        back_to_gate=draw(st.integers(0, 4)),
+        contacts_ns=tuple(draw(st.lists(TIMES_NS, max_size=3))),
+    )
+
+
+_TENSORS = st.lists(st.builds(TensorFact, name=TEXT, dtype=TEXT, shape=SHAPES), max_size=3).map(tuple)
+RECORDS: st.SearchStrategy[Record] = st.one_of(
+    st.builds(
+        Claimed,
+        run_id=TEXT, attempt=st.integers(1, 99), bundle_hash=TEXT, boot_id=TEXT, board_time_s=NUMBERS,
+        uptime_s=maybe(NUMBERS),
+    ),
+    st.builds(
+        Environment,
+        measuring_hash=TEXT, facts=FACTS, sources=st.dictionaries(TEXT, TEXT, max_size=3),
+        absent=st.lists(TEXT, max_size=3).map(tuple),
+    ),
+    st.builds(PhaseEntered, phase=st.sampled_from(Phase), at_ns=TIMES_NS),
+    st.builds(
+        GatePassed,
+        at_ns=TIMES_NS, waited_s=NUMBERS, timed_out=st.booleans(), reason=TEXT, temperature_c=maybe(NUMBERS),
+        start_c=maybe(NUMBERS), idle_c=maybe(NUMBERS), foreign_cpu=maybe(NUMBERS),
+    ),
+    st.builds(
+        Loaded,
+        at_ns=TIMES_NS, load_ns=TIMES_NS, first_ns=TIMES_NS, runtime_version=TEXT, inputs=_TENSORS, outputs=_TENSORS,
+        output_sha256=TEXT, options=FACTS,
+    ),
+    inferences(),
+    telemetry(),
+    ends(),
+)  # fmt: skip
+_STATUSES = st.builds(
+    Status,
+    run_id=TEXT, attempt=st.integers(), state=st.sampled_from(RunState), phase=maybe(st.sampled_from(Phase)),
+    cause=maybe(st.sampled_from(LostCause)), next_report_in_s=maybe(NUMBERS), journal_bytes=st.integers(0, 2**40),
+    waiting_for=TEXT, temperature_c=maybe(NUMBERS),
+)  # fmt: skip
+_REFUSALS = st.builds(
+    Refused, because=st.sampled_from(RefusedBecause), message=TEXT, owner=maybe(TEXT), number=maybe(st.integers())
+)
+_PROBES = st.builds(
+    Probe,
+    machine_id=TEXT, serial=maybe(TEXT), board=TEXT, board_type=TEXT, simulated=st.booleans(), cores=st.integers(),
+    memory_bytes=maybe(st.integers()), disk_free_bytes=st.integers(), boot_id=TEXT, owner=maybe(TEXT),
+    fence_number=maybe(st.integers()), facts=FACTS,
+)  # fmt: skip
+ANSWERS = st.one_of(
+    st.builds(Answer, status=_STATUSES),
+    st.builds(Answer, refused=_REFUSALS),
+    st.builds(Answer, probe=_PROBES),
+    st.builds(Answer, error=TEXT),
+)
