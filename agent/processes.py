@@ -94,14 +94,17 @@ def _start_from_proc(pid: int) -> str | None:
 
 
 def _start_from_ps(pid: int) -> str | None:
-    text = _ask_ps(pid, "stat=,lstart")
+    text = _ask_ps(pid, "stat", "lstart")
     return None if text is None or text.startswith("Z") else text.partition(" ")[2].strip()
 
 
-def _ask_ps(pid: int, columns: str) -> str | None:
+def _ask_ps(pid: int, *columns: str) -> str | None:
     import subprocess  # slow to import, and only needed where there is no /proc
 
-    argv = ["ps", "-o", f"{columns}=", "-p", str(pid)]
+    # Start times are compared as texts, between sessions that may differ in language and time zone.
+    argv = ["/usr/bin/env", "LC_ALL=C", "TZ=UTC", "ps", "-p", str(pid)]
+    for column in columns:
+        argv += ["-o", f"{column}="]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -18,6 +18,7 @@ MEAN_S = 10.0
 MAX_RETURNS_TO_GATE = 3
 _BURN_LOW_WITHIN_C = 3.0
 _REPORT_SLACK_S = 0.25
+_STEADY_SLACK = 1.5
 
 
 class GateStep(enum.Enum):
@@ -251,6 +252,8 @@ def estimate_s(bounds: Bounds, inference_s: float) -> float:
 def estimate_quiet_s(protocol: Protocol, first_s: float) -> tuple[float, float]:
     """Seconds of warm-up, and of warm-up and window with a little slack, from the first inference's time."""
     warm_up_s = estimate_s(warm_up_bounds(protocol.warm_up), first_s)
+    if protocol.warm_up.steady_within is not None:  # better to come a little late than into the window
+        warm_up_s = min(warm_up_s * _STEADY_SLACK, protocol.warm_up.max_s)
     return warm_up_s, warm_up_s + estimate_s(window_bounds(protocol.window), first_s) + _REPORT_SLACK_S
 
 

@@ -5,6 +5,7 @@ back just before the tail is written; `close`. A short write is cut back to the 
 """
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -78,4 +79,8 @@ def reserve_space(folder: Path, size: int) -> None:
     if not hasattr(os, "posix_fallocate"):
         return
     with (folder / RESERVE).open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, size)
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise  # anything else is a file system that cannot set space aside

@@ -96,10 +96,14 @@ class Board:
         assert status.state is RunState.ENDED
         return [record for _, record in read_lines(journal, Cursor())]
 
-    def run(self, spec: RunSpec) -> list[Record]:
-        """Start a run and see it to its end; its records."""
+    def attend(self, spec: RunSpec) -> list[Record]:
+        """Come back until the run is ready, then see it to its end; its records."""
         self.start(spec)
         return self.finish(spec)
+
+    def run(self, spec: RunSpec) -> list[Record]:
+        """Start a run and see it to its end; its records."""
+        return self.attend(spec)
 
     def processes(self, spec: RunSpec) -> tuple[ProcessId, ProcessId]:
         """The living agent and the measuring process of a run."""

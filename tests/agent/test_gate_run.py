@@ -34,7 +34,7 @@ def test_a_hot_board_waits_and_says_for_what(board: Board, tree: PiTree) -> None
     assert status.waiting_for == "temperature 71.0 C, wanted at most 60.0 C"
     assert status.temperature_c == 71.0
     tree.heat(55.0)
-    passed = next(record for record in board.finish(spec) if isinstance(record, GatePassed))
+    passed = next(record for record in board.attend(spec) if isinstance(record, GatePassed))
     assert (passed.timed_out, passed.temperature_c) == (False, 55.0)
     assert passed.waited_s >= 0.5
 
@@ -50,7 +50,7 @@ def test_a_cold_board_is_warmed_by_a_burner_that_is_gone_afterwards(board: Board
     tree.heat(50.0)
     for process in burners:
         wait_gone(process)
-    assert ended(board.finish(spec)).outcome is Outcome.COMPLETED
+    assert ended(board.attend(spec)).outcome is Outcome.COMPLETED
 
 
 def test_an_aborted_gate_leaves_no_burner_behind(board: Board, tree: PiTree) -> None:
@@ -80,7 +80,7 @@ def test_a_disturbed_warm_up_goes_back_to_the_gate(board: Board) -> None:
     assert board.start(spec, wait_s=20).phase is Phase.READY
     with _busy_machine():
         wait_for(lambda: (board.folder(spec).path / "picked-up.2").exists())
-    records = board.finish(spec)
+    records = board.attend(spec)
     assert ended(records).outcome is Outcome.COMPLETED
     assert ended(records).back_to_gate >= 1
     assert phases(records)[:6] == [Phase.GATE, Phase.LOAD, Phase.READY, Phase.WARM_UP, Phase.GATE, Phase.READY]

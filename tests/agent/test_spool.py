@@ -1,5 +1,6 @@
 """The journal on a disk that may fill up: whole lines only, and always a last word."""
 
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +62,13 @@ def test_on_a_full_disk_the_newest_lines_make_room_for_the_last_word(tmp_path: P
     spool.close()
     records = read(tmp_path)
     assert records[0] == NOTE and records[-1] == END and len(records) < 5
+
+
+def test_space_that_is_not_there_cannot_be_set_aside(tmp_path: Path) -> None:
+    if not hasattr(os, "posix_fallocate"):
+        pytest.skip("this system cannot set space aside")
+    with full_disk_after(1000), pytest.raises(OSError):
+        reserve_space(tmp_path, 100_000)
 
 
 def test_a_reserve_is_given_back(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -174,3 +175,9 @@ def test_the_quiet_time_is_foretold_from_the_first_inference() -> None:
     assert estimate_s(slow, 10.0) == pytest.approx(70.0)
     warm_up_s, quiet_s = estimate_quiet_s(short_protocol(warm_up_s=0.5, window_s=2.0), 0.001)
     assert 0.5 <= warm_up_s < 0.6 and 2.5 < quiet_s < 3.0
+
+
+def test_a_warm_up_that_has_to_settle_is_given_more_time() -> None:
+    plain = short_protocol(warm_up_s=10.0)
+    settling = replace(plain, warm_up=replace(plain.warm_up, steady_within=0.02))
+    assert estimate_quiet_s(settling, 0.001)[0] == pytest.approx(1.5 * estimate_quiet_s(plain, 0.001)[0])
