@@ -1,5 +1,6 @@
 """The sections of the page Run, each from the facts of one run."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -104,11 +105,12 @@ def _finding(reason: Mapping[str, Any]) -> str:
 
 
 def _show_environment(attempt: AttemptView) -> None:
-    facts = {**attempt.environment, **{f"source of {name}": source for name, source in attempt.sources.items()}}
+    facts = {name: numbers_text.fact(name, value) for name, value in attempt.environment.items()}
+    facts |= {f"source of {name}": source for name, source in attempt.sources.items()}
     if not facts:
         st.caption("The board has not said yet.")
         return
-    frame = pd.DataFrame([[name, str(value)] for name, value in sorted(facts.items())], columns=["Fact", "Value"])
+    frame = pd.DataFrame(sorted(facts.items()), columns=["Fact", "Value"])
     st.dataframe(frame, hide_index=True)
     if attempt.absent:
         st.caption(as_plain(f"Absent on this board: {', '.join(attempt.absent)}."))
@@ -137,12 +139,13 @@ def _phases_text(attempt: AttemptView) -> str:
 
 
 def _show_downloads(run: RunView, series: RunSeries) -> None:
-    texts = {"inferences": csv_text.inferences_csv(series), "telemetry": csv_text.telemetry_csv(series)}
+    """Buttons whose text is made when one is clicked: of a long run it is megabytes."""
+    writers = {"inferences": csv_text.inferences_csv, "telemetry": csv_text.telemetry_csv}
     with st.container(horizontal=True):
-        for name, text in texts.items():
+        for name, write in writers.items():
             st.download_button(
                 f"{name.capitalize()} as CSV",
-                text,
+                functools.partial(write, series),
                 f"{run.run}-{name}.csv",
                 "text/csv",
                 on_click="ignore",

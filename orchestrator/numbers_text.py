@@ -5,6 +5,7 @@ digit. Whatever is unknown reads `n/a`, never 0. Sizes are decimal (1 kB = 1000 
 """
 
 import math
+from collections.abc import Callable, Mapping
 
 ABSENT = "n/a"
 
@@ -125,6 +126,23 @@ def plain(value: float | None) -> str:
 def count(number: int | None) -> str:
     """`12,345`."""
     return ABSENT if number is None else f"{number:,}"
+
+
+def fact(name: str, value: object) -> str:
+    """A fact of a board, in the unit that its name ends with: `clock_limit_hz` of 2.4e9 is `2400 MHz`."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    say = next((say for suffix, say in _FACTS.items() if name.endswith(suffix)), None)
+    return str(value) if say is None else say(float(value))
+
+
+_FACTS: Mapping[str, Callable[[float], str]] = {
+    "_hz": megahertz,
+    "_bytes": size,
+    "_s": duration,
+    "_c": celsius,
+    "_w": lambda power_w: _with_unit(power_w, "W"),
+}
 
 
 def _with_unit(value: float | None, unit: str) -> str:

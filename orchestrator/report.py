@@ -201,13 +201,14 @@ def _drifts(runs: Sequence[RunView]) -> list[Mapping[str, object]]:
 
 def _environment_table(runs: Iterable[RunView]) -> Table:
     """Facts in rows, devices in columns; a fact that a board did not give is n/a."""
-    facts: dict[str, Mapping[str, object]] = {}
+    facts: dict[str, Mapping[str, str]] = {}
     for run in runs:
         for attempt in run.attempts:
             if attempt.counted:
-                facts.setdefault(run.device, attempt.environment)
+                own = {name: numbers_text.fact(name, value) for name, value in attempt.environment.items()}
+                facts.setdefault(run.device, own)
     names = sorted({name for own in facts.values() for name in own})
     return Table(
         columns=("fact", *facts),
-        rows=tuple((name, *(str(own.get(name, numbers_text.ABSENT)) for own in facts.values())) for name in names),
+        rows=tuple((name, *(own.get(name, numbers_text.ABSENT) for own in facts.values())) for name in names),
     )

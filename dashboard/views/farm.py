@@ -148,7 +148,7 @@ def _show_facts(devices: Sequence[DeviceView]) -> None:
         "board type": device.board_type,
         **{f"runtime {runtime}": version for runtime, version in device.runtimes.items()},
         **{f"runtime {runtime}": f"unsupported: {why}" for runtime, why in device.unsupported.items()},
-        **{str(fact): str(value) for fact, value in sorted(device.facts.items())},
+        **{name: numbers_text.fact(name, value) for name, value in sorted(device.facts.items())},
     }
     st.dataframe(pd.DataFrame(facts.items(), columns=["Fact", "Value"]), hide_index=True)
     if device.absent:

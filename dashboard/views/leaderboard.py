@@ -125,6 +125,8 @@ def _show_runs(row: LeaderboardRow, runs: Iterable[RunView], *, is_chosen: bool)
         with st.grid(min_column_width=300, gap="xxsmall"):
             for run in behind[:MOST_LINKS]:
                 st.page_link("views/run.py", label=_run_label(run), query_params={"run": run.run}, width="stretch")
+        if not behind:
+            st.caption(f"They are older than the newest {data.MOST_RUNS} runs; choose their study above.")
         if len(behind) > MOST_LINKS:
             st.caption(f"The newest {MOST_LINKS} of {len(behind)} runs.")
 

@@ -196,6 +196,18 @@ def test_neighbours_of_a_run_have_links_of_their_own(page: Page, address: str, f
     expect(page.get_by_text(f"run {second}")).to_be_visible()
 
 
+def test_raw_data_is_downloaded_whole(page: Page, address: str, farm: Database) -> None:
+    page.goto(f"{address}/run?run={factories.run_ids(farm, 1)[0]}")
+    page.get_by_role("tab", name="Raw data").click()
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Inferences as CSV").click()
+
+    lines = download.value.path().read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "inference,start_s,latency_ms,is_counted"
+    assert len(lines) == 1 + 3 + 40
+
+
 def test_the_farm_page_follows_what_happens_without_a_reload(page: Page, address: str, farm: Database) -> None:
     page.goto(f"{address}/farm")
     expect(page.get_by_text("temperature unknown").first).to_be_visible()

@@ -123,3 +123,20 @@ def test_other_quantities_carry_their_unit() -> None:
 @pytest.mark.parametrize("say", ["celsius", "megahertz", "percent", "joules", "plain", "count"])
 def test_what_is_unknown_is_never_zero(say: str) -> None:
     assert getattr(numbers_text, say)(None) == "n/a"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("clock_limit_hz", 2.4e9, "2400 MHz"),
+        ("memory_bytes", 8_000_000_000, "8.00 GB"),
+        ("uptime_s", 7500, "2 h 05 min"),
+        ("idle_c", 41, "41.0 °C"),
+        ("idle_w", 2.71828, "2.72 W"),
+        ("cores", 4, "4"),
+        ("has_fan_hz", True, "True"),
+        ("kernel_s", "6.12", "6.12"),
+    ],
+)
+def test_a_fact_reads_in_the_unit_of_its_name(name: str, value: object, text: str) -> None:
+    assert numbers_text.fact(name, value) == text
