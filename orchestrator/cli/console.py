@@ -8,7 +8,7 @@ import enum
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -27,20 +27,29 @@ from orchestrator.config import load_settings
 from orchestrator.errors import SpecError
 from orchestrator.farm import Farm, open_farm
 
+LARGEST_ID = 2**63 - 1
 WIDTH_OF_A_PIPE = 160  # no terminal says how wide it is: wide enough for a table, narrow enough for a page
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
 err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE)
+_opened = ExitStack()
 
 
 def the_farm() -> Farm:
-    """The farm of this process's settings; its diary's log lines do not mix with a command's output."""
+    """The farm of this process's settings, until `leave`; its diary's log lines do not mix with a command's output."""
     import logging
 
     import structlog
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    return open_farm(load_settings())
+    farm = open_farm(load_settings())
+    _opened.callback(farm.database.engine.dispose)
+    return farm
+
+
+def leave() -> None:
+    """Close what the command has opened."""
+    _opened.close()
 
 
 def complain(message: str) -> None:
@@ -102,7 +111,7 @@ def transfer_bar(title: str) -> Iterator[Any]:
         TransferSpeedColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(escape(title), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

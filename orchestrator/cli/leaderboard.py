@@ -16,7 +16,7 @@ from orchestrator.queries.rows import ExcludedRun, Group, Leaderboard, Leaderboa
 
 
 def leaderboard(
-    study: Annotated[int | None, typer.Argument(help="Only this study's runs.")] = None,
+    study: Annotated[int | None, typer.Argument(max=console.LARGEST_ID, help="Only this study's runs.")] = None,
     regime: Annotated[str | None, typer.Option("--regime", help="burst or sustained.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="Only this device's runs.")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV on standard output, nothing else.")] = False,

@@ -42,7 +42,7 @@ def _why(run: RunView) -> str:
 
 @app.command("list")
 def list_all(
-    study: Annotated[int | None, typer.Option("--study", help="Only this study's.")] = None,
+    study: Annotated[int | None, typer.Option("--study", max=console.LARGEST_ID, help="Only this study's.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="Only this device's.")] = None,
     as_json: JsonOption = False,
 ) -> None:

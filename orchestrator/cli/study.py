@@ -11,7 +11,9 @@ from orchestrator.cli.farm import JsonOption
 from orchestrator.queries.rows import StudyView
 
 app = typer.Typer(help="Studies: what was submitted.", no_args_is_help=True)
-StudyArgument = Annotated[int, typer.Argument(help="The study's number; see `pifarm study list`.")]
+StudyArgument = Annotated[
+    int, typer.Argument(max=console.LARGEST_ID, help="The study's number; see `pifarm study list`.")
+]
 Rows = tuple[list[str], list[list[str]], list[str]]
 
 

@@ -26,7 +26,7 @@ def submit(
     shape: Annotated[
         list[str] | None, typer.Option("--shape", help="An input's shape, e.g. images=1,3,640,640.")
     ] = None,
-    priority: Annotated[int, typer.Option("--priority", help="Greater comes first.")] = 0,
+    priority: Annotated[int, typer.Option("--priority", min=-1000, max=1000, help="Greater comes first.")] = 0,
     seed: Annotated[int | None, typer.Option("--seed", help="Order of the blocks; drawn if not given.")] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Run until the study has ended; starts the farm if none runs.")
