@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from orchestrator.config import MAX_SOCKET_PATH, Settings
 from orchestrator.errors import InternalError, SpecError
@@ -54,10 +56,12 @@ def start_embedded(settings: Settings, log_file: Path) -> subprocess.Popen[bytes
 
 
 def _client(settings: Settings) -> redis.Redis:
+    """A client that asks once: by default it would try for four seconds where nobody answers."""
+    once = Retry(NoBackoff(), 0)
     if settings.has_own_broker:
-        return redis.Redis(unix_socket_path=str(socket_path(settings)), socket_timeout=2.0)
+        return redis.Redis(unix_socket_path=str(socket_path(settings)), socket_timeout=2.0, retry=once)
     try:
-        return redis.Redis.from_url(settings.broker_url, socket_timeout=2.0, socket_connect_timeout=2.0)
+        return redis.Redis.from_url(settings.broker_url, socket_timeout=2.0, socket_connect_timeout=2.0, retry=once)
     except ValueError as error:
         raise SpecError(f"broker_url: expected e.g. redis://host:6379/0, got {settings.broker_url!r}") from error
 
