@@ -30,7 +30,7 @@ class Reason:
     @property
     def text(self) -> str:
         """One line for a person."""
-        found = f"{_shown(self.figure)} {self.unit} (tolerated {_shown(self.threshold)})"
+        found = f"{_shown(self.figure)} {self.unit} (limit {_shown(self.threshold)})"
         return f"{self.code}: {found}; {self.advice}"
 
     def as_dict(self) -> dict[str, Figure]:

@@ -84,15 +84,16 @@ def swap_was_used(facts: RunFacts, threshold: float) -> Iterator[Finding]:
 
 
 def sensors_are_missing(facts: RunFacts, threshold: float) -> Iterator[Finding]:
-    """Each reading that other rules need and that too few samples have; on a host a note."""
-    severity = Severity.NOTE if facts.board_type == HOST else Severity.SUSPECT
-    for name in NEEDED_SERIES:
-        share = facts.covered_share(~np.isnan(facts.telemetry.series(name)), facts.held_s)
-        if share < threshold:
-            yield Finding(figure=share, unit=f"of the window has {name}", severity=severity)
-    for name in NEEDED_FACTS:
-        if name not in facts.environment:
-            yield Finding(figure=0.0, unit=f"of the window has {name}", severity=severity)
+    """Readings that other rules need and that less than this percentage of the window has; on a host a note."""
+    missing = [name for name in NEEDED_SERIES if 100 * _known_share(facts, name) < threshold]
+    missing += [name for name in NEEDED_FACTS if name not in facts.environment]
+    if missing:
+        severity = Severity.NOTE if facts.board_type == HOST else Severity.SUSPECT
+        yield Finding(figure=", ".join(missing), threshold=f"{threshold:g} %", severity=severity)
+
+
+def _known_share(facts: RunFacts, series: str) -> float:
+    return facts.covered_share(~np.isnan(facts.telemetry.series(series)), facts.held_s)
 
 
 def _is_at_soft_limit(facts: RunFacts) -> Flags:

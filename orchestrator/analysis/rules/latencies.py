@@ -43,14 +43,15 @@ def latency_drifts(facts: RunFacts, threshold: float) -> Iterator[Finding]:
     if len(facts.durations_ns) < LEAST_INFERENCES:
         return
     drift = drift_of(facts.starts_ns, facts.durations_ns)
-    if drift.is_beyond(threshold):
-        yield Finding(figure=drift.theil_sen)
+    if drift.is_beyond(threshold / 100):
+        yield Finding(figure=100 * drift.theil_sen)
 
 
 def latency_is_dispersed(facts: RunFacts, threshold: float) -> Iterator[Finding]:
-    """Scaled MAD as a share of the median."""
-    if facts.summary.dispersion > threshold:
-        yield Finding(figure=facts.summary.dispersion)
+    """Scaled MAD in percent of the median."""
+    dispersion = 100 * facts.summary.dispersion
+    if dispersion > threshold:
+        yield Finding(figure=dispersion)
 
 
 def latency_has_a_tail(facts: RunFacts, threshold: float) -> Iterator[Finding]:
@@ -61,7 +62,7 @@ def latency_has_a_tail(facts: RunFacts, threshold: float) -> Iterator[Finding]:
 
 
 def foreign_load_is_high(facts: RunFacts, threshold: float) -> Iterator[Finding]:
-    """Mean share of all cores that others used in the window."""
+    """Percent of all cores that others used in the window."""
     yield from _load_beyond(facts, threshold, facts.window_s)
 
 
@@ -73,12 +74,10 @@ def foreign_load_bursts(facts: RunFacts, threshold: float) -> Iterator[Finding]:
 
 def _load_beyond(facts: RunFacts, threshold: float, span_s: float) -> Iterator[Finding]:
     """An alarm if the load over the worst span exceeds the threshold by more than the resolution."""
-    loads = _mean_loads(facts, span_s)
-    resolution = LOAD_RESOLUTION_S / span_s
-    worst = float(loads.max(initial=0.0))
+    worst = 100 * float(_mean_loads(facts, span_s).max(initial=0.0))
+    resolution = 100 * LOAD_RESOLUTION_S / span_s
     if worst - resolution > threshold:
-        unit = f"of all cores over {span_s:.1f} s, known to {100 * resolution:.2g} %"
-        yield Finding(figure=worst, unit=unit)
+        yield Finding(figure=worst, unit=f"% of all cores over {span_s:.1f} s, known to {resolution:.2g} %")
 
 
 def _mean_loads(facts: RunFacts, span_s: float) -> Floats:

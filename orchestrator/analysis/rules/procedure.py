@@ -53,8 +53,8 @@ def telemetry_has_a_gap(facts: RunFacts, threshold: float) -> Iterator[Finding]:
 
 
 def telemetry_covers_too_little(facts: RunFacts, threshold: float) -> Iterator[Finding]:
-    """The share of the window that is not later than two periods after a telemetry sample."""
-    coverage = facts.covered_share(_every_sample(facts), 2 * facts.protocol.telemetry_period_s)
+    """Percent of the window that is at most two periods later than a telemetry sample."""
+    coverage = 100 * facts.covered_share(_every_sample(facts), 2 * facts.protocol.telemetry_period_s)
     if coverage < threshold:
         yield Finding(figure=coverage)
 
