@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 APP = Path(__file__).parent / "app.py"
+THEME = Path(__file__).parent / "theme.toml"
 
 _ALWAYS = {
     "server.headless": "true",
@@ -21,6 +22,7 @@ _ALWAYS = {
     "client.showErrorDetails": "none",
     "client.toolbarMode": "viewer",
     "global.developmentMode": "false",
+    "theme.base": str(THEME),
 }
 # Names by which a browser reaches loopback, through a tunnel too; any other in the Host header is DNS rebinding.
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")

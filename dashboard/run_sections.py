@@ -11,6 +11,7 @@ from dashboard.local_time import moment_text
 from dashboard.plain_text import as_plain
 from orchestrator import csv_text, numbers_text
 from orchestrator.charts.histogram import latency_histogram
+from orchestrator.charts.inferences import is_condensed
 from orchestrator.charts.timeline import has_readings, measuring_stretch, run_timeline, unmeasured, whole_stretch
 from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.queries.rows import AttemptView, RunSeries, RunView
@@ -74,9 +75,10 @@ def show_series(run: RunView, series: RunSeries) -> None:
     )
     if absent := unmeasured(series):
         st.caption(f"Not measured on this device: {', '.join(absent)}.")
-    st.caption(
-        "Band: the window that counts. Triangle: warm-up above the scale. Shift + wheel zooms, shift + drag moves."
-    )
+    st.caption("Light band: the window that counts. Triangle: warm-up above the scale.")
+    if is_condensed(series):
+        st.caption("A long window: the lowest, median and highest latency of each stretch. The raw data has them all.")
+    st.caption("Shift + wheel zooms, shift + drag moves.")
     counted_ms = series.latency_ms[series.is_counted]
     if len(counted_ms):
         st.subheader("Spread of the counted inferences", anchor=False)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from orchestrator import numbers_text
 from orchestrator.charts import style
-from orchestrator.charts.panels import LayeredChart
+from orchestrator.charts.axes import LayeredChart
 from orchestrator.charts.thinning import Floats
 
 MOST_BINS = 60

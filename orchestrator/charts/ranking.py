@@ -10,7 +10,7 @@ import pandas as pd
 
 from orchestrator import numbers_text
 from orchestrator.charts import style
-from orchestrator.charts.panels import LayeredChart
+from orchestrator.charts.axes import LayeredChart
 from orchestrator.queries.rows import LeaderboardRow
 
 ROW_PX = 40
@@ -20,17 +20,24 @@ def ranking_chart(rows: Sequence[LeaderboardRow]) -> LayeredChart:
     """Interval bars of the rows of one group, in their order, the name of each variant above its bar."""
     frame = pd.DataFrame([_facts(row) for row in rows])
     colour = style.WARNING if any(row.simulated for row in rows) else style.ACCENT
-    base = alt.Chart(frame).encode(y=_names(frame), tooltip=_tooltips())
-    bars = base.mark_rule(strokeWidth=7, strokeCap="round", opacity=0.4, color=colour).encode(
-        x=_milliseconds("low_ms"), x2="high_ms:Q"
-    )
-    tails = base.mark_tick(thickness=2, size=11, color=style.MUTED).encode(x=_milliseconds("p90_ms"))
-    dots = base.mark_point(size=75, strokeWidth=2.5, color=colour, opacity=1).encode(
-        x=_milliseconds("median_ms"), fill=_filling(colour)
-    )
-    return alt.layer(bars, tails, dots).properties(
+    names = _names(list(frame["variant"]))
+    bars = _marks(frame, "low_ms").mark_rule(strokeWidth=7, strokeCap="round", opacity=0.4, color=colour)
+    tails = _marks(frame, "p90_ms").mark_tick(thickness=2, size=11, color=style.MUTED)
+    dots = _marks(frame, "median_ms").mark_point(size=75, strokeWidth=2.5, color=colour, opacity=1)
+    layers = [
+        bars.encode(x=_milliseconds("low_ms"), x2="high_ms:Q", y=names, tooltip=_tooltips()),
+        tails.encode(x=_milliseconds("p90_ms"), y=names, tooltip=_tooltips()),
+        dots.encode(x=_milliseconds("median_ms"), fill=_filling(colour), y=names, tooltip=_tooltips()),
+    ]
+    drawn = [layer for layer in layers if len(layer.data)]
+    return alt.layer(*drawn).properties(
         height=ROW_PX * len(rows), autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
     )
+
+
+def _marks(frame: pd.DataFrame, column: str) -> alt.Chart:
+    """A chart of the rows that have this figure; an empty layer would make the axis guess."""
+    return alt.Chart(frame[frame[column].notna()])
 
 
 def _facts(row: LeaderboardRow) -> dict[str, object]:
@@ -56,7 +63,7 @@ def _milliseconds(field: str) -> alt.X:
     )
 
 
-def _names(frame: pd.DataFrame) -> alt.Y:
+def _names(variants: list[str]) -> alt.Y:
     names_above_bars = alt.Axis(
         title=None,
         labelAlign="left",
@@ -67,7 +74,7 @@ def _names(frame: pd.DataFrame) -> alt.Y:
         domain=False,
         grid=False,
     )
-    return alt.Y("variant:N", sort=list(frame["variant"]), axis=names_above_bars, scale=alt.Scale(padding=0.7))
+    return alt.Y("variant:N", axis=names_above_bars, scale=alt.Scale(domain=variants, padding=0.7))
 
 
 def _filling(colour: str) -> alt.Fill:

@@ -1,6 +1,7 @@
 """Fewer points that draw the same picture: every extreme of a series survives."""
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 POINTS = 2000
+STRETCHES = 500
 
 
 def thin(values: Floats, points: int = POINTS) -> Indices:
@@ -21,6 +23,28 @@ def thin(values: Floats, points: int = POINTS) -> Indices:
     edges = np.linspace(0, len(values), max(1, points // 2) + 1).astype(np.intp)
     kept = [edge + place for edge, last in itertools.pairwise(edges) for place in _extremes(values[edge:last])]
     return np.unique(np.array(kept, dtype=np.intp))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condensed:
+    """Stretches of a series, in order: lowest, median and highest value of each, and the index in its middle."""
+
+    low: Floats
+    median: Floats
+    high: Floats
+    middle: Indices
+
+
+def condense(values: Floats, stretches: int = STRETCHES) -> Condensed:
+    """A series without NaN, of at least one value, in at most this many stretches of equal length."""
+    parts = np.array_split(values, min(stretches, len(values)))
+    ends = np.cumsum([len(part) for part in parts])
+    return Condensed(
+        low=np.array([part.min() for part in parts]),
+        median=np.array([np.median(part) for part in parts]),
+        high=np.array([part.max() for part in parts]),
+        middle=np.array([end - (len(part) + 1) // 2 for part, end in zip(parts, ends, strict=True)], dtype=np.intp),
+    )
 
 
 def _extremes(stretch: Floats) -> tuple[int, int]:

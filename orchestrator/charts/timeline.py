@@ -11,6 +11,8 @@ import altair as alt
 import numpy as np
 
 from orchestrator.charts import panels
+from orchestrator.charts.axes import LayeredChart
+from orchestrator.charts.inferences import latency_panel
 from orchestrator.queries.rows import RunSeries
 
 SERIES = {
@@ -23,7 +25,7 @@ SERIES = {
     "power_w": "power",
 }
 
-Panel = Callable[[RunSeries, alt.X], panels.LayeredChart]
+Panel = Callable[[RunSeries, alt.X], LayeredChart]
 _PANELS: tuple[tuple[tuple[str, ...], Panel], ...] = (
     (("temperature_c",), panels.temperature_panel),
     (("clock_hz", "requested_hz"), panels.clock_panel),
@@ -69,7 +71,7 @@ def run_timeline(series: RunSeries, stretch: Stretch) -> alt.VConcatChart:
 
     The series has readings.
     """
-    wanted: list[Panel] = [panels.latency_panel] if len(series.start_s) else []
+    wanted: list[Panel] = [latency_panel] if len(series.start_s) else []
     wanted += [panel for columns, panel in _PANELS if any(panels.is_measured(series, name) for name in columns)]
     stacked = alt.vconcat(
         *(panel(series, _time_axis(stretch, is_lowest=panel is wanted[-1])) for panel in wanted), spacing=10

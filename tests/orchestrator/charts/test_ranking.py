@@ -10,28 +10,35 @@ from tests.examples import make_group, make_pair, make_row, make_series
 
 
 def drawn(rows: list[LeaderboardRow]) -> list[dict[str, Any]]:
-    (points,) = ranking_chart(rows).to_dict()["datasets"].values()
-    return list(points)
+    chart = ranking_chart(rows).to_dict()
+    dots = next(layer for layer in chart["layer"] if layer["mark"]["type"] == "point")
+    points: list[dict[str, Any]] = chart["datasets"][dots.get("data", chart.get("data"))["name"]]
+    return points
+
+
+def marks(rows: list[LeaderboardRow]) -> list[str]:
+    return [layer["mark"]["type"] for layer in ranking_chart(rows).to_dict()["layer"]]
 
 
 def colours(rows: list[LeaderboardRow]) -> set[str]:
-    marks = [layer["mark"]["color"] for layer in ranking_chart(rows).to_dict()["layer"]]
-    return set(marks) - {style.MUTED}
+    shades = [layer["mark"]["color"] for layer in ranking_chart(rows).to_dict()["layer"]]
+    return set(shades) - {style.MUTED}
 
 
 def test_rows_keep_their_order() -> None:
     rows = make_pair()
     layer = ranking_chart(rows).to_dict()["layer"][0]
 
-    assert layer["encoding"]["y"]["sort"] == [row.variant for row in rows]
+    assert layer["encoding"]["y"]["scale"]["domain"] == [row.variant for row in rows]
 
 
 def test_a_row_without_an_interval_has_a_dot_alone() -> None:
     (point,) = drawn([make_row(runs=1, ci_low_ms=None, ci_high_ms=None, p90_ms=None)])
 
-    assert point["low_ms"] is None and point["high_ms"] is None and point["p90_ms"] is None
     assert point["median_ms"] == 12.34
     assert point["interval"] == "n/a"
+    assert marks([make_row(runs=1, ci_low_ms=None, ci_high_ms=None, p90_ms=None)]) == ["point"]
+    assert marks([make_row()]) == ["rule", "tick", "point"]
 
 
 def test_simulated_figures_look_different() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from orchestrator.charts.thinning import thin
+from orchestrator.charts.thinning import condense, thin
 
 FEW = 20
 readings = st.one_of(st.floats(-1e6, 1e6), st.just(float("nan")))
@@ -46,3 +46,14 @@ def test_a_lone_reading_among_gaps_is_seen() -> None:
     values[123] = 85.0
 
     assert 85.0 in values[thin(values, FEW)]
+
+
+@given(arrays(np.float64, st.integers(1, 500), elements=st.floats(-1e6, 1e6)))
+def test_stretches_bound_what_they_stand_for(values: npt.NDArray[np.float64]) -> None:
+    stretches = condense(values, FEW)
+
+    assert len(stretches.low) == min(FEW, len(values))
+    assert stretches.low.min() == values.min() and stretches.high.max() == values.max()
+    assert ((stretches.low <= stretches.median) & (stretches.median <= stretches.high)).all()
+    assert (np.diff(stretches.middle) > 0).all()
+    assert set(stretches.middle) <= set(range(len(values)))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from orchestrator.charts.inferences import is_condensed
 from orchestrator.charts.timeline import (
     has_readings,
     measuring_stretch,
@@ -89,13 +90,23 @@ def test_a_run_that_ended_in_its_warm_up_is_drawn_at_its_own_scale() -> None:
     assert not any(point["is_beyond"] for point in drawn)
 
 
-def test_a_long_run_is_thinned_and_keeps_its_slowest_inference() -> None:
+def test_a_long_window_is_condensed_and_keeps_its_slowest_inference() -> None:
     series = make_series(warm_up=3, counted=50_000)
     series.latency_ms[25_000] = 999.0
-    drawn = points(series)
+    datasets = run_timeline(series, whole_stretch(series)).to_dict()["datasets"]
+    stretches = [row for rows in datasets.values() for row in rows if "high_ms" in row]
 
-    assert len(drawn) <= 2003
-    assert max(point["latency_ms"] for point in drawn) == 999.0
+    assert is_condensed(series)
+    assert len(stretches) <= 500
+    assert max(row["high_ms"] for row in stretches) == 999.0
+    assert [point["part"] for point in points(series)] == ["warm-up"] * 3
+
+
+def test_a_short_window_is_drawn_inference_by_inference() -> None:
+    series = make_series(warm_up=3, counted=1000)
+
+    assert not is_condensed(series)
+    assert len(points(series)) == 1003
 
 
 def test_telemetry_alone_can_be_drawn() -> None:
