@@ -6,7 +6,7 @@ sent until its end is known.
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ from orchestrator.lifecycle import (
 from orchestrator.scheduler import Turn, Waiting, next_run, whose_turn
 
 SCRIPTED = "scripted"
+GIVEN_UP = "abandoned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,15 @@ class Assignment:
 
 class OvertakenError(Exception):
     """Another attendant was faster: the attempt is closed, or its journal was ingested. Roll back and look again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A closed attempt, as its board knows it."""
+
+    attempt_id: int
+    run_id: str
+    number: int
 
 
 class Idle(enum.Enum):
@@ -140,6 +150,26 @@ def close(session: Session, attempt: AttemptRow, state: AttemptState, code: str 
     attempt.state, attempt.code, attempt.message = state, code, message
     attempt.closed_at_s = session.scalar(select(now_s()))
     session.execute(update(DeviceRow).where(DeviceRow.id == attempt.device_id).values(last_served_at_s=now_s()))
+
+
+def to_forget(database: Database, device_id: int) -> list[Ended]:
+    """Attempts that are settled here and that the board still keeps; one given up unseen is not among them."""
+    query = select(AttemptRow.id, AttemptRow.run_id, AttemptRow.number).where(
+        AttemptRow.device_id == device_id,
+        AttemptRow.state.not_in(OPEN_ATTEMPT_STATES),
+        AttemptRow.started_at_s.is_not(None),
+        AttemptRow.forgotten_at_s.is_(None),
+        AttemptRow.code != GIVEN_UP,
+    )
+    with database.read() as session:
+        return [Ended(attempt_id=id, run_id=run_id, number=number) for id, run_id, number in session.execute(query)]
+
+
+def note_forgotten(database: Database, ended: Sequence[Ended]) -> None:
+    """Note that the board keeps nothing of these attempts any more."""
+    with database.write() as session:
+        ids = [attempt.attempt_id for attempt in ended]
+        session.execute(update(AttemptRow).where(AttemptRow.id.in_(ids)).values(forgotten_at_s=now_s()))
 
 
 def withdraw(database: Database, assignment: Assignment) -> None:

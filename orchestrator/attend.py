@@ -20,7 +20,7 @@ from agent.wire.records import Fault, LostCause, RunState, Status
 from agent.wire.spec import Fence, RunSpec
 from orchestrator import attempts, fleet, leases, results, staging
 from orchestrator.attempts import Assignment, Idle, NotMyTurn, OvertakenError
-from orchestrator.board import Board, NotStagedError, StaleFenceError
+from orchestrator.board import NotStagedError, StaleFenceError
 from orchestrator.db.tables import AttemptRow, DeviceRow
 from orchestrator.errors import BusyError, DeviceError, HostKeyError, OwnedError, SpecError, TransportError
 from orchestrator.events import log
@@ -87,6 +87,8 @@ class Attendant:
         ends_at = self.clock() + ATTENTION_S
         while leases.renew(self.farm.database, self.lease):
             assignment = attempts.current(self.farm.database, self.lease.device_id)
+            if assignment is None:
+                self._tidy_up(link)
             chosen = assignment or attempts.open_next(self.farm.database, self.lease.device_id)
             if not isinstance(chosen, Assignment):
                 return self._without_work(chosen)
@@ -146,7 +148,13 @@ class Attendant:
 
     def _collect(self, link: Link, assignment: Assignment) -> float:
         board = link.board(assignment.bundle_hash)
-        status, data = board.status(assignment.run_id, assignment.number, assignment.cursor_byte, max_bytes=FETCH_BYTES)
+        try:
+            status, data = board.status(
+                assignment.run_id, assignment.number, assignment.cursor_byte, max_bytes=FETCH_BYTES
+            )
+        except NotStagedError:
+            staging.stage(self.farm.settings, link.transport, assignment, SLICE_S)
+            return 0.0
         if status.state is RunState.UNKNOWN:
             if assignment.cursor_byte == 0:
                 return self._start(link, assignment)
@@ -159,9 +167,9 @@ class Attendant:
             )
             return 0.0
         self._note_contact(status)
-        return self._take_in(board, assignment, status, data)
+        return self._take_in(assignment, status, data)
 
-    def _take_in(self, board: Board, assignment: Assignment, status: Status, data: bytes) -> float:
+    def _take_in(self, assignment: Assignment, status: Status, data: bytes) -> float:
         try:
             with self.farm.database.write() as session:
                 attempt = session.get_one(AttemptRow, assignment.attempt_id)
@@ -174,12 +182,18 @@ class Attendant:
             self._lose(assignment, AttemptState.LOST, Fault.DEVICE, "journal_damaged", str(error))
             return 0.0
         if taken.ended is not None:
-            board.forget(assignment.run_id, assignment.number)
             return 0.0
         if status.state is RunState.LOST and taken.lines == 0:
             self._lose(assignment, AttemptState.LOST, Fault.DEVICE, "lost", _explain_loss(status.cause))
             return 0.0
         return _until_next_report(status)
+
+    def _tidy_up(self, link: Link) -> None:
+        """Let the board forget what is settled here."""
+        ended = attempts.to_forget(self.farm.database, self.lease.device_id)
+        if ended:
+            link.board(link.bundle_hash).forget([(attempt.run_id, attempt.number) for attempt in ended])
+            attempts.note_forgotten(self.farm.database, ended)
 
     def _call_off(self, link: Link, assignment: Assignment) -> float:
         """End an attempt whose run is no longer wanted; what it measured is not counted."""
@@ -191,7 +205,6 @@ class Attendant:
                 return self._overtake(error.number or 0)
             if status.state is RunState.ACTIVE:
                 return TURN_RETRY_S
-            board.forget(assignment.run_id, assignment.number)
         with self.farm.database.write() as session:
             attempt = session.get_one(AttemptRow, assignment.attempt_id)
             attempts.close(session, attempt, AttemptState.ABANDONED, "called_off", "the run was cancelled")

@@ -89,9 +89,9 @@ class Board:
             _refuse(words[0], done)
         return answer.probe
 
-    def forget(self, run_id: str, attempt: int) -> None:
-        """Remove what the board keeps of an attempt, which must have ended or be lost; safe to repeat."""
-        remove_folders(self._transport, [f"runs/{run_id}.{attempt}"])
+    def forget(self, ended: Sequence[tuple[str, int]]) -> None:
+        """Remove what the board keeps of attempts (run, number), which must have ended or be lost; safe to repeat."""
+        remove_folders(self._transport, [f"runs/{run_id}.{attempt}" for run_id, attempt in ended])
 
     def staged_artifacts(self) -> list[StagedArtifact]:
         """The artifacts that lie on the board, by id."""

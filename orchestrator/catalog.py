@@ -60,15 +60,15 @@ def add_model(farm: Farm, name: str, builds: Sequence[NewBuild], progress: Progr
     facts = [read_model(build.path) for build in builds]
     store = ArtifactStore(farm.settings.artifacts_dir)
     manifests = [store.add(fact.files, fact.main, progress) for fact in facts]
-    with farm.database.write() as session:
+
+    def store_rows(session: Session) -> list[str]:
         model = _get_or_add_model(session, name)
-        added = [
-            build.label
-            for build, fact, manifest in zip(builds, facts, manifests, strict=True)
-            if _add_build(session, model, build, fact, manifest)
-        ]
+        triples = zip(builds, facts, manifests, strict=True)
+        added = [build.label for build, fact, manifest in triples if _add_build(session, model, build, fact, manifest)]
         _set_baseline(model, builds)
         return added
+
+    return farm.database.retried(store_rows)
 
 
 def _get_or_add_model(session: Session, name: str) -> ModelRow:

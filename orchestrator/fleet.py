@@ -106,8 +106,7 @@ def add_local(farm: Farm, name: str, labels: Mapping[str, str], *, progress: Tel
 def probe_again(farm: Farm, name: str, *, progress: TellStep) -> None:
     """Look at a device's hardware again and bring its agent and runtime up to date."""
     with farm.database.read() as session:
-        device = find(session, name)
-        transport = _transport_of(farm, device)
+        transport = _transport_of(farm, _require_idle(session, find(session, name)))
     with closing(transport):
         done = _set_up(farm, transport, WheelhousePolicy.AUTO, progress)
     with farm.database.write() as session:
@@ -117,7 +116,7 @@ def probe_again(farm: Farm, name: str, *, progress: TellStep) -> None:
 def examine(farm: Farm, name: str) -> Checkup:
     """What stands in the way of good figures on a device, by a fresh probe."""
     with farm.database.read() as session:
-        device_id = find(session, name).id
+        device_id = _require_idle(session, find(session, name)).id
     with link_to(farm, device_id) as link:
         probe = link.board(link.bundle_hash).probe()
     return doctor.examine(probe.facts, probe.absent, probe.disk_free_bytes, probe.unsupported)
@@ -191,11 +190,7 @@ def remove(database: Database, name: str) -> str:
     """Forget a device without runs, or drain one that has results; says which. Refused while a run is active on it."""
     with database.write() as session:
         device = find(session, name)
-        is_active = select(AttemptRow.id).where(
-            AttemptRow.device_id == device.id, AttemptRow.state.in_(OPEN_ATTEMPT_STATES)
-        )
-        if session.scalar(is_active) is not None:
-            raise SpecError(f"device remove: a run is active on {name}; cancel its study, or wait for it to end")
+        _require_idle(session, device)
         queued = session.scalar(
             select(func.count()).where(RunRow.device_id == device.id, RunRow.state == RunState.QUEUED)
         )
@@ -229,6 +224,14 @@ def find(session: Session, name: str) -> DeviceRow:
     if device is None:
         names = ", ".join(session.scalars(select(DeviceRow.name).order_by(DeviceRow.name)))
         raise NotFoundError(f"device: {name!r} is unknown; there are {names or 'none yet: pifarm device add'}")
+    return device
+
+
+def _require_idle(session: Session, device: DeviceRow) -> DeviceRow:
+    """The device, unless a run is active on it: nobody may speak to a board that measures."""
+    is_open = select(AttemptRow.id).where(AttemptRow.device_id == device.id, AttemptRow.state.in_(OPEN_ATTEMPT_STATES))
+    if session.scalar(is_open) is not None:
+        raise SpecError(f"device: a run is active on {device.name}; cancel its study, or wait for it to end")
     return device
 
 

@@ -73,21 +73,7 @@ class Submission:
 
 def submit(database: Database, submission: Submission) -> int:
     """Store a study with all its runs and call its devices; returns the study's id. Raises `SpecError`."""
-    with database.write() as session:
-        builds = _select_builds(session, submission)
-        devices = select_devices(session, submission.devices, submission.where)
-        variants = [
-            _get_or_add_variant(session, build, runtime, threads, submission.runtime_options)
-            for build in builds
-            for runtime in _runtimes_of(build, submission.runtimes)
-            for threads in dict.fromkeys(submission.threads)
-        ]
-        study = _add_study(session, submission, builds[0].model)
-        _add_runs(session, study, variants, devices)
-        leases.call(session, [device.id for device in devices])
-        names = ", ".join(device.name for device in devices)
-        record(session, EventKind.STUDY_SUBMITTED, f"{submission.model} on {names}", study_id=study.id)
-        return study.id
+    return database.retried(lambda session: _submit(session, submission))
 
 
 def cancel(database: Database, study_id: int) -> int:
@@ -190,6 +176,23 @@ def block_order(seed: int, device_id: int, block: int, count: int) -> list[int]:
     order = list(range(count))
     random.Random(f"{seed}/{device_id}/{block}").shuffle(order)
     return order
+
+
+def _submit(session: Session, submission: Submission) -> int:
+    builds = _select_builds(session, submission)
+    devices = select_devices(session, submission.devices, submission.where)
+    variants = [
+        _get_or_add_variant(session, build, runtime, threads, submission.runtime_options)
+        for build in builds
+        for runtime in _runtimes_of(build, submission.runtimes)
+        for threads in dict.fromkeys(submission.threads)
+    ]
+    study = _add_study(session, submission, builds[0].model)
+    _add_runs(session, study, variants, devices)
+    leases.call(session, [device.id for device in devices])
+    names = ", ".join(device.name for device in devices)
+    record(session, EventKind.STUDY_SUBMITTED, f"{submission.model} on {names}", study_id=study.id)
+    return study.id
 
 
 def _add_study(session: Session, submission: Submission, model: ModelRow) -> StudyRow:

@@ -4,19 +4,20 @@ Lifecycle: `open_database` makes one engine per process; `Database.read` and `Da
 session, both commit or roll back and close on exit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from orchestrator.errors import SpecError
 
+T = TypeVar("T")
 _SQLITE_SETTINGS = (
     "page_size=16384",
     "journal_mode=WAL",
@@ -37,6 +38,15 @@ class Database:
         """A session that sees one consistent state and stores nothing."""
         with Session(self.engine) as session:
             yield session
+
+    def retried(self, work: Callable[[Session], T]) -> T:
+        """What `work` returns in a write transaction; done once more if somebody else stored the same row meanwhile."""
+        try:
+            with self.write() as session:
+                return work(session)
+        except IntegrityError:
+            with self.write() as session:
+                return work(session)
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -292,12 +292,12 @@ class AttemptRow(Base):
     device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"))
     machine_key: Mapped[str | None] = mapped_column(ShortText)
     state: Mapped[AttemptState] = mapped_column(default=AttemptState.STAGING)
-    fence: Mapped[int] = mapped_column(default=0)
     cursor_byte: Mapped[int] = mapped_column(default=0)
     cursor_seq: Mapped[int] = mapped_column(default=0)
     opened_at_s: Mapped[float] = mapped_column(default=now_s())
     started_at_s: Mapped[float | None]
     closed_at_s: Mapped[float | None]
+    forgotten_at_s: Mapped[float | None]
     code: Mapped[str] = mapped_column(default="")
     message: Mapped[str] = mapped_column(default="")
     claimed: Mapped[dict[str, Any] | None]

@@ -44,7 +44,16 @@ def test_an_override_changes_that_setting_and_no_other() -> None:
         gate=dataclasses.replace(STANDARD.gate, above_idle_c=None),
         telemetry_period_s=0.5,
     )
-    assert changed == expected
+    assert dataclasses.replace(changed, name=STANDARD.name) == expected
+
+
+def test_an_overridden_protocol_has_a_name_of_its_own_and_is_provisional() -> None:
+    changed = with_overrides(STANDARD, ["window.min_s=30"])
+    assert changed.name.startswith("standard-")
+    assert changed.name == with_overrides(STANDARD, ["window.min_s=30.0"]).name
+    assert changed.name != with_overrides(STANDARD, ["window.min_s=31"]).name
+    assert is_provisional(changed.name)
+    assert with_overrides(STANDARD, ["window.min_s=60"]) == STANDARD
 
 
 def test_truth_values_can_be_overridden() -> None:
