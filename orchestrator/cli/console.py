@@ -7,6 +7,7 @@ import dataclasses
 import enum
 import json
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -52,19 +53,30 @@ def leave() -> None:
     _opened.close()
 
 
+def printable(text: str) -> str:
+    """Text from users and boards without the characters that would steer a terminal."""
+    steering = (char for char in set(text) - {"\n"} if unicodedata.category(char).startswith("C"))
+    return text.translate({ord(char): "\N{REPLACEMENT CHARACTER}" for char in steering})
+
+
+def shown(text: str) -> str:
+    """The same for rich, which would take brackets for markup."""
+    return escape(printable(text))
+
+
 def complain(message: str) -> None:
     """One error line for a person."""
-    err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    err.print(f"[bold red]error:[/] {shown(message)}", soft_wrap=True)
 
 
 def say(message: str) -> None:
     """One line for a person, on standard output."""
-    out.print(escape(message), soft_wrap=True)
+    out.print(shown(message), soft_wrap=True)
 
 
 def tell(message: str) -> None:
     """One line about progress or what to do next, on standard error: never part of a document."""
-    err.print(escape(message), soft_wrap=True)
+    err.print(shown(message), soft_wrap=True)
 
 
 def print_json(value: object) -> None:
@@ -88,7 +100,7 @@ def as_json(value: Any) -> Any:
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
     """A table for a person; `right` names the columns of figures."""
     table = Table(
-        title=escape(title) if title else None,
+        title=shown(title) if title else None,
         title_justify="left",
         header_style="bold",
         box=None,
@@ -97,7 +109,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(shown(cell) for cell in row))
     out.print(table)
 
 
@@ -112,7 +124,7 @@ def transfer_bar(title: str) -> Iterator[Any]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task(escape(title), total=None)
+        task = progress.add_task(shown(title), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 

@@ -4,7 +4,6 @@ import time
 
 from rich.console import Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -52,7 +51,7 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
     )
     progress = Progress(*columns, console=console.err)
     study = get_study(farm.database, study_id)
-    task = progress.add_task(escape(f"study {study_id} {study.model}"), total=study.total, eta="")
+    task = progress.add_task(console.shown(f"study {study_id} {study.model}"), total=study.total, eta="")
     with Live(progress, console=console.err, refresh_per_second=4) as live:
         while study.state is StudyState.ACTIVE:
             time.sleep(REFRESH_S)
@@ -83,4 +82,4 @@ def _device_line(device: DeviceView) -> Text:
     heat = "" if device.last_temperature_c is None else f"  {device.last_temperature_c:.1f} °C"
     phase = f" [{device.phase}]" if device.doing and device.phase else ""
     waiting = f" {device.waiting_for}" if device.doing and device.waiting_for else ""
-    return Text(f"  {device.name}{mark}: {doing}{phase}{waiting}{heat}")
+    return Text(console.printable(f"  {device.name}{mark}: {doing}{phase}{waiting}{heat}"))
