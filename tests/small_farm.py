@@ -35,7 +35,7 @@ def add_device(database: Database, name: str = "pi5-kitchen", **columns: Any) ->
     row: dict[str, Any] = {
         "name": name,
         "address": f"pi@{name}:22",
-        "host_key": "ssh-ed25519 AAAA",
+        "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "machine_key": f"machine of {name}",
         "board": "Raspberry Pi 5 Model B Rev 1.0",
         "board_type": "pi5",

@@ -1,0 +1,101 @@
+"""The command line in this process: a state home of its own for each test, what it printed, and how it ended."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.cli import main
+from orchestrator.config import Settings
+from orchestrator.db.migrate import open_migrated
+from orchestrator.db.session import Database, open_engine
+from orchestrator.farm import open_farm
+from tests.small_farm import add_device, add_model, dump
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What a command printed and its exit code."""
+
+    exit_code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pifarm:
+    """Runs commands as a shell would, in a state home that already has a database."""
+
+    home: Path
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str) -> Ended:
+        """Run one command."""
+        self.monkeypatch.setattr(sys, "argv", ["pifarm", *arguments])
+        self.capsys.readouterr()
+        exit_code = run_main()
+        out, err = self.capsys.readouterr()
+        return Ended(exit_code=exit_code, out=out, err=err)
+
+    @property
+    def database(self) -> Database:
+        """The farm's database, opened for the test."""
+        return Database(open_engine(f"sqlite:///{self.home / 'pifarm.db'}"))
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of the database."""
+        database = self.database
+        try:
+            return dump(database)
+        finally:
+            database.engine.dispose()
+
+
+def run_main() -> int:
+    """`main` up to its exit code."""
+    try:
+        main()
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
+    return 0
+
+
+@pytest.fixture(scope="session")
+def template_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state home with one device and one model of two variants, which tests copy."""
+    home = tmp_path_factory.mktemp("template") / "home"
+    farm = open_farm(Settings(home=home))
+    add_device(farm.database, "pi5-kitchen", labels={"cooling": "fan"})
+    add_model(farm.database)
+    farm.database.engine.dispose()
+    return home
+
+
+@pytest.fixture
+def home(template_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it for one test, found by the environment."""
+    path = tmp_path / "home"
+    shutil.copytree(template_home, path)
+    monkeypatch.setenv("PIFARM_HOME", str(path))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+@pytest.fixture
+def pifarm(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Pifarm:
+    """The command line on a small farm."""
+    return Pifarm(home=home, monkeypatch=monkeypatch, capsys=capsys)
+
+
+@pytest.fixture
+def database(pifarm: Pifarm) -> Iterator[Database]:
+    """The farm's database."""
+    opened = open_migrated(f"sqlite:///{pifarm.home / 'pifarm.db'}")
+    yield opened
+    opened.engine.dispose()

@@ -1,0 +1,328 @@
+"""The contract of the command line: names of commands, options and JSON keys, and what goes where. They stay."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from orchestrator import fleet, studies
+from orchestrator.cli import app
+from orchestrator.db.session import Database
+from orchestrator.db.tables import DeviceRow
+from orchestrator.demo import demo_variants
+from orchestrator.lifecycle import Verdict
+from tests import factories
+from tests.cli.conftest import Pifarm
+from tests.small_farm import set_columns
+
+CONTRACT = {
+    "up": [],
+    "demo": [],
+    "status": ["--json"],
+    "key": [],
+    "device add": ["--ssh", "--fingerprint", "--label", "--take-over", "--local"],
+    "device list": ["--json"],
+    "device show": ["--json"],
+    "device probe": [],
+    "device doctor": ["--json"],
+    "device drain": [],
+    "device resume": [],
+    "device remove": [],
+    "model add": ["--variant", "--metric", "--baseline"],
+    "model list": ["--json"],
+    "model show": ["--json"],
+    "submit": [
+        "--variant",
+        "--device",
+        "--where",
+        "--protocol",
+        "--blocks",
+        "--threads",
+        "--runtime",
+        "--priority",
+        "--wait",
+        "--json",
+    ],
+    "study list": ["--json"],
+    "study show": ["--json"],
+    "study watch": [],
+    "study cancel": [],
+    "study retry": ["--abandon"],
+    "run show": ["--json"],
+    "leaderboard": ["--regime", "--device", "--csv", "--json"],
+    "export": [],
+    "report": [],
+    "recompute": [],
+    "simulate": [],
+}
+ROW_KEYS = [
+    "group",
+    "rank",
+    "tied_with",
+    "provisional",
+    "model",
+    "variant",
+    "format",
+    "runtime",
+    "runtime_version",
+    "threads",
+    "devices",
+    "board",
+    "simulated",
+    "regime",
+    "protocol",
+    "runs",
+    "samples",
+    "median_ms",
+    "ci_low_ms",
+    "ci_high_ms",
+    "p90_ms",
+    "p99_ms",
+    "first_ms",
+    "load_ms",
+    "throughput_per_s",
+    "speedup",
+    "speedup_ci",
+    "metrics",
+    "size_bytes",
+    "peak_rss_bytes",
+    "energy_j",
+    "verdicts",
+    "pareto",
+]
+LATER_KEYS = ["run_cv", "marks", "device_median_ms"]
+GROUP_KEYS = {"model", "board_type", "regime", "protocol", "input_shape", "source"}
+
+
+def list_commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, set[str]]]:
+    """Each command by its words, with the names of its options."""
+    if hasattr(command, "commands"):
+        for name, inner in command.commands.items():
+            yield from list_commands(inner, (*path, name))
+    else:
+        yield " ".join(path), {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+
+
+COMMANDS = dict(list_commands(typer.main.get_command(app)))
+
+
+@pytest.fixture
+def measured(pifarm: Pifarm, database: Database) -> factories.Example:
+    """A farm with a study that was measured on a real board and on a simulated one."""
+    with database.write() as session:
+        for table in ("builds", "artifacts", "models", "devices"):
+            session.connection().exec_driver_sql(f"DELETE FROM {table}")
+    return factories.fill(database)
+
+
+def read_json(pifarm: Pifarm, *arguments: str) -> Any:
+    """The one document that a command prints, and nothing else."""
+    ended = pifarm(*arguments, "--json")
+    assert (ended.exit_code, ended.err) == (0, "")
+    return json.loads(ended.out)
+
+
+@pytest.mark.parametrize("command", CONTRACT)
+def test_a_command_of_the_contract_is_there_with_its_options(command: str) -> None:
+    assert command in COMMANDS
+    assert set(CONTRACT[command]) <= COMMANDS[command]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(pifarm: Pifarm, command: str) -> None:
+    ended = pifarm(*command.split(), "--help")
+    assert (ended.exit_code, ended.err) == (0, "")
+    assert "Usage: pifarm " + command in " ".join(ended.out.split())
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name.endswith((" list", " show", "status"))])
+def test_every_command_that_reads_can_be_read_by_a_program(command: str) -> None:
+    assert "--json" in COMMANDS[command]
+
+
+def test_the_keys_of_the_leaderboard_stay(pifarm: Pifarm, measured: factories.Example) -> None:
+    board = read_json(pifarm, "leaderboard")
+    assert list(board) == ["rows", "excluded"]
+    assert len(board["rows"]) == 4
+    for row in board["rows"]:
+        assert list(row) == ROW_KEYS + LATER_KEYS
+        assert set(row["group"]) == GROUP_KEYS
+        assert row["group"]["source"] == ("simulated" if row["simulated"] else "measured")
+        assert set(row["verdicts"]) == {"valid", "suspect", "invalid"}
+        assert row["metrics"]["mAP50"]["source"] == "declared"
+        assert isinstance(row["tied_with"], list)
+
+
+def test_simulated_and_real_boards_never_rank_in_one_group(pifarm: Pifarm, measured: factories.Example) -> None:
+    rows = read_json(pifarm, "leaderboard", str(measured.study))["rows"]
+    assert sorted((row["group"]["source"], row["rank"]) for row in rows) == [
+        ("measured", 1),
+        ("measured", 2),
+        ("simulated", 1),
+        ("simulated", 2),
+    ]
+
+
+def test_the_leaderboard_of_an_empty_farm_is_empty(pifarm: Pifarm) -> None:
+    assert read_json(pifarm, "leaderboard") == {"rows": [], "excluded": []}
+
+
+def test_what_was_left_out_says_why(pifarm: Pifarm, measured: factories.Example, database: Database) -> None:
+    run = factories.run_ids(database, measured.study)[0]
+    factories.change_run(database, run, verdict=Verdict.INVALID)
+    (left_out,) = read_json(pifarm, "leaderboard")["excluded"]
+    assert left_out["run"] == run
+    assert {"run", "study", "model", "variant", "device", "code", "reason"} <= set(left_out)
+
+
+def test_the_leaderboard_as_csv_has_the_same_columns(pifarm: Pifarm, measured: factories.Example) -> None:
+    ended = pifarm("leaderboard", "--csv")
+    assert (ended.exit_code, ended.err) == (0, "")
+    header, *rows = csv.reader(io.StringIO(ended.out))
+    assert header == ROW_KEYS + LATER_KEYS
+    assert [len(row) for row in rows] == [len(header)] * 4
+
+
+def test_every_reading_command_prints_one_document(pifarm: Pifarm, measured: factories.Example) -> None:
+    study = str(measured.study)
+    run = read_json(pifarm, "run", "list")[0]["run"]
+    assert read_json(pifarm, "run", "show", run)["run"] == run
+    assert read_json(pifarm, "run", "list", "--study", study)
+    assert {"is_up", "home", "devices", "studies"} <= set(read_json(pifarm, "status"))
+    assert {device["name"] for device in read_json(pifarm, "device", "list")} == set(measured.devices)
+    assert read_json(pifarm, "device", "show", measured.devices[0])["name"] == measured.devices[0]
+    assert [model["model"] for model in read_json(pifarm, "model", "list")] == [factories.MODEL]
+    assert read_json(pifarm, "model", "show", factories.MODEL)["model"] == factories.MODEL
+    assert [each["study"] for each in read_json(pifarm, "study", "list")] == [measured.study]
+    assert set(read_json(pifarm, "study", "show", study)) == {"study", "runs"}
+
+
+def test_every_reading_command_also_speaks_to_people(pifarm: Pifarm, measured: factories.Example) -> None:
+    run = read_json(pifarm, "run", "list")[0]["run"]
+    for arguments in (
+        ["status"],
+        ["device", "list"],
+        ["device", "show", measured.devices[1]],
+        ["model", "list"],
+        ["model", "show", factories.MODEL],
+        ["study", "list"],
+        ["study", "show", str(measured.study)],
+        ["run", "list"],
+        ["run", "show", run],
+        ["leaderboard"],
+    ):
+        ended = pifarm(*arguments)
+        assert (ended.exit_code, ended.err) == (0, ""), arguments
+        assert ended.out.strip()
+
+
+def test_every_table_marks_what_is_simulated(pifarm: Pifarm, measured: factories.Example) -> None:
+    for arguments in (["status"], ["device", "list"], ["study", "list"], ["run", "list"], ["leaderboard"]):
+        assert "simulated" in pifarm(*arguments).out.lower(), arguments
+
+
+def test_an_empty_farm_says_what_to_do_first(pifarm: Pifarm, database: Database) -> None:
+    fleet.remove(database, "pi5-kitchen")
+    for arguments, remedy in (
+        (["device", "list"], "pifarm device add"),
+        (["study", "list"], "pifarm submit"),
+        (["leaderboard"], "pifarm"),
+    ):
+        ended = pifarm(*arguments)
+        assert (ended.exit_code, ended.out) == (0, "")
+        assert remedy in ended.err
+
+
+def test_submitting_answers_with_the_study_and_says_what_comes_next(pifarm: Pifarm) -> None:
+    ended = pifarm("submit", "yolov9-c", "--blocks", "2", "--threads", "1,4")
+    assert (ended.exit_code, ended.out) == (0, "study 1: 8 runs on pi5-kitchen\n")
+    assert "pifarm up" in ended.err
+    study = read_json(pifarm, "submit", "yolov9-c", "--variant", "int8", "--where", "cooling=fan", "--priority", "3")
+    assert (study["study"], study["devices"]) == (2, ["pi5-kitchen"])
+
+
+def test_a_study_is_cancelled_and_retried_from_the_command_line(pifarm: Pifarm) -> None:
+    pifarm("submit", "yolov9-c", "--protocol", "quick")
+    assert pifarm("study", "cancel", "1").out == "study 1: 2 runs cancelled\n"
+    assert pifarm("study", "cancel", "1").out == "study 1: 0 runs cancelled\n"
+    assert pifarm("study", "retry", "1").out == "study 1: 2 runs queued again\n"
+
+
+def test_adding_a_model_twice_is_no_error_and_says_so(pifarm: Pifarm) -> None:
+    files = [str(variant.path) for variant in demo_variants()[:2]]
+    first, again = (pifarm("model", "add", "digits", *files) for _ in range(2))
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    assert "added digits" in first.out
+    assert "nothing new; known already: digits" in again.out
+
+
+def test_the_farms_key_is_one_line_for_authorized_keys_and_stays_the_same(pifarm: Pifarm) -> None:
+    first, again = pifarm("key"), pifarm("key")
+    assert first.out == again.out
+    assert first.out.startswith("ssh-ed25519 ")
+    assert first.out.count("\n") == 1
+
+
+def test_a_drained_device_says_so_until_it_is_resumed(pifarm: Pifarm) -> None:
+    pifarm("device", "drain", "pi5-kitchen", "--reason", "new fan")
+    assert "drained: new fan" in pifarm("device", "list").out
+    pifarm("device", "resume", "pi5-kitchen")
+    assert "drained" not in pifarm("device", "list").out
+
+
+def test_recomputing_says_how_many_runs_it_touched(pifarm: Pifarm, measured: factories.Example) -> None:
+    ended = pifarm("recompute")
+    assert (ended.exit_code, ended.err) == (0, "")
+    assert ended.out == f"{len(read_json(pifarm, 'run', 'list'))} runs recomputed\n"
+
+
+def test_what_a_board_says_of_itself_cannot_steer_the_terminal(pifarm: Pifarm, database: Database) -> None:
+    nasty = "\x1b]0;owned\x07\x1b[2J[bold]loud[/bold]\u202ereversed"
+    set_columns(database, DeviceRow, 1, board=nasty, state_reason=nasty)
+    out = pifarm("device", "list").out
+    assert not set("\x1b\x07\u202e") & set(out)
+    assert "[bold]loud[/bold]" in "".join(out.split())
+    assert json.loads(pifarm("device", "list", "--json").out)[0]["board"] == nasty
+
+
+def test_what_fails_through_no_fault_of_the_user_ends_with_1(pifarm: Pifarm) -> None:
+    (pifarm.home / "artifacts").write_text("in the way", encoding="utf-8")
+    ended = pifarm("model", "add", "digits", str(demo_variants()[0].path))
+    assert (ended.exit_code, ended.out) == (1, "")
+    assert ended.err.startswith("error: artifact store")
+
+
+@pytest.mark.integration
+def test_watching_a_study_that_has_failed_runs_ends_with_1(pifarm: Pifarm, database: Database) -> None:
+    pifarm("submit", "yolov9-c", "--protocol", "quick")
+    studies.cancel(database, 1)
+    ended = pifarm("study", "watch", "1")
+    assert ended.exit_code == 1
+    assert "2 of 2 runs did not end well; see pifarm study show 1" in ended.err
+
+
+@pytest.mark.integration
+def test_the_installed_command_and_the_module_are_the_same(home: Path) -> None:
+    program = Path(sys.executable).with_name("pifarm")
+    for command in ([str(program)], [sys.executable, "-m", "orchestrator"]):
+        done = subprocess.run([*command, "device", "list", "--json"], capture_output=True, check=True, env=os.environ)
+        assert json.loads(done.stdout)[0]["name"] == "pi5-kitchen"
+        failed = subprocess.run([*command, "study", "show", "9"], capture_output=True, check=False, env=os.environ)
+        assert (failed.returncode, failed.stdout) == (2, b"")
+
+
+@pytest.mark.integration
+def test_a_farm_on_a_read_only_disk_can_still_be_asked_for_help(home: Path) -> None:
+    environment = {**os.environ, "PIFARM_HOME": "/proc/nowhere"}
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator", "submit", "--help"], capture_output=True, check=True, env=environment
+    )
+    assert b"--protocol" in done.stdout
