@@ -84,7 +84,7 @@ def bootstrap(
     told: dict[Step, str] = {}
 
     def tell_news(step: Step, text: str) -> None:
-        if told.get(step) != text:
+        if step not in told or (text and told[step] != text):
             told[step] = text
             progress(step, text)
 

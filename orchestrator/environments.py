@@ -133,14 +133,16 @@ class Environment:
 
     def _script(self, options: Sequence[str]) -> str:
         draft, final = f"envs/.new-{self.runtime}", f"envs/{self.runtime}"
-        install = [f"{draft}/bin/python", "-I", "-m", "pip", "install", *PIP_OPTIONS, *options]
-        made_of = shlex.quote(json.dumps(self._made_of))
+        python, made_of = shlex.quote(self._made_of["python"]), shlex.quote(json.dumps(self._made_of))
+        make = shlex.join([self.python.path, "-I", "-m", "venv", draft])
+        pip = shlex.join([f"{draft}/bin/python", "-I", "-m", "pip", "install", *PIP_OPTIONS, *options])
+        # An installation that fails takes back what it did: the empty environment serves the next try.
         steps = [
-            "set -e",
-            f"rm -rf {draft}; mkdir -p envs",
-            shlex.join([self.python.path, "-I", "-m", "venv", draft]),
-            shlex.join([*install, *self.requirements]),
-            f"printf '%s' {made_of} >{draft}/made-of.json",
+            "set -e; mkdir -p envs",
+            f'if [ "$(cat {draft}/empty 2>/dev/null)" != {python} ]; then rm -rf {draft}; {make}; fi',
+            f"rm -f {draft}/empty",
+            f"{pip} {shlex.join(self.requirements)} || {{ printf %s {python} >{draft}/empty; exit 1; }}",
+            f"printf %s {made_of} >{draft}/made-of.json",
             f"rm -rf {final}; mv {draft} {final}; rm -rf {BOARD_FOLDER}",
         ]
         return "\n".join(steps)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from orchestrator.errors import SpecError
 from orchestrator.simulator.board import USER, BoardBody
 from orchestrator.simulator.boards import board_kind
 from orchestrator.simulator.server import LOOPBACK, BoardServer
@@ -204,7 +205,10 @@ async def _serve(
 
 async def _start(folder: Path, servers: list[BoardServer]) -> list[BoardNotice]:
     for server in servers:
-        await server.start()
+        try:
+            await server.start()
+        except OSError as error:
+            raise SpecError(f"{server.body.name}: cannot listen at port {server.port}: {error}") from error
     notices = [_notice(server) for server in servers]
     draft = folder / f".{BOARDS_FILE}.{os.getpid()}"
     draft.write_text(json.dumps([notice.as_json() for notice in notices], indent=1) + "\n")

@@ -21,7 +21,7 @@ from agent.wire.records import (
     Status,
 )
 from agent.wire.spec import Fence, Gate, Protocol, Regime, RunSpec, WarmUp, Window
-from orchestrator.board import Board, StaleFenceError
+from orchestrator.board import Board, NotStagedError, StaleFenceError
 from orchestrator.bundle import AgentBundle, build_bundle
 from orchestrator.errors import BusyError, DeviceError, OwnedError, SpecError
 from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
@@ -39,6 +39,9 @@ class Told:
 
     answer: Completed
     asked: list[list[str]] = field(default_factory=list)
+
+    def open(self) -> None:
+        """There is nothing to open."""
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 30.0) -> Completed:
         """The answer, whatever was asked."""
@@ -110,7 +113,7 @@ def make_spec(bundle_hash: str) -> RunSpec:
         (RefusedBecause.STALE_FENCE, StaleFenceError),
         (RefusedBecause.FENCE_UNREADABLE, DeviceError),
         (RefusedBecause.NO_SPACE, DeviceError),
-        (RefusedBecause.NO_ARTIFACT, DeviceError),
+        (RefusedBecause.NO_ARTIFACT, NotStagedError),
         (RefusedBecause.BAD_SPEC, SpecError),
     ],
 )
@@ -170,11 +173,6 @@ def test_an_interpreter_that_is_gone_says_to_set_the_board_up_again() -> None:
         board.probe()
 
 
-def test_an_active_run_is_not_forgotten() -> None:
-    with pytest.raises(DeviceError, match="is active"):
-        board_that_says(active()).forget("run", 1)
-
-
 @pytest.mark.parametrize("artifact_id", ["..", "a/b", ""])
 def test_only_an_artifact_can_be_removed_as_one(artifact_id: str) -> None:
     with pytest.raises(SpecError, match="artifact id"):
@@ -228,8 +226,8 @@ def test_a_run_starts_once_comes_back_whole_and_is_forgotten(farm: Farm) -> None
     assert isinstance(records[0], Claimed) and records[0].bundle_hash == farm.bundle.hash
     assert isinstance(records[-1], Ended) and records[-1].outcome is Outcome.COMPLETED
     assert sum(len(record.durations_ns) for record in records if isinstance(record, Inferences)) >= 10
-    farm.board.forget("run", 1)
-    farm.board.forget("run", 1)
+    farm.board.forget([("run", 1), ("never", 1)])
+    farm.board.forget([("run", 1)])
     assert farm.board.status("run", 1, 0)[0].state is RunState.UNKNOWN
     assert list((farm.simulated.home / ".pifarm/runs").iterdir()) == []
 
@@ -261,6 +259,12 @@ def test_a_probe_tells_a_simulated_board_from_a_real_one(farm: Farm) -> None:
     assert (probe.owner, probe.fence_number) == (FENCE.farm_id, FENCE.number)
     assert "onnxruntime" in probe.runtimes and "tensorrt" in probe.unsupported
     assert probe.sources["temperature_c"]
+
+
+@pytest.mark.ssh
+def test_a_bundle_that_is_not_there_can_be_pushed_and_asked_again(farm: Farm) -> None:
+    with pytest.raises(NotStagedError, match="bundles/"):
+        Board(farm.transport, python="python3", bundle_hash="cd" * 16).status("run", 1, 0)
 
 
 @pytest.mark.ssh

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,7 @@ def test_a_board_without_an_index_gets_its_environment_from_pushed_wheels(site: 
     told: list[tuple[Step, str]] = []
     ready = bootstrap(site.transport, site.plan, progress=lambda step, text: told.append((step, text)))
     assert ready.probe.runtimes["onnxruntime"] in " ".join(site.plan.requirements["onnxruntime"])
+    assert all(news != before for before, news in pairwise(told))
     assert any(text.startswith("installing") for _, text in told)
     assert any(text.startswith("pushing onnxruntime") for _, text in told)
     assert (site.farm_folder / "envs/onnxruntime/bin/python").exists()

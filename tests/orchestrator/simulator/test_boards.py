@@ -16,9 +16,10 @@ import asyncssh
 import psutil
 import pytest
 
+from orchestrator.errors import SpecError
 from orchestrator.simulator.board import BoardBody
 from orchestrator.simulator.boards import board_kind
-from orchestrator.simulator.farm import SimulatedBoard, board_names, simulated_boards
+from orchestrator.simulator.farm import SimulatedBoard, board_names, run_simulator, simulated_boards
 from orchestrator.simulator.process import simulator_process
 from orchestrator.transport.keys import FarmKey
 from orchestrator.transport.ssh import SshTransport
@@ -210,6 +211,14 @@ def test_boards_keep_their_host_keys_from_one_start_to_the_next(tmp_path: Path) 
         with simulated_boards(tmp_path, ["zero2w"], []) as boards:
             keys.append(boards[0].host_key)
     assert keys[0] == keys[1]
+
+
+@pytest.mark.ssh
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SpecError, match=f"zero2w: cannot listen at port {port}"):
+            run_simulator(tmp_path, ["zero2w"], [], port_base=port)
 
 
 @pytest.mark.ssh
