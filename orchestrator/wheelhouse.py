@@ -22,7 +22,7 @@ from orchestrator.transport.receiver import digest_of
 BOARD_FOLDER = "wheelhouse"
 _OLDEST_GLIBC = 17
 _LEGACY = {17: "manylinux2014"}
-PIP_OPTIONS = ("--disable-pip-version-check", "--no-input", "--only-binary=:all:")
+PIP_OPTIONS = ("--disable-pip-version-check", "--no-input", "--progress-bar=off", "--only-binary=:all:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
