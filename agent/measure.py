@@ -46,6 +46,7 @@ class Measurement:
         self._stop = [False]
         self._call: Callable[[], Sequence[Any]] = tuple
         self._warm_up = Samples(Phase.WARM_UP, MIN_CAPACITY)
+        self._window = Samples(Phase.WINDOW, 0)  # as large as it has to be once the warm-up has shown the pace
         self._fastest_ns = 1
         self._errors: tuple[type[Exception], ...] = ()
 
@@ -101,11 +102,11 @@ class Measurement:
         warm_up(self._call, self._warm_up, warm_up_bounds(rule), rule.steady_within)
         seen = self._warm_up.durations_ns[first : self._warm_up.count]
         self._fastest_ns = min(seen, default=self._fastest_ns)
-        self._bounds = window_bounds(self._protocol.window)
-        self._window = Samples(Phase.WINDOW, capacity_for(self._bounds, self._fastest_ns, self._most))
+        places = capacity_for(window_bounds(self._protocol.window), self._fastest_ns, self._most)
+        self._window = Samples(Phase.WINDOW, places)
 
     def _measure(self) -> None:
-        samples, bounds = self._window, self._bounds
+        samples, bounds = self._window, window_bounds(self._protocol.window)
         time_inferences(self._call, samples, bounds, begin_ns=time.monotonic_ns(), stop=self._stop)
         ended = Measured(stopped_by=_why(samples, bounds, self._stop[0]), peak_rss_bytes=peak_rss_bytes())
         send_frame(self._results, Kind.MEASURED, dumps(ended).encode())

@@ -57,6 +57,7 @@ class Supervisor:
         self._chronicle = Chronicle(self._spool, self._sampler, claim.origin_ns)
         self._round = 0
         self._first_s = 0.0
+        self._report_at_s = 0.0
         self._measured: Measured | None = None
 
     def run(self) -> None:

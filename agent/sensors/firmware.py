@@ -172,10 +172,8 @@ def open_firmware(root: Path) -> Mailbox | Vcgencmd | None:
 
 def find_vcgencmd(root: Path) -> Path | None:
     """The vcgencmd program under a root."""
-    for place in ("usr/bin/vcgencmd", "opt/vc/bin/vcgencmd"):
-        if os.access(root / place, os.X_OK):
-            return root / place
-    return None
+    program = root / "usr/bin/vcgencmd"
+    return program if os.access(program, os.X_OK) else None
 
 
 def agrees(mailbox: Readings, ask: Callable[[str], str]) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.contact import read_note
 from agent.processes import identify
 from agent.wire.records import Environment, GatePassed, Outcome, Phase, RunState, Telemetry
 from agent.wire.spec import Gate
@@ -79,7 +80,7 @@ def test_a_disturbed_warm_up_goes_back_to_the_gate(board: Board) -> None:
     spec = make_spec(protocol=short_protocol(gate=gate, warm_up_s=0.8))
     assert board.start(spec, wait_s=20).phase is Phase.READY
     with _busy_machine():
-        wait_for(lambda: (board.folder(spec).path / "picked-up.2").exists())
+        wait_for(lambda: (note := read_note(board.folder(spec).path)) is not None and note.phase is Phase.GATE)
     records = board.attend(spec)
     assert ended(records).outcome is Outcome.COMPLETED
     assert ended(records).back_to_gate >= 1

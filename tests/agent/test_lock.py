@@ -119,8 +119,8 @@ def test_a_home_reads_what_its_owner_notes(tmp_path: Path) -> None:
 
 
 def test_a_runtimes_own_environment_comes_before_what_the_owner_names(tmp_path: Path) -> None:
-    home = Home(path=tmp_path, notes=BoardNotes(python="/opt/python"))
-    assert home.interpreter("ncnn") == "/opt/python"
+    home = Home(path=tmp_path, notes=BoardNotes(python="/srv/python"))
+    assert home.interpreter("ncnn") == "/srv/python"
     own = tmp_path / "envs/ncnn/bin/python"
     own.parent.mkdir(parents=True)
     own.touch()

@@ -92,6 +92,13 @@ def test_a_warm_up_grows_its_arrays_as_it_needs() -> None:
     assert set(samples.durations_ns[:30]) == {MS}
 
 
+def test_without_a_warm_up_the_windows_first_inference_is_the_first_of_all() -> None:
+    clock = Clock()
+    samples = Samples(Phase.WARM_UP, 4)
+    warm_up(clock.model(MS), samples, Bounds(min_inferences=0, min_ns=0, max_ns=MS), None, clock=clock)
+    assert (samples.count, clock.now_ns) == (0, Clock().now_ns)
+
+
 def test_a_second_warm_up_goes_on_behind_the_first() -> None:
     clock = Clock()
     samples = Samples(Phase.WARM_UP, 4)
