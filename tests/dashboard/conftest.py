@@ -1,5 +1,6 @@
 """A farm of its own for each test of the dashboard, and pages to look at."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,22 +17,22 @@ TIMEOUT_S = 60.0
 OpenPage = Callable[..., AppTest]
 
 
-@pytest.fixture
-def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """The empty database of a state home that the dashboard under test reads."""
-    monkeypatch.setenv("PIFARM_HOME", str(tmp_path))
-    opened = open_migrated(load_settings().database_url)
-    yield opened
-    opened.engine.dispose()
-    st.cache_data.clear()
-    st.cache_resource.clear()
+@contextlib.contextmanager
+def farm_at(home: Path) -> Iterator[Database]:
+    """The empty database of a state home that the dashboard reads meanwhile."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PIFARM_HOME", str(home))
+        opened = open_migrated(load_settings().database_url)
+        yield opened
+        opened.engine.dispose()
+        st.cache_data.clear()
+        st.cache_resource.clear()
 
 
-@pytest.fixture
-def open_page(database: Database) -> OpenPage:
-    """Opens a page of the app, by the name of its file, with query parameters; once a test.
+def enter_app() -> OpenPage:
+    """Enters the app, and opens a page of it by the name of its file, with query parameters.
 
-    The app is entered before the test fills its farm, as a visitor would who came early: that is quick.
+    Call it before the farm is filled: then the page that everybody meets first is quick.
     """
     app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S).run()
 
@@ -44,6 +45,19 @@ def open_page(database: Database) -> OpenPage:
         return app
 
     return open_it
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A farm of the test's own."""
+    with farm_at(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_page(database: Database) -> OpenPage:
+    """Opens pages of the test's own farm."""
+    return enter_app()
 
 
 def text_of(app: AppTest) -> str:

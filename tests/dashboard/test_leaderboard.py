@@ -1,13 +1,23 @@
 """Page Leaderboard: the answer first, its doubts beside it, filters that a link restores."""
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from orchestrator.db.session import Database
 from orchestrator.lifecycle import Verdict
 from tests import factories
-from tests.dashboard.conftest import OpenPage, text_of
+from tests.dashboard.conftest import OpenPage, enter_app, farm_at, text_of
 
 WINNER = "int8@onnxruntime,t4 is fastest"
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> AppTest:
+    """The page of a farm with a finished study, for tests that only read."""
+    with farm_at(tmp_path_factory.mktemp("farm")) as filled:
+        open_page = enter_app()
+        factories.fill(filled)
+        return open_page()
 
 
 def variants(app: AppTest, table: int = 0) -> list[str]:
@@ -34,25 +44,17 @@ def test_a_farm_with_devices_is_not_told_to_add_one(database: Database, open_pag
     assert "pifarm device add" not in text
 
 
-def test_a_finished_study_is_ranked_with_the_answer_above_the_table(database: Database, open_page: OpenPage) -> None:
-    factories.fill(database)
-
-    app = open_page()
-
-    assert WINNER in text_of(app)
-    assert variants(app) == ["int8@onnxruntime,t4", "fp32@onnxruntime,t4"]
-    assert list(app.dataframe[0].value["mAP50, declared"]) == [0.68, 0.70]
+def test_a_finished_study_is_ranked_with_the_answer_above_the_table(seen: AppTest) -> None:
+    assert WINNER in text_of(seen)
+    assert variants(seen) == ["int8@onnxruntime,t4", "fp32@onnxruntime,t4"]
+    assert list(seen.dataframe[0].value["mAP50, declared"]) == [0.68, 0.70]
 
 
-def test_simulated_boards_have_a_group_and_a_badge_of_their_own(database: Database, open_page: OpenPage) -> None:
-    factories.fill(database)
-
-    app = open_page()
-
-    assert len(app.subheader) == 2
-    assert text_of(app).count("SIMULATED") == 1
-    assert set(app.dataframe[1].value["Mark"]) == {"SIMULATED"}
-    assert "Mark" not in app.dataframe[0].value
+def test_simulated_boards_have_a_group_and_a_badge_of_their_own(seen: AppTest) -> None:
+    assert len(seen.subheader) == 2
+    assert text_of(seen).count("SIMULATED") == 1
+    assert set(seen.dataframe[1].value["Mark"]) == {"SIMULATED"}
+    assert "Mark" not in seen.dataframe[0].value
 
 
 def test_a_provisional_protocol_is_marked(database: Database, open_page: OpenPage) -> None:
@@ -118,10 +120,8 @@ def test_filters_that_leave_nothing_say_so(database: Database, open_page: OpenPa
     assert "No result matches these filters" in text_of(open_page(device="pi5-idle", study=str(study)))
 
 
-def test_the_runs_of_the_leader_are_a_click_away(database: Database, open_page: OpenPage) -> None:
-    factories.fill(database)
-
-    found = [link for link in links(open_page()) if link.startswith("Study")]
+def test_the_runs_of_the_leader_are_a_click_away(seen: AppTest) -> None:
+    found = [link for link in links(seen) if link.startswith("Study")]
 
     assert len(found) == 6
     assert found[0].startswith("Study 1, block 2 on pi5-1: ")
@@ -158,10 +158,8 @@ def test_a_study_that_has_just_begun_says_how_far_it_is(database: Database, open
     assert "Measuring: 0 of 6 runs are done." in text_of(open_page())
 
 
-def test_what_is_shown_can_be_downloaded(database: Database, open_page: OpenPage) -> None:
-    factories.fill(database)
-
-    assert [button.label for button in open_page().download_button] == ["Download as CSV"]
+def test_what_is_shown_can_be_downloaded(seen: AppTest) -> None:
+    assert [button.label for button in seen.download_button] == ["Download as CSV"]
 
 
 def two_boards(database: Database) -> None:

@@ -6,7 +6,16 @@ from streamlit.testing.v1 import AppTest
 from orchestrator.db.session import Database
 from orchestrator.lifecycle import RunState, Verdict
 from tests import factories
-from tests.dashboard.conftest import OpenPage, text_of
+from tests.dashboard.conftest import OpenPage, enter_app, farm_at, text_of
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> AppTest:
+    """The page of a valid run on a real board, for tests that only read."""
+    with farm_at(tmp_path_factory.mktemp("farm")) as filled:
+        open_page = enter_app()
+        study = factories.fill(filled).study
+        return open_page("run", run=factories.run_ids(filled, study, label="int8", device="pi5-1")[0])
 
 
 @pytest.fixture
@@ -23,15 +32,14 @@ def test_a_farm_without_runs_is_told_how_to_get_one(open_page: OpenPage) -> None
     assert "pifarm submit" in text_of(open_page("run"))
 
 
-def test_a_link_opens_its_run(open_page: OpenPage, runs: list[str]) -> None:
-    app = open_page("run", run=runs[1])
+def test_a_link_opens_its_run(seen: AppTest) -> None:
+    text = text_of(seen)
 
-    text = text_of(app)
     assert "yolov9-c/int8@onnxruntime,t4" in text
-    assert f"run {runs[1]}" in text
-    assert figures(app)["Inferences"] == "40"
-    assert figures(app)["Median"].endswith(" ms")
-    assert figures(app)["p99"] == "n/a"
+    assert f"run {seen.query_params['run']}" in text
+    assert figures(seen)["Inferences"] == "40"
+    assert figures(seen)["Median"].endswith(" ms")
+    assert figures(seen)["p99"] == "n/a"
 
 
 def test_without_a_link_the_newest_run_with_a_result_is_shown(open_page: OpenPage, runs: list[str]) -> None:
@@ -59,8 +67,8 @@ def test_neighbours_in_the_block_are_a_click_away(open_page: OpenPage, runs: lis
     assert "yolov9-c/int8@onnxruntime,t4" in text_of(app)
 
 
-def test_absent_sensors_are_said(open_page: OpenPage, runs: list[str]) -> None:
-    text = text_of(open_page("run", run=runs[0]))
+def test_absent_sensors_are_said(seen: AppTest) -> None:
+    text = text_of(seen)
 
     assert "Not measured on this device: fan speed, power." in text
     assert "Absent on this board: power_w, fan_rpm." in text
@@ -84,15 +92,15 @@ def test_a_verdict_comes_with_its_reasons_and_what_to_do(
     assert any("What could not be checked here (1)" in each.label for each in app.expander)
 
 
-def test_a_valid_run_says_that_nothing_objects(open_page: OpenPage, runs: list[str]) -> None:
-    assert "No rule objects to this run." in text_of(open_page("run", run=runs[0]))
+def test_a_valid_run_says_that_nothing_objects(seen: AppTest) -> None:
+    assert "No rule objects to this run." in text_of(seen)
 
 
-def test_a_simulated_run_is_marked(database: Database, open_page: OpenPage, runs: list[str]) -> None:
+def test_a_simulated_run_is_marked(database: Database, open_page: OpenPage, runs: list[str], seen: AppTest) -> None:
     simulated = factories.run_ids(database, 1, device="pi5-sim")[0]
 
     assert "SIMULATED" in text_of(open_page("run", run=simulated))
-    assert "SIMULATED" not in text_of(open_page("run", run=runs[0]))
+    assert "SIMULATED" not in text_of(seen)
 
 
 def test_a_failed_run_says_why(database: Database, open_page: OpenPage, runs: list[str]) -> None:
@@ -121,14 +129,12 @@ def test_the_gate_can_be_shown_too(open_page: OpenPage, runs: list[str]) -> None
     assert not app.exception
 
 
-def test_raw_data_can_be_downloaded(open_page: OpenPage, runs: list[str]) -> None:
-    labels = [button.label for button in open_page("run", run=runs[0]).download_button]
-
-    assert labels == ["Inferences as CSV", "Telemetry as CSV"]
+def test_raw_data_can_be_downloaded(seen: AppTest) -> None:
+    assert [button.label for button in seen.download_button] == ["Inferences as CSV", "Telemetry as CSV"]
 
 
-def test_environment_and_attempts_are_tables(open_page: OpenPage, runs: list[str]) -> None:
-    environment, attempts = (table.value for table in open_page("run", run=runs[0]).dataframe)
+def test_environment_and_attempts_are_tables(seen: AppTest) -> None:
+    environment, attempts = (table.value for table in seen.dataframe)
 
     assert list(environment.loc[environment["Fact"] == "governor", "Value"]) == ["performance"]
     assert list(attempts["Counts"]) == ["yes"]
