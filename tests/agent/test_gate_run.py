@@ -76,7 +76,7 @@ def test_a_gate_whose_time_is_up_lets_the_run_go_on_and_says_so(board: Board, tr
 
 
 def test_a_disturbed_warm_up_goes_back_to_the_gate(board: Board) -> None:
-    gate = Gate(foreign_cpu_max=0.4, load_window_s=0.5, timeout_s=2.0)
+    gate = Gate(foreign_cpu_max=0.8, load_window_s=0.5, timeout_s=2.0)
     spec = make_spec(protocol=short_protocol(gate=gate, warm_up_s=0.8))
     assert board.start(spec, wait_s=20).phase is Phase.READY
     with _busy_machine():
