@@ -1,26 +1,20 @@
-"""Attempts in SQL: picking the next run for a device, and settling what became of an attempt.
+"""Attempts in SQL, from the moment before a start is sent until what became of it is settled.
 
-A device picks under a lease; the unique indices of `attempts` refuse whatever two attendants might agree on by
-mistake. An attempt is `staging` while nothing can run on the board yet, `started` from before the start command is
-sent until its end is known.
+An attempt is `staging` while nothing can run on the board yet, `started` from before the start command is sent until
+its end is known. Whoever comes late, after its lease was lost, finds the attempt changed and changes nothing.
 """
 
-import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from agent.wire.codec import decode
 from agent.wire.records import Fault
-from agent.wire.spec import Inputs, Protocol, Scalar, at_start_temperature
 from orchestrator import studies
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, BuildRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow, VariantRow
+from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow
 from orchestrator.events import EventKind, record
 from orchestrator.lifecycle import (
     MAX_DEVICE_FAULTS,
@@ -30,39 +24,10 @@ from orchestrator.lifecycle import (
     DeviceState,
     RunEvent,
     RunState,
-    StudyState,
     after,
 )
-from orchestrator.scheduler import Turn, Waiting, next_run, whose_turn
 
-SCRIPTED = "scripted"
 GIVEN_UP = "abandoned"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """An open attempt with all that its attendant needs to know.
-
-    Not `is_wanted`: the run was cancelled or retried. `is_staged`: its artifact and bundle were on the board before.
-    """
-
-    attempt_id: int
-    device_id: int
-    run_id: str
-    number: int
-    state: AttemptState
-    is_wanted: bool
-    study_id: int
-    cursor_byte: int
-    is_staged: bool
-    artifact_id: str
-    manifest: Mapping[str, Any]
-    bundle_hash: str
-    runtime: str
-    threads: int
-    runtime_options: Mapping[str, Scalar]
-    protocol: Protocol
-    inputs: Inputs
 
 
 class OvertakenError(Exception):
@@ -78,56 +43,15 @@ class Ended:
     number: int
 
 
-class Idle(enum.Enum):
-    """Why a device picked nothing."""
-
-    NOTHING_QUEUED = "nothing queued"
-    NOT_READY = "not ready"
-    MACHINE_BUSY = "machine busy"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotMyTurn:
-    """Another device of the same machine has waited longer."""
-
-    device_id: int
-
-
-def current(database: Database, device_id: int) -> Assignment | None:
-    """The open attempt of a device, if there is one."""
-    with database.read() as session:
-        attempt = session.scalar(
-            select(AttemptRow).where(AttemptRow.device_id == device_id, AttemptRow.state.in_(OPEN_ATTEMPT_STATES))
-        )
-        return None if attempt is None else _assignment(session, attempt)
-
-
-def open_next(database: Database, device_id: int) -> Assignment | Idle | NotMyTurn:
-    """Open an attempt at the run that the scheduler picks for a device."""
-    try:
-        with database.write() as session:
-            device = session.get_one(DeviceRow, device_id)
-            if device.state is not DeviceState.READY:
-                return Idle.NOT_READY
-            chosen = next_run(_waiting(session, device_id))
-            if chosen is None:
-                return Idle.NOTHING_QUEUED
-            run = locked_run(session, chosen.run_id)
-            is_exclusive = run.variant.runtime != SCRIPTED
-            if is_exclusive and (refusal := _refusal_of_machine(session, device)) is not None:
-                return refusal
-            return _open(session, run, device.machine_key if is_exclusive else None)
-    except IntegrityError:
-        return Idle.MACHINE_BUSY
-
-
-def mark_started(database: Database, assignment: Assignment) -> bool:
+def mark_started(database: Database, attempt_id: int) -> bool:
     """Note that a start is about to be sent; False where the run or this attempt at it is no longer wanted."""
     with database.write() as session:
-        attempt = _locked_attempt(session, assignment)
-        run = locked_run(session, assignment.run_id)
+        attempt = session.get(AttemptRow, attempt_id, with_for_update=True)
+        if attempt is None or not attempt.is_open:
+            return False
+        run = locked_run(session, attempt.run_id)
         following = after(run.state, RunEvent.STARTED) if run.state is RunState.STAGING else run.state
-        if attempt is None or not attempt.is_open or following is not RunState.RUNNING:
+        if following is not RunState.RUNNING:
             return False
         run.state, attempt.state = following, AttemptState.STARTED
         run.started_at_s = attempt.started_at_s = session.scalar(select(now_s()))
@@ -172,13 +96,13 @@ def note_forgotten(database: Database, ended: Sequence[Ended]) -> None:
         session.execute(update(AttemptRow).where(AttemptRow.id.in_(ids)).values(forgotten_at_s=now_s()))
 
 
-def withdraw(database: Database, assignment: Assignment) -> None:
+def withdraw(database: Database, attempt_id: int) -> None:
     """Forget an attempt that never reached the board: its run waits again, no try is counted, the machine is free."""
     with database.write() as session:
-        attempt = _locked_attempt(session, assignment)
+        attempt = session.get(AttemptRow, attempt_id, with_for_update=True)
         if attempt is None or attempt.state is not AttemptState.STAGING:
             return
-        run = locked_run(session, assignment.run_id)
+        run = locked_run(session, attempt.run_id)
         session.delete(attempt)
         run.attempts_made -= 1
         run.state = after(run.state, RunEvent.REQUEUED) or run.state
@@ -212,10 +136,6 @@ def locked_run(session: Session, run_id: str) -> RunRow:
     return session.get_one(RunRow, run_id, with_for_update=True, populate_existing=True)
 
 
-def _locked_attempt(session: Session, assignment: Assignment) -> AttemptRow | None:
-    return session.get(AttemptRow, assignment.attempt_id, with_for_update=True)
-
-
 def note_device_fault(session: Session, device: DeviceRow, reason: str) -> None:
     """Count a fault against a device; after several in a row it is sick, and keeps its queue."""
     device.faults_in_row += 1
@@ -227,110 +147,3 @@ def make_sick(session: Session, device: DeviceRow, reason: str) -> None:
     """Take a device out of service until someone resumes it."""
     device.state, device.state_reason = DeviceState.SICK, reason
     record(session, EventKind.DEVICE_SICK, f"{device.name}: {reason}", device_id=device.id)
-
-
-def _refusal_of_machine(session: Session, device: DeviceRow) -> Idle | NotMyTurn | None:
-    siblings = select(DeviceRow).where(
-        DeviceRow.machine_key == device.machine_key, DeviceRow.state == DeviceState.READY
-    )
-    turns = [
-        Turn(device_id=sibling.id, last_served_at_s=sibling.last_served_at_s)
-        for sibling in session.scalars(siblings)
-        if sibling.id == device.id or (sibling.unreachable_in_row == 0 and next_run(_waiting(session, sibling.id)))
-    ]
-    busy = select(AttemptRow.id).where(
-        AttemptRow.machine_key == device.machine_key, AttemptRow.state.in_(OPEN_ATTEMPT_STATES)
-    )
-    if session.scalar(busy.limit(1)) is not None:
-        return Idle.MACHINE_BUSY
-    turn = whose_turn(turns)
-    return None if turn in (device.id, None) else NotMyTurn(device_id=turn)
-
-
-def _waiting(session: Session, device_id: int) -> list[Waiting]:
-    measured = (
-        select(RunRow.study_id, RunRow.block, func.count().label("count"))
-        .where(RunRow.device_id == device_id, RunRow.attempts_made > 0)
-        .group_by(RunRow.study_id, RunRow.block)
-    )
-    begun = {(study_id, block): count for study_id, block, count in session.execute(measured)}
-    served: dict[int, int] = {}
-    for (study_id, _), count in begun.items():
-        served[study_id] = served.get(study_id, 0) + count
-    queued = (
-        select(RunRow.id, RunRow.study_id, StudyRow.priority, RunRow.block, RunRow.position)
-        .join(StudyRow, StudyRow.id == RunRow.study_id)
-        .where(
-            RunRow.device_id == device_id,
-            RunRow.state == RunState.QUEUED,
-            StudyRow.state == StudyState.ACTIVE,
-        )
-    )
-    return [
-        Waiting(
-            run_id=run_id,
-            study_id=study_id,
-            priority=priority,
-            block=block,
-            position=position,
-            is_block_begun=(study_id, block) in begun,
-            study_runs_measured=served.get(study_id, 0),
-        )
-        for run_id, study_id, priority, block, position in session.execute(queued)
-    ]
-
-
-def _open(session: Session, run: RunRow, machine_key: str | None) -> Assignment:
-    run.state = after(run.state, RunEvent.PICKED) or run.state
-    run.attempts_made += 1
-    attempt = AttemptRow(run=run, number=run.attempts_made, device_id=run.device_id, machine_key=machine_key)
-    session.add(attempt)
-    session.flush()
-    return _assignment(session, attempt)
-
-
-def _assignment(session: Session, attempt: AttemptRow) -> Assignment:
-    run = attempt.run
-    study: StudyRow = run.study
-    variant: VariantRow = run.variant
-    shared = session.get(StudyDeviceRow, (study.id, run.device_id))
-    protocol = decode(Protocol, study.protocol)
-    if shared is not None and shared.start_c is not None:
-        protocol = at_start_temperature(protocol, shared.start_c)
-    return Assignment(
-        attempt_id=attempt.id,
-        device_id=attempt.device_id,
-        run_id=run.id,
-        number=attempt.number,
-        state=attempt.state,
-        is_wanted=run.state in (RunState.STAGING, RunState.RUNNING),
-        study_id=study.id,
-        cursor_byte=attempt.cursor_byte,
-        is_staged=_was_staged(session, attempt),
-        artifact_id=variant.build.artifact_id,
-        manifest=variant.build.artifact.manifest,
-        bundle_hash=study.bundle_hash,
-        runtime=variant.runtime,
-        threads=variant.threads,
-        runtime_options=variant.options,
-        protocol=protocol,
-        inputs=decode(Inputs, study.inputs),
-    )
-
-
-def _was_staged(session: Session, attempt: AttemptRow) -> bool:
-    """Whether an earlier attempt on this device was started with the same artifact and the same bundle."""
-    earlier = (
-        select(AttemptRow.id)
-        .join(RunRow, RunRow.id == AttemptRow.run_id)
-        .join(StudyRow, StudyRow.id == RunRow.study_id)
-        .join(VariantRow, VariantRow.id == RunRow.variant_id)
-        .join(BuildRow, BuildRow.id == VariantRow.build_id)
-        .where(
-            AttemptRow.device_id == attempt.device_id,
-            AttemptRow.started_at_s.is_not(None),
-            BuildRow.artifact_id == attempt.run.variant.build.artifact_id,
-            StudyRow.bundle_hash == attempt.run.study.bundle_hash,
-        )
-    )
-    return session.scalar(earlier.limit(1)) is not None

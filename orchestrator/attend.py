@@ -18,8 +18,8 @@ from agent.wire.codec import WireError
 from agent.wire.journal import MAX_LINE_BYTES
 from agent.wire.records import Fault, LostCause, RunState, Status
 from agent.wire.spec import Fence, RunSpec
-from orchestrator import attempts, fleet, leases, results, staging
-from orchestrator.attempts import Assignment, Idle, NotMyTurn, OvertakenError
+from orchestrator import attempts, fleet, leases, picking, results, staging
+from orchestrator.attempts import OvertakenError
 from orchestrator.board import NotStagedError, StaleFenceError
 from orchestrator.db.tables import AttemptRow, DeviceRow
 from orchestrator.errors import BusyError, DeviceError, HostKeyError, OwnedError, SpecError, TransportError
@@ -29,6 +29,7 @@ from orchestrator.fleet import Link
 from orchestrator.ingest import ingest
 from orchestrator.leases import Lease
 from orchestrator.lifecycle import AttemptState
+from orchestrator.picking import Assignment, Idle, NotMyTurn
 
 LONGEST_WAIT_S = 5.0
 ATTENTION_S = 20.0
@@ -86,10 +87,10 @@ class Attendant:
     def _serve(self, link: Link) -> float | None:
         ends_at = self.clock() + ATTENTION_S
         while leases.renew(self.farm.database, self.lease):
-            assignment = attempts.current(self.farm.database, self.lease.device_id)
+            assignment = picking.current(self.farm.database, self.lease.device_id)
             if assignment is None:
                 self._tidy_up(link)
-            chosen = assignment or attempts.open_next(self.farm.database, self.lease.device_id)
+            chosen = assignment or picking.open_next(self.farm.database, self.lease.device_id)
             if not isinstance(chosen, Assignment):
                 return self._without_work(chosen)
             wait_s = self._step(link, chosen)
@@ -121,9 +122,10 @@ class Attendant:
             if not (assignment.is_staged or staging.stage(self.farm.settings, link.transport, assignment, SLICE_S)):
                 return 0.0
         except (TransportError, DeviceError):
-            attempts.withdraw(self.farm.database, assignment)
+            attempts.withdraw(self.farm.database, assignment.attempt_id)
             raise
-        return self._start(link, assignment) if attempts.mark_started(self.farm.database, assignment) else 0.0
+        is_wanted = attempts.mark_started(self.farm.database, assignment.attempt_id)
+        return self._start(link, assignment) if is_wanted else 0.0
 
     def _start(self, link: Link, assignment: Assignment) -> float:
         try:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.artifacts import ArtifactStore, Manifest
-from orchestrator.attempts import Assignment
 from orchestrator.bundle import bundle_target
 from orchestrator.config import Settings
 from orchestrator.errors import InternalError
+from orchestrator.picking import Assignment
 from orchestrator.transport import Transport
 
 LEAST_SLICE_S = 0.5

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import select, update
 
 from agent.wire.spec import Protocol
-from orchestrator import attempts, studies
-from orchestrator.attempts import Assignment
+from orchestrator import attempts, picking, studies
 from orchestrator.db.session import Database
 from orchestrator.db.tables import ArtifactRow, AttemptRow, Base, BuildRow, DeviceRow, ModelRow, RunRow
+from orchestrator.picking import Assignment
 from orchestrator.protocols import preset
 from orchestrator.studies import Submission
 
@@ -102,7 +102,7 @@ def plant(database: Database, labels: Sequence[str] = ("fp32",), **changes: Any)
 
 def open_attempt(database: Database, device_id: int) -> Assignment:
     """The attempt that the device's attendant opens next."""
-    opened = attempts.open_next(database, device_id)
+    opened = picking.open_next(database, device_id)
     assert isinstance(opened, Assignment), opened
     return opened
 
@@ -110,7 +110,7 @@ def open_attempt(database: Database, device_id: int) -> Assignment:
 def start_attempt(database: Database, device_id: int) -> Assignment:
     """The same, with the start command sent."""
     opened = open_attempt(database, device_id)
-    assert attempts.mark_started(database, opened)
+    assert attempts.mark_started(database, opened.attempt_id)
     return opened
 
 

@@ -1,38 +1,36 @@
 """Databases for the core's tests: SQLite for all, and a real PostgreSQL for what depends on the database."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import NullPool, create_engine, delete, make_url, text
 
 from orchestrator.db.migrate import open_migrated
-from orchestrator.db.session import Database, open_engine
+from orchestrator.db.session import Database
 from orchestrator.db.tables import Base
 
 _numbers = count()
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite database that tests copy: migrating each time would take longer than most of them."""
-    path = tmp_path_factory.mktemp("migrated") / "pifarm.db"
-    open_migrated(f"sqlite:///{path}").engine.dispose()
-    return path
+def sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A migrated SQLite database in a file, shared by tests: with its engine they share its compiled statements."""
+    opened = open_migrated(f"sqlite:///{tmp_path_factory.mktemp('shared') / 'pifarm.db'}")
+    yield opened
+    opened.engine.dispose()
 
 
 @pytest.fixture
-def database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
-    """An empty migrated SQLite database in a file, so that threads can share it."""
-    path = tmp_path / "pifarm.db"
-    shutil.copyfile(migrated_file, path)
-    opened = Database(open_engine(f"sqlite:///{path}"))
-    yield opened
-    opened.engine.dispose()
+def database(sqlite_database: Database) -> Database:
+    """A migrated SQLite database without rows."""
+    with sqlite_database.write() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            session.execute(delete(table))
+    return sqlite_database
 
 
 @pytest.fixture(scope="session")

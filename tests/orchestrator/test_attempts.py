@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from agent.wire.records import Fault
-from orchestrator import attempts, studies
-from orchestrator.attempts import SCRIPTED, Assignment, Idle, NotMyTurn, OvertakenError
+from orchestrator import attempts, picking, studies
+from orchestrator.attempts import OvertakenError
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow
 from orchestrator.lifecycle import (
@@ -21,6 +21,7 @@ from orchestrator.lifecycle import (
     RunState,
     StudyState,
 )
+from orchestrator.picking import SCRIPTED, Assignment, Idle, NotMyTurn
 from orchestrator.protocols import preset
 from tests.racing import at_once
 from tests.small_farm import (
@@ -94,20 +95,20 @@ def test_an_assignment_holds_all_that_an_attendant_needs(database: Database) -> 
     assert (opened.protocol, opened.bundle_hash) == (QUICK, BUNDLE_HASH)
     assert (opened.number, opened.cursor_byte, opened.state) == (1, 0, AttemptState.STAGING)
     assert opened.is_wanted
-    assert attempts.current(database, farm.device_id) == opened
+    assert picking.current(database, farm.device_id) == opened
 
 
 def test_an_idle_device_has_no_attempt_and_nothing_to_pick(database: Database) -> None:
     device_id = add_device(database)
-    assert attempts.current(database, device_id) is None
-    assert attempts.open_next(database, device_id) is Idle.NOTHING_QUEUED
+    assert picking.current(database, device_id) is None
+    assert picking.open_next(database, device_id) is Idle.NOTHING_QUEUED
 
 
 @pytest.mark.parametrize("state", [DeviceState.DRAINED, DeviceState.SICK])
 def test_a_device_out_of_service_picks_nothing_and_keeps_its_queue(database: Database, state: DeviceState) -> None:
     farm = plant(database)
     set_columns(database, DeviceRow, farm.device_id, state=state)
-    assert attempts.open_next(database, farm.device_id) is Idle.NOT_READY
+    assert picking.open_next(database, farm.device_id) is Idle.NOT_READY
     assert [run.state for run in runs_of(database, farm.study_id)] == [RunState.QUEUED]
     set_columns(database, DeviceRow, farm.device_id, state=DeviceState.READY)
     open_attempt(database, farm.device_id)
@@ -117,7 +118,7 @@ def test_a_device_works_through_its_study_in_the_order_that_was_planned(database
     farm = plant(database, labels=["a", "b", "c"], blocks=2)
     planned = [run.id for run in runs_of(database, farm.study_id)]
     picked = []
-    while isinstance(opened := attempts.open_next(database, farm.device_id), Assignment):
+    while isinstance(opened := picking.open_next(database, farm.device_id), Assignment):
         picked.append(opened.run_id)
         close(database, opened)
     assert picked == planned
@@ -139,7 +140,7 @@ def test_two_studies_share_a_device_block_by_block(database: Database) -> None:
     farm = plant(database, labels=["a", "b"], blocks=2)
     other = studies.submit(database, make_submission(blocks=2))
     picked = []
-    while isinstance(opened := attempts.open_next(database, farm.device_id), Assignment):
+    while isinstance(opened := picking.open_next(database, farm.device_id), Assignment):
         picked.append(opened.study_id)
         close(database, opened)
     assert picked == [study for study in (farm.study_id, other) * 2 for _ in range(2)]
@@ -148,13 +149,13 @@ def test_two_studies_share_a_device_block_by_block(database: Database) -> None:
 def test_a_cancelled_studys_runs_are_not_picked(database: Database) -> None:
     farm = plant(database)
     set_columns(database, StudyRow, farm.study_id, state=StudyState.CANCELLED)
-    assert attempts.open_next(database, farm.device_id) is Idle.NOTHING_QUEUED
+    assert picking.open_next(database, farm.device_id) is Idle.NOTHING_QUEUED
 
 
 def test_one_machine_measures_one_thing_at_a_time(database: Database) -> None:
     first, second = twins(database, "a", "b")
     opened = open_attempt(database, first)
-    assert attempts.open_next(database, second) is Idle.MACHINE_BUSY
+    assert picking.open_next(database, second) is Idle.MACHINE_BUSY
     close(database, opened)
     open_attempt(database, second)
 
@@ -178,9 +179,9 @@ def test_the_device_that_waited_longer_gets_the_machine(database: Database) -> N
     first, second, third = twins(database, "a", "b", "c")
     for device_id, served_at_s in ((first, 30.0), (second, 10.0), (third, 20.0)):
         set_columns(database, DeviceRow, device_id, last_served_at_s=served_at_s)
-    assert attempts.open_next(database, first) == NotMyTurn(device_id=second)
+    assert picking.open_next(database, first) == NotMyTurn(device_id=second)
     close(database, open_attempt(database, second))
-    assert attempts.open_next(database, first) == NotMyTurn(device_id=third)
+    assert picking.open_next(database, first) == NotMyTurn(device_id=third)
     close(database, open_attempt(database, third))
     open_attempt(database, first)
 
@@ -202,13 +203,13 @@ def test_a_device_without_work_does_not_hold_up_its_machine(database: Database) 
     busy = add_device(database, "busy", machine_key="host", last_served_at_s=30.0)
     add_model(database)
     studies.submit(database, make_submission(devices=("busy",)))
-    assert attempts.open_next(database, idle) is Idle.NOTHING_QUEUED
+    assert picking.open_next(database, idle) is Idle.NOTHING_QUEUED
     open_attempt(database, busy)
 
 
 def test_however_many_attendants_race_for_a_device_one_attempt_is_open(database: Database) -> None:
     farm = plant(database, labels=["a", "b", "c"])
-    opened = at_once(4, lambda _: attempts.open_next(database, farm.device_id))
+    opened = at_once(4, lambda _: picking.open_next(database, farm.device_id))
     assert sum(isinstance(one, Assignment) for one in opened) == 1
     assert count_open(database) == 1
     assert sum(run.attempts_made for run in runs_of(database, farm.study_id)) == 1
@@ -217,7 +218,7 @@ def test_however_many_attendants_race_for_a_device_one_attempt_is_open(database:
 def test_however_many_devices_race_for_a_machine_one_attempt_is_open(database: Database) -> None:
     ids = twins(database, "a", "b", "c", "d")
     for _ in range(4):
-        opened = at_once(4, lambda index: attempts.open_next(database, ids[index]))
+        opened = at_once(4, lambda index: picking.open_next(database, ids[index]))
         assert count_open(database) == 1
         (winner,) = [one for one in opened if isinstance(one, Assignment)]
         close(database, winner)
@@ -236,17 +237,17 @@ def test_a_cancel_that_comes_before_the_start_holds(database: Database) -> None:
     farm = plant(database)
     opened = open_attempt(database, farm.device_id)
     studies.cancel(database, farm.study_id)
-    assert not attempts.mark_started(database, opened)
+    assert not attempts.mark_started(database, opened.attempt_id)
     assert get_run(database, opened.run_id).state is RunState.CANCELLED
 
 
 def test_racing_with_a_cancel_a_start_either_goes_before_or_does_not_happen(database: Database) -> None:
     farm = plant(database)
     opened = open_attempt(database, farm.device_id)
-    acts = (lambda: attempts.mark_started(database, opened), lambda: studies.cancel(database, farm.study_id))
+    acts = (lambda: attempts.mark_started(database, opened.attempt_id), lambda: studies.cancel(database, farm.study_id))
     at_once(2, lambda index: acts[index]())
     assert get_run(database, opened.run_id).state is RunState.CANCELLED
-    now = attempts.current(database, farm.device_id)
+    now = picking.current(database, farm.device_id)
     assert now is not None
     assert not now.is_wanted
 
@@ -258,13 +259,13 @@ def test_racing_with_a_cancel_a_failure_does_not_bring_a_run_back(database: Data
     acts = (lambda: fail(database, opened, fault), lambda: studies.cancel(database, farm.study_id))
     at_once(2, lambda index: acts[index]())
     assert get_run(database, opened.run_id).state in (RunState.CANCELLED, RunState.FAILED)
-    assert attempts.open_next(database, farm.device_id) is Idle.NOTHING_QUEUED
+    assert picking.open_next(database, farm.device_id) is Idle.NOTHING_QUEUED
 
 
 def test_marking_a_start_twice_is_no_second_start_of_another_state(database: Database) -> None:
     farm = plant(database)
     opened = start_attempt(database, farm.device_id)
-    assert attempts.mark_started(database, opened)
+    assert attempts.mark_started(database, opened.attempt_id)
     assert get_run(database, opened.run_id).state is RunState.RUNNING
     assert get_attempt(database, opened.attempt_id).state is AttemptState.STARTED
 
@@ -274,7 +275,7 @@ def test_an_attempt_that_never_reached_the_board_counts_no_try(database: Databas
     for _ in range(MAX_DEVICE_FAULTS + SICK_AFTER_FAULTS):
         opened = open_attempt(database, farm.device_id)
         assert opened.number == 1
-        attempts.withdraw(database, opened)
+        attempts.withdraw(database, opened.attempt_id)
     run = get_run(database, opened.run_id)
     assert (run.state, run.attempts_made, run.device_faults) == (RunState.QUEUED, 0, 0)
     assert get_device(database, farm.device_id).state is DeviceState.READY
@@ -284,7 +285,7 @@ def test_withdrawing_frees_the_machine_and_does_not_undo_a_cancel(database: Data
     first, second = twins(database, "a", "b")
     opened = open_attempt(database, first)
     studies.cancel(database, opened.study_id)
-    attempts.withdraw(database, opened)
+    attempts.withdraw(database, opened.attempt_id)
     assert get_run(database, opened.run_id).state is RunState.CANCELLED
     studies.submit(database, make_submission(devices=("b",)))
     open_attempt(database, second)
@@ -327,8 +328,8 @@ def test_a_lost_attempt_is_over_and_its_run_gets_another(database: Database) -> 
 def test_a_device_is_sick_after_faults_in_a_row_and_keeps_its_queue(database: Database) -> None:
     farm = plant(database, labels=["a", "b", "c"])
     faults = 0
-    while isinstance(opened := attempts.open_next(database, farm.device_id), Assignment):
-        attempts.mark_started(database, opened)
+    while isinstance(opened := picking.open_next(database, farm.device_id), Assignment):
+        attempts.mark_started(database, opened.attempt_id)
         fail(database, opened)
         faults += 1
     device = get_device(database, farm.device_id)
@@ -371,8 +372,8 @@ def test_whoever_comes_late_changes_nothing(database: Database) -> None:
     fail(database, late, state=AttemptState.LOST)
     open_attempt(database, farm.device_id)
     before = dump(database)
-    attempts.withdraw(database, late)
-    assert not attempts.mark_started(database, late)
+    attempts.withdraw(database, late.attempt_id)
+    assert not attempts.mark_started(database, late.attempt_id)
     with pytest.raises(OvertakenError):
         fail(database, late)
     with pytest.raises(OvertakenError):
@@ -383,8 +384,8 @@ def test_whoever_comes_late_changes_nothing(database: Database) -> None:
 def test_an_attempt_that_another_attendant_has_started_is_not_withdrawn(database: Database) -> None:
     farm = plant(database)
     late = open_attempt(database, farm.device_id)
-    attempts.mark_started(database, late)
-    attempts.withdraw(database, late)
+    attempts.mark_started(database, late.attempt_id)
+    attempts.withdraw(database, late.attempt_id)
     assert get_run(database, late.run_id).state is RunState.RUNNING
     assert count_open(database) == 1
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from agent.wire.records import Fault, LostCause, RefusedBecause
 from agent.wire.spec import Fence, RunSpec
-from orchestrator import attempts, fleet, leases, studies
+from orchestrator import fleet, leases, picking, studies
 from orchestrator.attend import ATTENTION_S, LONGEST_WAIT_S, MAX_BACKOFF_S, Attendant, attend
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
@@ -554,6 +554,6 @@ def test_attending_a_device_that_somebody_attends_does_nothing(yard: Yard) -> No
     submit(yard)
     assert leases.take(yard.database, 1, "somebody") is not None
     attend(yard.farm, 1, "worker", yard.woken.append, yard.pause)
-    assert attempts.current(yard.database, 1) is None
+    assert picking.current(yard.database, 1) is None
     with yard.database.read() as session:
         assert session.scalars(select(RunRow.state)).all() == [RunState.QUEUED]

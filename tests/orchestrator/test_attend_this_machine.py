@@ -13,7 +13,6 @@ from sqlalchemy import select, update
 
 from agent.wire.spec import Gate, Protocol, Regime, WarmUp, Window
 from orchestrator import leases, studies
-from orchestrator.attempts import SCRIPTED
 from orchestrator.attend import attend
 from orchestrator.bundle import build_bundle
 from orchestrator.catalog import NewBuild, add_model
@@ -23,6 +22,7 @@ from orchestrator.db.tables import ArtifactRow, AttemptRow, ChunkRow, DeviceRow
 from orchestrator.demo import demo_variants
 from orchestrator.farm import Farm
 from orchestrator.lifecycle import AttemptState, RunState
+from orchestrator.picking import SCRIPTED
 from tests.racing import at_once
 from tests.small_farm import add_device, get_run, make_submission, runs_of, set_columns
 

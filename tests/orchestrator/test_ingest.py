@@ -1,8 +1,6 @@
 """Journal bytes to rows: the same rows however the bytes arrive, and none at all from bytes that do not fit."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +13,8 @@ from agent.wire.journal import encode_line
 from agent.wire.records import Ended, Phase, Record
 from orchestrator.attempts import OvertakenError
 from orchestrator.db.columns import join_inferences, join_telemetry, unpack_inferences, unpack_telemetry
-from orchestrator.db.session import Database, open_engine
+from orchestrator.db.migrate import open_migrated
+from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow, StudyDeviceRow
 from orchestrator.ingest import Ingested, ingest
 from orchestrator.lifecycle import AttemptState
@@ -55,12 +54,9 @@ def each_started(each_database: Database) -> Database:
 
 
 @pytest.fixture(scope="module")
-def fresh_database(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Database]]:
+def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Database]]:
     """Makes the attempt of the only run start anew, as often as an example wants it."""
-    path = tmp_path_factory.mktemp("ingest") / "pifarm.db"
-    shutil.copyfile(migrated_file, path)
-    database = Database(open_engine(f"sqlite:///{path}"))
-    start_known_run(database)
+    database = start_known_run(open_migrated(f"sqlite:///{tmp_path_factory.mktemp('ingest') / 'pifarm.db'}"))
     blank = dict.fromkeys(("claimed", "environment", "gate", "loaded", "ended"))
 
     def start_anew() -> Database:

@@ -10,11 +10,12 @@ from agent.wire.codec import WireError
 from agent.wire.records import Fault, Inferences, Phase, Record
 from orchestrator import results, studies
 from orchestrator.analysis.validity import ANALYSIS_VERSION
-from orchestrator.attempts import Assignment, OvertakenError
+from orchestrator.attempts import OvertakenError
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow
 from orchestrator.ingest import ingest
 from orchestrator.lifecycle import AttemptState, DeviceState, RunState, StudyState, Verdict
+from orchestrator.picking import Assignment
 from tests.journals import (
     STEADY_NS,
     UNDER_VOLTAGE,

@@ -10,12 +10,12 @@ from sqlalchemy import select
 
 from agent.wire.codec import decode
 from agent.wire.spec import Inputs, Protocol
-from orchestrator import attempts, studies
-from orchestrator.attempts import Idle
+from orchestrator import attempts, picking, studies
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, DeviceRow, RunRow, StudyRow, VariantRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.lifecycle import AttemptState, RunState, StudyState, Verdict
+from orchestrator.picking import Idle
 from orchestrator.studies import MAX_RUNS, block_order
 from tests.small_farm import (
     QUICK,
@@ -226,7 +226,7 @@ def test_cancelling_holds_at_once_for_a_queued_a_staging_and_a_running_run(datab
     assert get_study(database, study_id).state is StudyState.CANCELLED
     assert get_study(database, study_id).ended_at_s is not None
     for before, device_id in zip(attempts_before, (staging, running), strict=True):
-        now = attempts.current(database, device_id)
+        now = picking.current(database, device_id)
         assert now is not None
         assert now.attempt_id == before.attempt_id
         assert not now.is_wanted
@@ -241,7 +241,7 @@ def test_after_a_cancel_nothing_is_left_to_pick_and_boards_are_called_to_be_told
     with database.write() as session:
         open_row = get_attempt(database, 1)
         attempts.close(session, session.merge(open_row), AttemptState.ABANDONED)
-    assert attempts.open_next(database, farm.device_id) is Idle.NOTHING_QUEUED
+    assert picking.open_next(database, farm.device_id) is Idle.NOTHING_QUEUED
 
 
 def test_cancelling_keeps_what_was_measured_and_cancelling_twice_changes_nothing_more(database: Database) -> None:
@@ -297,7 +297,7 @@ def test_a_cancelled_run_that_is_retried_does_not_go_on_with_its_old_attempt(dat
     old = start_attempt(database, farm.device_id)
     studies.cancel(database, farm.study_id)
     studies.retry(database, farm.study_id)
-    now = attempts.current(database, farm.device_id)
+    now = picking.current(database, farm.device_id)
     assert now is not None
     assert now.attempt_id == old.attempt_id
     assert not now.is_wanted
