@@ -1,20 +1,21 @@
 """The command line in this process: a state home of its own for each test, what it printed, and how it ended."""
 
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from orchestrator.cli import main
 from orchestrator.config import Settings
 from orchestrator.db.migrate import open_migrated
-from orchestrator.db.session import Database, open_engine
+from orchestrator.db.session import Database
 from orchestrator.farm import open_farm
-from tests.small_farm import add_device, add_model, dump
+from tests.small_farm import add_device, add_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +43,10 @@ class Pifarm:
         out, err = self.capsys.readouterr()
         return Ended(exit_code=exit_code, out=out, err=err)
 
-    @property
-    def database(self) -> Database:
-        """The farm's database, opened for the test."""
-        return Database(open_engine(f"sqlite:///{self.home / 'pifarm.db'}"))
-
-    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Every row of the database."""
-        database = self.database
-        try:
-            return dump(database)
-        finally:
-            database.engine.dispose()
+    def dump(self) -> list[str]:
+        """The whole database as text."""
+        with closing(sqlite3.connect(self.home / "pifarm.db")) as connection:
+            return list(connection.iterdump())
 
 
 def run_main() -> int:

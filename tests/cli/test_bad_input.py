@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from sqlalchemy import text
 
+from orchestrator.db.session import Database
 from orchestrator.demo import demo_variants
 from orchestrator.simulator.farm import simulated_boards
 from tests.cli.conftest import Pifarm
@@ -270,11 +271,9 @@ def test_a_database_that_cannot_be_written(pifarm: Pifarm, tmp_path: Path, monke
     assert "database: cannot write" in ended.err
 
 
-def test_a_database_of_a_newer_version(pifarm: Pifarm) -> None:
-    database = pifarm.database
+def test_a_database_of_a_newer_version(pifarm: Pifarm, database: Database) -> None:
     with database.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    database.engine.dispose()
     for arguments in (["submit", "yolov9-c"], ["study", "list", "--json"], ["db", "upgrade"], ["worker"]):
         before = pifarm.dump()
         ended = pifarm(*arguments)

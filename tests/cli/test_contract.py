@@ -136,11 +136,11 @@ def test_a_command_of_the_contract_is_there_with_its_options(command: str) -> No
     assert set(CONTRACT[command]) <= COMMANDS[command]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_says_what_it_does(pifarm: Pifarm, command: str) -> None:
+@pytest.mark.parametrize("command", ["", "device", "submit", "study retry"])
+def test_help_is_printed_and_is_no_error(pifarm: Pifarm, command: str) -> None:
     ended = pifarm(*command.split(), "--help")
     assert (ended.exit_code, ended.err) == (0, "")
-    assert "Usage: pifarm " + command in " ".join(ended.out.split())
+    assert f"Usage: pifarm {command}".rstrip() in " ".join(ended.out.split())
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name.endswith((" list", " show", "status"))])
