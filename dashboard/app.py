@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.plain_text import as_plain
 from orchestrator.errors import PifarmError
 
 ICON = Path(__file__).parent / "icon.svg"
@@ -26,7 +27,7 @@ def main() -> None:
     try:
         page.run()
     except PifarmError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(as_plain(error), icon=":material/error:")
 
 
 if __name__ == "__main__":
