@@ -13,6 +13,7 @@ from orchestrator.db.tables import BuildRow
 from orchestrator.demo import FILES, demo_variants
 from orchestrator.errors import ModelError, SpecError
 from orchestrator.farm import Farm
+from tests.racing import at_once
 from tests.small_farm import dump
 
 VARIANTS = {variant.label: variant.path for variant in demo_variants()}
@@ -91,6 +92,14 @@ def test_if_one_file_of_many_is_bad_none_is_registered_or_stored(farm: Farm, tmp
         add_model(farm, "digits", [NewBuild(path=VARIANTS["onnx"], label="a"), NewBuild(path=bad, label="b")])
     assert dump(farm.database) == before
     assert stored_files(farm) == set()
+
+
+def test_two_commands_at_once_that_add_the_same_model_both_succeed(each_database: Database, tmp_path: Path) -> None:
+    farm = Farm(settings=Settings(home=tmp_path / "home"), database=each_database, farm_id="farm-test")
+    build = NewBuild(path=VARIANTS["onnx"], label="fp32")
+    added = at_once(3, lambda _: add_model(farm, "digits", [build]))
+    assert sorted(added) == [[], [], ["fp32"]]
+    assert list(get_builds(farm)) == ["fp32"]
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../digits", "digits\n", "dig its", "ä"])

@@ -17,6 +17,7 @@ from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.lifecycle import AttemptState, RunState, StudyState, Verdict
 from orchestrator.picking import Idle
 from orchestrator.studies import MAX_RUNS, block_order
+from tests.racing import at_once
 from tests.small_farm import (
     QUICK,
     add_device,
@@ -112,6 +113,16 @@ def test_a_variant_that_was_measured_before_is_the_same_variant(database: Databa
     assert {run.variant_id for run in runs_of(database, farm.study_id)} == {
         run.variant_id for run in runs_of(database, again)
     }
+
+
+def test_two_submissions_at_once_that_name_the_same_new_variants_are_both_stored(each_database: Database) -> None:
+    add_device(each_database)
+    add_model(each_database, labels=["a", "b", "c"])
+    ids = at_once(4, lambda _: studies.submit(each_database, make_submission(threads=(1, 2, 4))))
+    variants = [{run.variant_id for run in runs_of(each_database, study_id)} for study_id in ids]
+    assert len(set(ids)) == 4
+    assert all(len(each) == 9 for each in variants)
+    assert len(set.union(*variants)) == 9
 
 
 def test_other_runtime_options_make_another_variant(database: Database) -> None:
