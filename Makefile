@@ -2,8 +2,14 @@
 # Everything is installed into .venv, once; it is made again when pyproject.toml or constraints.txt change.
 
 SHELL := /bin/sh
+# onnxruntime sends usage data unless this is there before a process that imports it starts.
+export ORT_DISABLE_TELEMETRY := 1
 PY := .venv/bin/python
 MADE_HERE := $(shell [ "$$(cat .venv/made-in 2>/dev/null)" = "$$(pwd -P)" ] && $(PY) -c '' 2>/dev/null && echo yes)
+
+# Unit tests share nothing and run side by side; the others measure, or use what there is once on a machine.
+UNIT := "not (ssh or postgres or browser or arm64 or integration)"
+THE_REST := "(ssh or postgres or browser or integration) and not arm64"
 
 .PHONY: help setup demo test unit lint clean remake
 .DEFAULT_GOAL := help
@@ -28,10 +34,11 @@ demo: .venv/stamp
 
 test: .venv/stamp
 	@bash scripts/install-test-packages
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 -m $(UNIT) $(ARGS)
+	@$(PY) -m pytest -m $(THE_REST) $(ARGS)
 
 unit: .venv/stamp
-	@$(PY) -m pytest -m "not (ssh or postgres or browser or arm64 or integration)" $(ARGS)
+	@$(PY) -m pytest -n 2 -m $(UNIT) $(ARGS)
 
 lint: .venv/stamp
 	@$(PY) -m ruff check .

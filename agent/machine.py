@@ -1,5 +1,6 @@
 """Which machine and which boot this is. Process facts: always the real host's, never the injected root's."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -28,6 +29,16 @@ def machine_id() -> str:
         if text:
             return text
     return _sysctl("kern.uuid") or "unknown"
+
+
+def swapped_out_bytes() -> int | None:
+    """What the kernel has moved to swap since boot; None where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return None
+    pages = next((line.split()[1] for line in lines if line.startswith("pswpout ")), None)
+    return None if pages is None else int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def uptime_s() -> float | None:

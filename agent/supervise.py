@@ -24,7 +24,7 @@ from agent.frames import Job, Kind, Measured, Order, unpack_samples
 from agent.gate import PERIOD_S, pass_gate
 from agent.home import Home
 from agent.lock import MachineLock
-from agent.machine import uptime_s
+from agent.machine import swapped_out_bytes, uptime_s
 from agent.processes import is_alive
 from agent.protocol import MAX_RETURNS_TO_GATE, Reading, estimate_quiet_s, is_disturbed
 from agent.run_folder import Claim, RunFolder
@@ -59,6 +59,8 @@ class Supervisor:
         self._first_s = 0.0
         self._report_at_s = 0.0
         self._measured: Measured | None = None
+        self._swapped_before_bytes: int | None = None
+        self._swapped_after_bytes: int | None = None
 
     def run(self) -> None:
         """Take the run through its phases; however it ends becomes the end record."""
@@ -101,7 +103,12 @@ class Supervisor:
         )
         environment = Environment(
             measuring_hash=bundle.measuring_hash(),
-            facts=read_facts(self._home),
+            facts={
+                **read_facts(self._home),
+                "runtime": spec.runtime,
+                "threads": spec.threads,
+                "artifact_id": spec.artifact_id,
+            },
             sources=sensors.sources,
             absent=sensors.absent,
         )
@@ -149,6 +156,7 @@ class Supervisor:
 
     def _is_disturbed_warming_up(self) -> bool:
         self._chronicle.keep_quiet()
+        self._swapped_before_bytes = swapped_out_bytes()
         self._watch.signals.contacts_ns.clear()
         began_s = time.monotonic()
         self._order(Order.WARM_UP, Phase.WARM_UP)
@@ -162,6 +170,7 @@ class Supervisor:
         self._report_at_s = time.monotonic() + _SUSTAINED_REPORT_S
         self._order(Order.WINDOW, Phase.WINDOW)
         self._measured = loads(Measured, self._watch.expect(Kind.MEASURED, self._look_after_window))
+        self._swapped_after_bytes = swapped_out_bytes()
         self._chronicle.enter(Phase.END, self._period_s)
         self._chronicle.speak()
         self._publish()
@@ -220,6 +229,7 @@ class Supervisor:
             message=message,
             stopped_by=None if measured is None else measured.stopped_by,
             peak_rss_bytes=self._sampler.peak_rss_bytes if measured is None else measured.peak_rss_bytes,
+            swapped_bytes=self._swapped_bytes(),
             back_to_gate=max(self._round - 1, 0),
             contacts_ns=tuple(at_ns - self._claim.origin_ns for at_ns in contacts_ns),
         )
@@ -235,6 +245,10 @@ class Supervisor:
             ended = self._failed(full)
         self._lock.close()
         self._spool.end(ended)
+
+    def _swapped_bytes(self) -> int | None:
+        before, after = self._swapped_before_bytes, self._swapped_after_bytes
+        return None if before is None or after is None else after - before
 
     def _own_pids(self) -> list[int]:
         child = self._watch.child

@@ -18,17 +18,25 @@ from agent.wire.codec import WireError
 from agent.wire.journal import MAX_LINE_BYTES
 from agent.wire.records import Fault, LostCause, RunState, Status
 from agent.wire.spec import Fence, RunSpec
-from orchestrator import attempts, fleet, leases, picking, results, staging
+from orchestrator import attempts, leases, links, picking, results, staging
 from orchestrator.attempts import OvertakenError
-from orchestrator.board import NotStagedError, StaleFenceError
 from orchestrator.db.tables import AttemptRow, DeviceRow
-from orchestrator.errors import BusyError, DeviceError, HostKeyError, OwnedError, SpecError, TransportError
+from orchestrator.errors import (
+    BusyError,
+    DeviceError,
+    HostKeyError,
+    NotStagedError,
+    OwnedError,
+    SpecError,
+    StaleFenceError,
+    TransportError,
+)
 from orchestrator.events import log
 from orchestrator.farm import Farm
-from orchestrator.fleet import Link
 from orchestrator.ingest import ingest
 from orchestrator.leases import Lease
 from orchestrator.lifecycle import AttemptState
+from orchestrator.links import Link
 from orchestrator.picking import Assignment, Idle, NotMyTurn
 
 LONGEST_WAIT_S = 5.0
@@ -68,7 +76,7 @@ class Attendant:
     lease: Lease
     wake: Wake
     pause: Pause
-    connect: Connect = fleet.link_to
+    connect: Connect = links.link_to
     clock: Callable[[], float] = time.monotonic
 
     def look_after(self) -> float | None:
@@ -224,7 +232,7 @@ class Attendant:
 
     def _note_contact(self, status: Status) -> None:
         with self.farm.database.write() as session:
-            fleet.note_contact(session, self.lease.device_id, status)
+            links.note_contact(session, self.lease.device_id, status)
 
     def _stop_device(self, reason: str) -> None:
         with self.farm.database.write() as session:
@@ -233,7 +241,7 @@ class Attendant:
     def _back_off(self, error: Exception) -> float:
         log.warning("device unreachable", device=self.lease.device_id, message=str(error))
         with self.farm.database.write() as session:
-            return fleet.note_unreachable(session, self.lease.device_id, str(error), MAX_BACKOFF_S)
+            return links.note_unreachable(session, self.lease.device_id, str(error), MAX_BACKOFF_S)
 
     def _fence(self) -> Fence:
         return Fence(farm_id=self.farm.farm_id, number=self.lease.fence)

@@ -11,7 +11,7 @@ from agent.wire.codec import WireError, dumps, loads
 from agent.wire.records import Answer, Probe, Refused, RefusedBecause, Status
 from agent.wire.spec import Fence, RunSpec, is_plain_name
 from orchestrator.bundle import bundle_target
-from orchestrator.errors import BusyError, DeviceError, OwnedError, SpecError
+from orchestrator.errors import BusyError, DeviceError, NotStagedError, OwnedError, SpecError, StaleFenceError
 from orchestrator.transport import Completed, Transport
 from orchestrator.transport.errands import (
     NO_SUCH_PROGRAM,
@@ -27,19 +27,6 @@ _ANSWER_S = 30.0
 _NO_SUCH_FILE = b"can't open file"
 _PREFLIGHT_S = 150.0
 _ABORT_S = 60.0
-
-
-class StaleFenceError(DeviceError):
-    """A board that has heard a younger voice of this farm: its fence has `number`, `owner` is the farm it names."""
-
-    def __init__(self, message: str, *, owner: str | None, number: int | None) -> None:
-        super().__init__(message)
-        self.owner = owner
-        self.number = number
-
-
-class NotStagedError(DeviceError):
-    """A board that lacks the bundle or the artifact that a command needs; push them and ask again."""
 
 
 class Board:

@@ -6,7 +6,9 @@
     ├── ModelError       the model file cannot be used                       exit code 2
     ├── DeviceError      the board cannot do what was asked                  retried
     │   ├── OwnedError       another farm owns the board                     never retried
-    │   └── BusyError        something measures on that machine already      no attempt is spent
+    │   ├── BusyError        something measures on that machine already      no attempt is spent
+    │   ├── NotStagedError   the board lacks a bundle or an artifact         pushed, asked again
+    │   └── StaleFenceError  the board has heard a younger voice of ours     the fence is raised
     ├── TransportError   the board cannot be reached, or the link broke      retried
     │   └── HostKeyError     the host key is not the pinned one              never retried
     └── InternalError    pifarm's own fault: a bug, or a database it cannot use
@@ -42,6 +44,19 @@ class OwnedError(DeviceError):
 
 class BusyError(DeviceError):
     """A machine on which something measures already; ask again later."""
+
+
+class StaleFenceError(DeviceError):
+    """A board that has heard a younger voice of this farm: its fence has `number`, `owner` is the farm it names."""
+
+    def __init__(self, message: str, *, owner: str | None, number: int | None) -> None:
+        super().__init__(message)
+        self.owner = owner
+        self.number = number
+
+
+class NotStagedError(DeviceError):
+    """A board that lacks the bundle or the artifact that a command needs; push it and ask again."""
 
 
 class TransportError(PifarmError):

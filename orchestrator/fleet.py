@@ -1,20 +1,18 @@
-"""The devices: registering a board, reaching it, and what is known of it.
+"""The devices: registering a board, looking at it, taking it in and out of service.
 
 A host key is pinned when a board is added and never learnt again. A board is one machine: registering it twice under
 other names or addresses is refused, because two devices that share a board would disturb each other's runs.
 """
 
-import json
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from agent.wire.codec import encode
-from agent.wire.records import Probe, Status
+from agent.wire.codec import decode, encode
+from agent.wire.records import Probe
 from agent.wire.spec import Fence, is_plain_name
 from orchestrator import doctor, leases
 from orchestrator.board import Board
@@ -31,18 +29,18 @@ from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow
 from orchestrator.doctor import Checkup
 from orchestrator.environments import WheelhousePolicy
-from orchestrator.errors import DeviceError, HostKeyError, NotFoundError, OwnedError, SpecError
+from orchestrator.errors import HostKeyError, NotFoundError, OwnedError, SpecError
 from orchestrator.events import EventKind, record
 from orchestrator.farm import Farm
 from orchestrator.lifecycle import OPEN_ATTEMPT_STATES, DeviceState, RunState
+from orchestrator.links import link_to, local_transport, transport_of
 from orchestrator.transport import Transport
 from orchestrator.transport.address import SshAddress
 from orchestrator.transport.keys import FarmKey, HostKey
-from orchestrator.transport.local import LocalTransport
+from orchestrator.transport.local import adopt_own_python
 from orchestrator.transport.ssh import SshTransport, install_key_with_password, scan_host_key
 
 TellStep = Callable[[str, str], None]
-FIRST_BACKOFF_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +92,8 @@ def add_board(farm: Farm, new: NewBoard, host_key: HostKey, *, progress: TellSte
 def add_local(farm: Farm, name: str, labels: Mapping[str, str], *, progress: TellStep) -> None:
     """Register this very machine, measured without SSH by the orchestrator's own Python."""
     _require_free_name(farm.database, name)
-    notes = farm.settings.local_dir / "board.json"
-    if not notes.exists():
-        notes.parent.mkdir(mode=0o700, exist_ok=True)
-        notes.write_text(json.dumps({"python": sys.executable}), encoding="utf-8")
-    with closing(_local_transport(farm)) as transport:
+    adopt_own_python(farm.settings.local_dir)
+    with closing(local_transport(farm)) as transport:
         done = _set_up(farm, transport, WheelhousePolicy.AUTO, progress)
     _store(farm, NewBoard(name=name, address="", labels=labels), None, done)
 
@@ -106,7 +101,7 @@ def add_local(farm: Farm, name: str, labels: Mapping[str, str], *, progress: Tel
 def probe_again(farm: Farm, name: str, *, progress: TellStep) -> None:
     """Look at a device's hardware again and bring its agent and runtime up to date."""
     with farm.database.read() as session:
-        transport = _transport_of(farm, _require_idle(session, find(session, name)))
+        transport = transport_of(farm, _require_idle(session, find(session, name)))
     with closing(transport):
         done = _set_up(farm, transport, WheelhousePolicy.AUTO, progress)
     with farm.database.write() as session:
@@ -120,52 +115,6 @@ def examine(farm: Farm, name: str) -> Checkup:
     with link_to(farm, device_id) as link:
         probe = link.board(link.bundle_hash).probe()
     return doctor.examine(probe.facts, probe.absent, probe.disk_free_bytes, probe.unsupported)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """A way to a device, and the Python that runs agents there; `bundle_hash` is the agent that probed it."""
-
-    transport: Transport
-    python: str
-    bundle_hash: str
-
-    def board(self, bundle_hash: str) -> Board:
-        """The device through the agent of a bundle."""
-        return Board(self.transport, python=self.python, bundle_hash=bundle_hash)
-
-
-@contextmanager
-def link_to(farm: Farm, device_id: int) -> Iterator[Link]:
-    """A device, reached when first used and left at the end."""
-    with farm.database.read() as session:
-        device = session.get_one(DeviceRow, device_id)
-        transport = _transport_of(farm, device)
-        link = Link(transport=transport, python=device.python, bundle_hash=device.bundle_hash)
-    with closing(transport):
-        yield link
-
-
-def note_contact(session: Session, device_id: int, status: Status) -> None:
-    """Keep what a board just said of itself; pages show it with its age."""
-    device = session.get_one(DeviceRow, device_id)
-    device.last_seen_at_s = session.scalar(select(now_s()))
-    device.unreachable_in_row = 0
-    device.state_reason = "" if device.state is DeviceState.READY else device.state_reason
-    device.last_phase = status.phase.value if status.phase else None
-    device.last_waiting_for = status.waiting_for
-    if status.temperature_c is not None:
-        device.last_temperature_c = status.temperature_c
-
-
-def note_unreachable(session: Session, device_id: int, reason: str, longest_s: float) -> float:
-    """Count a failed contact; returns after how many seconds to try again, doubling up to `longest_s`."""
-    device = session.get_one(DeviceRow, device_id)
-    device.unreachable_in_row += 1
-    device.state_reason = reason
-    if device.unreachable_in_row == 1:
-        record(session, EventKind.DEVICE_UNREACHABLE, f"{device.name}: {reason}", device_id=device_id)
-    return min(FIRST_BACKOFF_S * 2.0 ** min(device.unreachable_in_row - 1, 16), longest_s)
 
 
 def drain(database: Database, name: str, reason: str) -> None:
@@ -267,10 +216,18 @@ def _store(farm: Farm, new: NewBoard, host_key: str | None, done: Bootstrapped) 
 
 def _fill_in(session: Session, device: DeviceRow, done: Bootstrapped) -> None:
     probe = done.probe
-    device.machine_key, device.serial = probe.machine_id, probe.serial
+    device.machine_key, device.serial = _machine_key(device, probe), probe.serial
     device.board, device.board_type, device.simulated = probe.board, probe.board_type, probe.simulated
     device.probe, device.python, device.bundle_hash = encode(probe), done.python, done.bundle_hash
     device.probed_at_s = device.last_seen_at_s = session.scalars(select(now_s())).one()
+
+
+def _machine_key(device: DeviceRow, probe: Probe) -> str:
+    """What computes for a device. A real board's serial belongs to it, for cloned cards share a machine id; simulated
+    boards and this machine go by their host alone, so that they take turns."""
+    if probe.simulated or device.address is None:
+        return probe.machine_id
+    return f"{probe.machine_id}/{probe.serial or device.address}"
 
 
 def _require_free_name(database: Database, name: str) -> None:
@@ -285,25 +242,11 @@ def _require_new_board(session: Session, probe: Probe) -> None:
     """A real board may be registered once; simulated boards and this machine share its id by design."""
     if probe.simulated:
         return
-    same = session.scalar(
-        select(DeviceRow).where(
-            DeviceRow.machine_key == probe.machine_id,
-            DeviceRow.serial == probe.serial,
-            DeviceRow.simulated.is_(False),
-        )
-    )
+    real = session.scalars(select(DeviceRow).where(DeviceRow.simulated.is_(False)))
+    same = next((device for device in real if _identity(decode(Probe, device.probe)) == _identity(probe)), None)
     if same is not None:
         raise SpecError(f"device: this board is registered already, as {same.name!r}; remove that one first")
 
 
-def _transport_of(farm: Farm, device: DeviceRow) -> Transport:
-    if device.address is None:
-        return _local_transport(farm)
-    if device.host_key is None:
-        raise DeviceError(f"{device.name}: no host key is pinned; remove the device and add it again")
-    key = FarmKey.in_folder(farm.settings.keys_dir)
-    return SshTransport(SshAddress.parse(device.address), key_file=key.private_file, host_key=device.host_key)
-
-
-def _local_transport(farm: Farm) -> LocalTransport:
-    return LocalTransport(farm.settings.local_dir)
+def _identity(probe: Probe) -> tuple[str, str | None]:
+    return probe.machine_id, probe.serial

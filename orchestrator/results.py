@@ -22,6 +22,8 @@ from orchestrator.db.tables import AttemptRow, ChunkRow, DeviceRow, RunRow
 from orchestrator.events import EventKind, record
 from orchestrator.lifecycle import MAX_INVALID_RESULTS, AttemptState, RunEvent, RunState, Verdict, after
 
+ENERGY_SAMPLES = 50  # fewer readings of a Pi 5's PMIC scatter too much to speak of energy
+
 
 def settle(session: Session, attempt: AttemptRow, ended: Ended) -> None:
     """Close an attempt whose end record has arrived, and say what becomes of its run, in the caller's transaction.
@@ -65,6 +67,7 @@ def load_facts(session: Session, attempt: AttemptRow) -> RunFacts:
     """What the rules look at, from an attempt's records and chunks."""
     variant = attempt.run.variant
     environment = decode(Environment, attempt.environment) if attempt.environment else None
+    ended = decode(Ended, attempt.ended) if attempt.ended else None
     return RunFacts(
         protocol=decode(Protocol, attempt.run.study.protocol),
         board_type=session.get_one(DeviceRow, attempt.device_id).board_type,
@@ -76,7 +79,8 @@ def load_facts(session: Session, attempt: AttemptRow) -> RunFacts:
         environment=environment.facts if environment else {},
         gate=decode(GatePassed, attempt.gate) if attempt.gate else None,
         loaded=decode(Loaded, attempt.loaded) if attempt.loaded else None,
-        ended=decode(Ended, attempt.ended) if attempt.ended else None,
+        ended=ended,
+        swapped_bytes=ended.swapped_bytes if ended else None,
     )
 
 
@@ -123,12 +127,20 @@ def _fill_in(run: RunRow, attempt: AttemptRow, facts: RunFacts, judgement: Judge
     run.runtime_version = facts.loaded.runtime_version if facts.loaded else None
     run.peak_rss_bytes = facts.ended.peak_rss_bytes if facts.ended else None
     run.start_c, run.end_c, run.max_c = _temperatures(facts)
+    run.energy_j = _energy_j(facts)
 
 
 def _temperatures(facts: RunFacts) -> tuple[float | None, float | None, float | None]:
     known = facts.window_series("temperature_c")
     known = known[~np.isnan(known)]
     return (float(known[0]), float(known[-1]), float(known.max())) if len(known) else (None, None, None)
+
+
+def _energy_j(facts: RunFacts) -> float | None:
+    """Gross energy of one inference: mean power times mean latency; None below `ENERGY_SAMPLES` readings."""
+    power_w = facts.window_series("power_w")
+    known = power_w[~np.isnan(power_w)]
+    return float(known.mean()) * facts.summary.mean_ns / 1e9 if len(known) >= ENERGY_SAMPLES else None
 
 
 def _blobs(session: Session, attempt: AttemptRow, *kinds: str) -> Iterator[bytes]:

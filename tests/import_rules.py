@@ -89,11 +89,7 @@ def moment_of(child: ast.AST, parent: ast.AST, moment: Moment) -> Moment:
         return moment
     if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef) and child in parent.body:
         return Moment.CALLING
-    if (
-        isinstance(parent, ast.If)
-        and child in parent.body
-        and ast.unparse(parent.test) in TYPE_CHECKING_TESTS
-    ):
+    if isinstance(parent, ast.If) and child in parent.body and ast.unparse(parent.test) in TYPE_CHECKING_TESTS:
         return Moment.TYPING
     return moment
 
@@ -133,9 +129,7 @@ def line_of(node: ast.AST) -> int:
     return node.lineno if isinstance(node, ast.stmt) else 0
 
 
-def find_imports(
-    modules: Iterable[Module], where: Callable[[str], bool], what: Callable[[str], bool]
-) -> list[str]:
+def find_imports(modules: Iterable[Module], where: Callable[[str], bool], what: Callable[[str], bool]) -> list[str]:
     """`module:line: imports name` for each import whose module and name both match."""
     return [
         f"{module.name}:{mention.line}: imports {mention.name}"

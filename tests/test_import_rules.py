@@ -36,6 +36,7 @@ SPEAKS_SQL = (
     "orchestrator.fleet",
     "orchestrator.ingest",
     "orchestrator.leases",
+    "orchestrator.links",
     "orchestrator.picking",
     "orchestrator.queries",
     "orchestrator.results",

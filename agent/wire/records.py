@@ -177,8 +177,8 @@ class Telemetry:
 class Ended:
     """Last record of an attempt. A failed run is data: `code` is machine-readable, `message` says what to do.
 
-    `back_to_gate` counts the returns to the gate after a warm-up, because the board was busy; `contacts_ns` are the
-    times at which somebody spoke to the board in the quiet window.
+    `swapped_bytes` went to swap in the quiet window; `back_to_gate` counts the returns to the gate after a warm-up,
+    because the board was busy; `contacts_ns` are the times at which somebody spoke to the board in the quiet window.
     """
 
     at_ns: int
@@ -188,6 +188,7 @@ class Ended:
     message: str = ""
     stopped_by: StoppedBy | None = None
     peak_rss_bytes: int | None = None
+    swapped_bytes: int | None = None
     back_to_gate: int = 0
     contacts_ns: tuple[int, ...] = ()
 

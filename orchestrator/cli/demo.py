@@ -4,24 +4,20 @@ A real model in four variants, measured by real inference on this host and on tw
 study stays in the state home: `pifarm leaderboard` and `pifarm up` show it afterwards.
 """
 
-import json
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli import console
-from orchestrator.errors import InternalError
 from orchestrator.farm import Farm
+
+if TYPE_CHECKING:
+    from orchestrator.simulator.farm import BoardNotice
 
 HOST = "this-host"
 BOARDS = {"pi5-active-cooler": "fan", "pi4-heatsink": "heatsink"}
-STARTUP_S = 30.0
 
 
 def demo(
@@ -35,13 +31,16 @@ def demo(
     from orchestrator.cli.watch import watch_study
     from orchestrator.queries.leaderboard import leaderboard
     from orchestrator.report import write_report
+    from orchestrator.simulator.process import simulator_process
+    from orchestrator.transport.keys import FarmKey
 
     farm = console.the_farm()
     console.tell(
         f"this host and two simulated boards: real inference, simulated hardware; state in {farm.settings.home}"
     )
     _add_demo_model(farm)
-    with _simulated_boards(farm) as boards:
+    public_line = FarmKey.in_folder(farm.settings.keys_dir).public_line
+    with simulator_process(farm.settings.home / "simulated", list(BOARDS), [public_line]) as boards:
         devices = _add_devices(farm, boards)
         study = studies.submit(
             farm.database,
@@ -80,55 +79,27 @@ def _add_demo_model(farm: Farm) -> None:
     add_model(farm, demo_model.MODEL_NAME, builds)
 
 
-def _add_devices(farm: Farm, boards: list[dict[str, str]]) -> list[str]:
+def _add_devices(farm: Farm, boards: Sequence["BoardNotice"]) -> list[str]:
     """Register what is new; a simulated board that is known gets its address of today."""
     from orchestrator import fleet
-    from orchestrator.transport.keys import HostKey
 
     known = fleet.names(farm.database)
     if HOST not in known:
         fleet.add_local(farm, HOST, {}, progress=_tell_step)
     for board in boards:
-        _prepare(Path(board["home"]))
-        if board["name"] in known:
-            fleet.readdress(farm.database, board["name"], board["ssh"])
+        _prepare(board.home)
+        if board.name in known:
+            fleet.readdress(farm.database, board.name, str(board.address))
             continue
-        new = fleet.NewBoard(name=board["name"], address=board["ssh"], labels={"cooling": BOARDS[board["kind"]]})
-        fleet.add_board(farm, new, HostKey.parse(board["host_key"]), progress=_tell_step)
-    return [HOST, *(board["name"] for board in boards)]
+        new = fleet.NewBoard(name=board.name, address=str(board.address), labels={"cooling": BOARDS[board.kind]})
+        fleet.add_board(farm, new, board.host_key, progress=_tell_step)
+    return [HOST, *(board.name for board in boards)]
 
 
 def _prepare(home: Path) -> None:
     """Set the governor of a simulated board, as its owner would on a real one before measuring."""
     for governor in home.glob("board/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"):
         governor.write_text("performance\n", encoding="utf-8")
-
-
-@contextmanager
-def _simulated_boards(farm: Farm) -> Iterator[list[dict[str, str]]]:
-    """The demo's boards in a process of their own, which ends with this one: its standard input is a pipe from here."""
-    folder = farm.settings.home / "simulated"
-    notice = folder / "boards.json"
-    notice.unlink(missing_ok=True)
-    farm.settings.logs_dir.mkdir(mode=0o700, exist_ok=True)
-    log_file = farm.settings.logs_dir / "simulator.log"
-    command = [sys.executable, "-m", "orchestrator", "simulate", *BOARDS, "--until-input-ends"]
-    with log_file.open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            env=farm.settings.environment(),
-            start_new_session=True,
-        )
-    with process:
-        deadline = time.monotonic() + STARTUP_S
-        while not notice.exists():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise InternalError(f"demo: the simulated boards did not start; see {log_file}")
-            time.sleep(0.05)
-        yield json.loads(notice.read_text(encoding="utf-8"))
 
 
 def _tell_step(step: str, detail: str) -> None:

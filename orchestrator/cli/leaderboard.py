@@ -1,8 +1,6 @@
 """`pifarm leaderboard`: variants ranked, group by group."""
 
-import csv
 import itertools
-import json
 import sys
 from collections.abc import Iterable
 from typing import Annotated
@@ -29,7 +27,9 @@ def leaderboard(
     if as_json:
         console.print_json(board)
     elif as_csv:
-        _print_csv(board)
+        from orchestrator.csv_text import leaderboard_csv
+
+        sys.stdout.write(leaderboard_csv(board.rows))
     else:
         print_leaderboard(board)
 
@@ -93,12 +93,3 @@ def _print_excluded(excluded: Iterable[ExcludedRun]) -> None:
         console.say(f"  {reason}")
     if len(reasons) > 20:
         console.say("  ... all of them: --json")
-
-
-def _print_csv(board: Leaderboard) -> None:
-    rows = [console.as_json(row) for row in board.rows]
-    names = list(LeaderboardRow.__dataclass_fields__)
-    writer = csv.writer(sys.stdout)
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow(json.dumps(row[name]) if isinstance(row[name], (dict, list)) else row[name] for name in names)

@@ -1,6 +1,5 @@
 """`pifarm simulate`: simulated Pis on this machine. Real agent, real inference, simulated hardware."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,9 +20,6 @@ def simulate(
         Path | None, typer.Option("--folder", help="Where the boards live; by default in the state home.")
     ] = None,
     port: Annotated[int, typer.Option("--port", help="SSH port of the first board, the next ones follow; 0: any.")] = 0,
-    until_input_ends: Annotated[
-        bool, typer.Option("--until-input-ends", help="Leave when standard input is closed.", hidden=True)
-    ] = False,
 ) -> None:
     """Serve simulated boards over SSH on loopback until Ctrl-C; prints how to add each one."""
     try:
@@ -43,7 +39,6 @@ def simulate(
         [FarmKey.in_folder(settings.keys_dir).public_line],
         port_base=port,
         on_ready=_tell_how_to_add,
-        until=_wait_for_end_of_input if until_input_ends else None,
     )
 
 
@@ -52,7 +47,3 @@ def _tell_how_to_add(notices: list["BoardNotice"]) -> None:
         console.tell(
             f"pifarm device add {notice.name} --ssh {notice.address} --fingerprint {notice.host_key.fingerprint}"
         )
-
-
-def _wait_for_end_of_input() -> None:
-    sys.stdin.read()

@@ -23,6 +23,8 @@ TIME_LIMIT_S: Final = 300.0
 NUMPY_NAMES: Final = {"float": "float32", "double": "float64"}
 ERROR_CODE: Final = re.compile(r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : (?:Load model from .*? failed:)?")
 SOURCE_LINE: Final = re.compile(r"\S+\.(?:cc|h):\d+ .*?\)(?: const)? ")
+# onnxruntime sends usage data from a thread of its own unless the variable is there before the process starts.
+_QUIETLY = ("/usr/bin/env", "ORT_DISABLE_TELEMETRY=1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ def try_to_open(path: Path, child: Path = CHILD, time_limit_s: float = TIME_LIMI
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-I", str(child), str(path)],
+            [*_QUIETLY, sys.executable, "-I", str(child), str(path)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=time_limit_s,

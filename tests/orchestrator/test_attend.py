@@ -18,8 +18,8 @@ from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow
 from orchestrator.errors import HostKeyError, InternalError, TransportError
 from orchestrator.farm import Farm
-from orchestrator.fleet import Link
 from orchestrator.lifecycle import MAX_DEVICE_FAULTS, AttemptState, DeviceState, RunState, Verdict
+from orchestrator.links import Link
 from tests.journals import aborted_records, completed_records, failed_records
 from tests.pretended_board import Clock, PretendedBoard
 from tests.racing import at_once

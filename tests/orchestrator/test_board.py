@@ -21,9 +21,9 @@ from agent.wire.records import (
     Status,
 )
 from agent.wire.spec import Fence, Gate, Protocol, Regime, RunSpec, WarmUp, Window
-from orchestrator.board import Board, NotStagedError, StaleFenceError
+from orchestrator.board import Board
 from orchestrator.bundle import AgentBundle, build_bundle
-from orchestrator.errors import BusyError, DeviceError, OwnedError, SpecError
+from orchestrator.errors import BusyError, DeviceError, NotStagedError, OwnedError, SpecError, StaleFenceError
 from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
 from orchestrator.transport import Completed, Progress, Pushed
 from orchestrator.transport.keys import FarmKey
