@@ -18,6 +18,8 @@ from orchestrator.db.session import Database
 from tests.dashboard.conftest import OpenPage, text_of
 from tests.examples import make_group, make_pair, make_row
 
+pytestmark = pytest.mark.integration
+
 
 def test_a_database_of_a_newer_version_is_explained(database: Database, open_page: OpenPage) -> None:
     with database.write() as session:

@@ -1,5 +1,6 @@
 """Page Farm: what every device does, how old that knowledge is, and what is wrong."""
 
+import pytest
 from sqlalchemy import select, update
 
 from orchestrator.db.clock import now_s
@@ -8,6 +9,8 @@ from orchestrator.db.tables import DeviceRow, EventRow, RunRow
 from orchestrator.lifecycle import DeviceState, RunState
 from tests import factories
 from tests.dashboard.conftest import OpenPage, text_of
+
+pytestmark = pytest.mark.integration
 
 
 def change_device(database: Database, name: str, **values: object) -> None:

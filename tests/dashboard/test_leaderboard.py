@@ -8,6 +8,8 @@ from orchestrator.lifecycle import Verdict
 from tests import factories
 from tests.dashboard.conftest import OpenPage, enter_app, farm_at, text_of
 
+pytestmark = pytest.mark.integration
+
 WINNER = "int8@onnxruntime,t4 is fastest"
 
 

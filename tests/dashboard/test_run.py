@@ -8,6 +8,8 @@ from orchestrator.lifecycle import RunState, Verdict
 from tests import factories
 from tests.dashboard.conftest import OpenPage, enter_app, farm_at, text_of
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> AppTest:

@@ -16,6 +16,8 @@ from orchestrator.farm import Farm
 from tests.racing import at_once
 from tests.small_farm import dump
 
+pytestmark = pytest.mark.integration
+
 VARIANTS = {variant.label: variant.path for variant in demo_variants()}
 
 

@@ -17,6 +17,8 @@ from orchestrator.demo.network import Network, loss_and_gradients, new_network
 from orchestrator.demo.score import accuracy
 from orchestrator.formats import read_model
 
+pytestmark = pytest.mark.integration
+
 VARIANTS = {variant.label: variant for variant in demo_variants()}
 
 

@@ -20,6 +20,8 @@ from orchestrator.errors import InternalError, ModelError, SpecError
 from orchestrator.formats import ModelFile, ModelFormat, TensorInfo, read_model
 from orchestrator.formats.trial import Opened, try_to_open
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parent.parent.parent
 DEMO = {variant.label: variant.path for variant in demo_variants()}
 ORT = DEMO["ort"].read_bytes()
