@@ -5,7 +5,7 @@ Everything is checked before anything is stored: a command that fails leaves no 
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,18 @@ def labels_for(paths: Sequence[Path]) -> list[str]:
     return [path.stem if stems[path.stem] == 1 else f"{path.stem}-{path.suffix.lstrip('.')}" for path in paths]
 
 
-def add_model(farm: Farm, name: str, builds: Sequence[NewBuild], progress: Progress | None = None) -> list[str]:
+def add_model(
+    farm: Farm,
+    name: str,
+    builds: Sequence[NewBuild],
+    progress: Progress | None = None,
+    *,
+    read: Callable[[Path], ModelFile] = read_model,
+) -> list[str]:
     """Register builds under a model's name, new or not; returns the labels that are new. Adding the same twice is fine.
 
-    Raises `ModelError` for a file that cannot be used, `SpecError` where a label already means other content.
+    `read` gives the facts of a path. Raises `ModelError` for a file that cannot be used, `SpecError` where a label
+    already means other content.
     """
     if not is_plain_name(name):
         raise SpecError(f"model: expected letters, digits, '.', '_' or '-', got {name!r}")
@@ -57,7 +65,7 @@ def add_model(farm: Farm, name: str, builds: Sequence[NewBuild], progress: Progr
     repeated = [label for label, count in Counter(build.label for build in builds).items() if count > 1]
     if repeated:
         raise SpecError(f"variant: {repeated[0]!r} is given twice; name one with --variant")
-    facts = [read_model(build.path) for build in builds]
+    facts = [read(build.path) for build in builds]
     store = ArtifactStore(farm.settings.artifacts_dir)
     manifests = [store.add(fact.files, fact.main, progress) for fact in facts]
 

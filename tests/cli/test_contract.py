@@ -257,8 +257,8 @@ def test_a_study_is_cancelled_and_retried_from_the_command_line(pifarm: Pifarm) 
 
 
 def test_adding_a_model_twice_is_no_error_and_says_so(pifarm: Pifarm) -> None:
-    files = [str(variant.path) for variant in demo_variants()[:2]]
-    first, again = (pifarm("model", "add", "digits", *files) for _ in range(2))
+    file = str(demo_variants()[0].path)
+    first, again = (pifarm("model", "add", "digits", file) for _ in range(2))
     assert (first.exit_code, again.exit_code) == (0, 0)
     assert "added digits" in first.out
     assert "nothing new; known already: digits" in again.out
