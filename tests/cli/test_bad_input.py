@@ -97,18 +97,21 @@ def test_an_onnx_file_whose_external_data_is_outside_its_folder(complain: Bad, t
     assert "is not a name below the model's folder" in said
 
 
+@pytest.mark.integration
 def test_an_opset_that_the_runtime_does_not_have(complain: Bad, tmp_path: Path) -> None:
     said = complain("model", "add", "net", str(save_adder(tmp_path, opset=onnx.defs.onnx_opset_version() + 50)))
     assert "opset" in said
     assert "export it again" in said
 
 
+@pytest.mark.integration
 def test_a_good_file_beside_a_bad_one_is_not_added_alone(complain: Bad, tmp_path: Path) -> None:
     bad = tmp_path / "bad.onnx"
     bad.write_bytes(b"")
     assert "bad.onnx" in complain("model", "add", "net", str(VARIANTS["onnx"]), str(bad))
 
 
+@pytest.mark.integration
 def test_a_label_that_exists_with_other_content(pifarm: Pifarm, complain: Bad) -> None:
     assert pifarm("model", "add", "net", str(VARIANTS["onnx"]), "--variant", "best").exit_code == 0
     before = pifarm.dump()

@@ -256,6 +256,7 @@ def test_a_study_is_cancelled_and_retried_from_the_command_line(pifarm: Pifarm) 
     assert pifarm("study", "retry", "1").out == "study 1: 2 runs queued again\n"
 
 
+@pytest.mark.integration
 def test_adding_a_model_twice_is_no_error_and_says_so(pifarm: Pifarm) -> None:
     file = str(demo_variants()[0].path)
     first, again = (pifarm("model", "add", "digits", file) for _ in range(2))
@@ -293,6 +294,7 @@ def test_what_a_board_says_of_itself_cannot_steer_the_terminal(pifarm: Pifarm, d
     assert json.loads(pifarm("device", "list", "--json").out)[0]["board"] == nasty
 
 
+@pytest.mark.integration
 def test_what_fails_through_no_fault_of_the_user_ends_with_1(pifarm: Pifarm) -> None:
     (pifarm.home / "artifacts").write_text("in the way", encoding="utf-8")
     ended = pifarm("model", "add", "digits", str(demo_variants()[0].path))

@@ -20,8 +20,6 @@ from orchestrator.transport import Progress
 from tests.racing import at_once
 from tests.small_farm import dump
 
-pytestmark = pytest.mark.integration
-
 VARIANTS = {variant.label: variant.path for variant in demo_variants()}
 TENSOR = TensorInfo(name="x", dtype="float32", shape=("batch", 3))
 
@@ -68,6 +66,7 @@ def stored_files(farm: Farm) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
 
 
+@pytest.mark.integration
 def test_a_model_is_stored_with_its_facts_and_metrics(farm: Farm) -> None:
     builds = [
         NewBuild(path=VARIANTS["onnx"], label="fp32", metrics={"accuracy": 0.98}),
