@@ -381,6 +381,23 @@ def test_whoever_comes_late_changes_nothing(database: Database) -> None:
     assert dump(database) == before
 
 
+def test_of_many_who_see_the_same_fault_at_once_one_counts_it(database: Database) -> None:
+    farm = plant(database)
+    opened = start_attempt(database, farm.device_id)
+
+    def fail_or_lose(_: int) -> bool:
+        try:
+            fail(database, opened)
+        except OvertakenError:
+            return False
+        return True
+
+    assert sorted(at_once(4, fail_or_lose)) == [False, False, False, True]
+    run = get_run(database, opened.run_id)
+    assert (run.state, run.device_faults) == (RunState.QUEUED, 1)
+    assert get_device(database, farm.device_id).faults_in_row == 1
+
+
 def test_an_attempt_that_another_attendant_has_started_is_not_withdrawn(database: Database) -> None:
     farm = plant(database)
     late = open_attempt(database, farm.device_id)

@@ -12,12 +12,13 @@ from sqlalchemy import select
 from agent.wire.records import Fault, LostCause, RefusedBecause
 from agent.wire.spec import Fence, RunSpec
 from orchestrator import fleet, leases, picking, studies
-from orchestrator.attend import ATTENTION_S, LONGEST_WAIT_S, MAX_BACKOFF_S, Attendant, attend
+from orchestrator.attend import ATTENTION_S, LONGEST_WAIT_S, MAX_BACKOFF_S, Attendant, Pause, attend
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow
 from orchestrator.errors import HostKeyError, InternalError, TransportError
 from orchestrator.farm import Farm
+from orchestrator.leases import Lease
 from orchestrator.lifecycle import MAX_DEVICE_FAULTS, AttemptState, DeviceState, RunState, Verdict
 from orchestrator.links import Link
 from tests.journals import aborted_records, completed_records, failed_records
@@ -74,11 +75,15 @@ class Yard:
         """One visit of an attendant; returns when the device wants the next one."""
         lease = leases.take(self.database, device_id, holder)
         assert lease is not None
+        return self.attend(lease, self.pause)
+
+    def attend(self, lease: Lease, pause: Pause) -> float | None:
+        """What an attendant does under its lease, and what it leaves word of."""
         attendant = Attendant(
             farm=self.farm,
             lease=lease,
             wake=self.woken.append,
-            pause=self.pause,
+            pause=pause,
             connect=self.connect,
             clock=self.clock.read,
         )
@@ -184,17 +189,13 @@ def test_a_second_visit_at_the_same_time_finds_the_lease_taken(yard: Yard, board
     study_id = submit(yard, blocks=2)
     board.quiet_s = 1.0
 
-    def visit(index: int) -> bool:
-        if leases.take(yard.database, 1, "nobody") is None:
-            return False
-        set_columns(yard.database, DeviceRow, 1, lease_expires_at_s=0.0)
-        try:
-            yard.visit(holder=f"worker-{index}")
-        except AssertionError:
-            return False
-        return True
+    def come(index: int) -> bool:
+        lease = leases.take(yard.database, 1, f"worker-{index}")
+        if lease is not None:
+            yard.attend(lease, yard.pause)
+        return lease is not None
 
-    at_once(4, visit)
+    assert any(at_once(4, come))
     yard.work()
     assert sorted(board.started) == sorted(f"{run.id}.1" for run in runs_of(yard.database, study_id))
 
@@ -492,15 +493,7 @@ def test_an_attendant_that_lost_its_lease_does_nothing_more(yard: Yard, board: P
 
     lease = leases.take(yard.database, 1, "worker")
     assert lease is not None
-    attendant = Attendant(
-        farm=yard.farm,
-        lease=lease,
-        wake=yard.woken.append,
-        pause=lose_the_lease,
-        connect=yard.connect,
-        clock=yard.clock.read,
-    )
-    attendant.look_after()
+    yard.attend(lease, lose_the_lease)
     assert board.commands == ["start"]
     assert get_device(yard.database, 1).lease_holder == "another worker"
 
