@@ -28,6 +28,12 @@ from orchestrator.lifecycle import (
 )
 
 GIVEN_UP = "abandoned"
+_KEPT_BY_BOARDS = (
+    AttemptRow.state.not_in(OPEN_ATTEMPT_STATES),
+    AttemptRow.started_at_s.is_not(None),
+    AttemptRow.forgotten_at_s.is_(None),
+    AttemptRow.code != GIVEN_UP,
+)
 
 
 class OvertakenError(Exception):
@@ -79,14 +85,16 @@ def close(session: Session, attempt: AttemptRow, state: AttemptState, code: str 
 def to_forget(database: Database, device_id: int) -> list[Ended]:
     """Attempts that are settled here and that the board still keeps; one given up unseen is not among them."""
     query = select(AttemptRow.id, AttemptRow.run_id, AttemptRow.number).where(
-        AttemptRow.device_id == device_id,
-        AttemptRow.state.not_in(OPEN_ATTEMPT_STATES),
-        AttemptRow.started_at_s.is_not(None),
-        AttemptRow.forgotten_at_s.is_(None),
-        AttemptRow.code != GIVEN_UP,
+        AttemptRow.device_id == device_id, *_KEPT_BY_BOARDS
     )
     with database.read() as session:
         return [Ended(attempt_id=id, run_id=run_id, number=number) for id, run_id, number in session.execute(query)]
+
+
+def any_to_forget(database: Database) -> bool:
+    """Whether some board still keeps what is settled here."""
+    with database.read() as session:
+        return session.scalar(select(AttemptRow.id).where(*_KEPT_BY_BOARDS).limit(1)) is not None
 
 
 def note_forgotten(database: Database, ended: Sequence[Ended]) -> None:

@@ -101,6 +101,7 @@ def _complete(session: Session, attempt: AttemptRow) -> None:
     run.state = after(run.state, RunEvent.COMPLETED) or run.state
     run.code = run.message = ""
     run.ended_at_s = session.scalar(select(now_s()))
+    device.last_temperature_c = device.last_temperature_c if run.end_c is None else run.end_c
     record(
         session,
         EventKind.RUN_ENDED,

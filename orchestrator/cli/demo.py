@@ -4,6 +4,7 @@ A real model in four variants, measured by real inference on this host and on tw
 study stays in the state home: `pifarm leaderboard` and `pifarm up` show it afterwards.
 """
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.simulator.farm import BoardNotice
 
 HOST = "this-host"
+TIDY_UP_S = 10.0
 BOARDS = {"pi5-active-cooler": "fan", "pi4-heatsink": "heatsink"}
 
 
@@ -53,6 +55,7 @@ def demo(
             ),
         )
         is_clean = watch_study(farm, study)
+        _let_boards_tidy_up(farm)
     print_leaderboard(leaderboard(farm.database, study=study))
     report = Path(f"pifarm-demo-{study}.html").absolute()
     write_report(farm.database, study, report)
@@ -96,6 +99,15 @@ def _add_devices(farm: Farm, boards: Sequence["BoardNotice"]) -> list[str]:
     return [HOST, *(board.name for board in boards)]
 
 
+def _let_boards_tidy_up(farm: Farm) -> None:
+    """Keep the simulated boards until the worker has said its last word to them."""
+    from orchestrator import attempts
+
+    ends_at_s = time.monotonic() + TIDY_UP_S
+    while attempts.any_to_forget(farm.database) and time.monotonic() < ends_at_s:
+        time.sleep(0.1)
+
+
 def _prepare(home: Path) -> None:
     """Set the governor of a simulated board, as its owner would on a real one before measuring."""
     for governor in home.glob("board/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"):
@@ -103,4 +115,4 @@ def _prepare(home: Path) -> None:
 
 
 def _tell_step(step: str, detail: str) -> None:
-    console.tell(f"  {step}: {detail}")
+    console.tell(f"  {step}: {detail}" if detail else f"  {step}")

@@ -183,7 +183,7 @@ def _confirm(shown: str) -> bool:
 
 
 def _tell_step(step: str, detail: str) -> None:
-    console.tell(f"  {step}: {detail}")
+    console.tell(f"  {step}: {detail}" if detail else f"  {step}")
 
 
 def _view(farm: Farm, name: str) -> DeviceView:

@@ -30,9 +30,11 @@ def ring(farm: Farm) -> None:
 
 def watch_study(farm: Farm, study_id: int) -> bool:
     """Show a study's progress until it ends, starting the farm if none runs; whether all its runs were done."""
-    with embedded.running(farm.settings):
-        ring(farm)
-        study = _follow(farm, study_id)
+    study = get_study(farm.database, study_id)
+    if study.state is StudyState.ACTIVE:
+        with embedded.running(farm.settings):
+            ring(farm)
+            study = _follow(farm, study_id)
     failed = study.counts.get("failed", 0) + study.counts.get("cancelled", 0)
     if failed:
         console.tell(
