@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from agent.wire.records import Fault
 from agent.wire.spec import Protocol
 from orchestrator import attempts, picking, studies
 from orchestrator.db.session import Database
-from orchestrator.db.tables import ArtifactRow, AttemptRow, Base, BuildRow, DeviceRow, ModelRow, RunRow
+from orchestrator.db.tables import ArtifactRow, AttemptRow, Base, BuildRow, DeviceRow, ModelRow, RunRow, StudyRow
+from orchestrator.lifecycle import OPEN_ATTEMPT_STATES, AttemptState, RunState
 from orchestrator.picking import Assignment
 from orchestrator.protocols import preset
 from orchestrator.studies import Submission
@@ -152,3 +154,47 @@ def dump(database: Database) -> dict[str, list[tuple[Any, ...]]]:
             table.name: sorted((tuple(row) for row in session.execute(select(table))), key=repr)
             for table in Base.metadata.sorted_tables
         }
+
+
+def get_study(database: Database, study_id: int) -> StudyRow:
+    """A study as it is stored now."""
+    with database.read() as session:
+        return session.get_one(StudyRow, study_id)
+
+
+def close_attempt(database: Database, assignment: Assignment) -> None:
+    """End an attempt."""
+    with database.write() as session:
+        attempts.close(session, session.get_one(AttemptRow, assignment.attempt_id), AttemptState.ENDED)
+
+
+def finish(database: Database, assignment: Assignment) -> None:
+    """End an attempt, its run being done."""
+    close_attempt(database, assignment)
+    set_columns(database, RunRow, assignment.run_id, state=RunState.DONE)
+
+
+def fail_attempt(
+    database: Database,
+    assignment: Assignment,
+    fault: Fault = Fault.DEVICE,
+    state: AttemptState = AttemptState.ENDED,
+) -> None:
+    """End an attempt by somebody's fault."""
+    with database.write() as session:
+        attempt = session.get_one(AttemptRow, assignment.attempt_id)
+        attempts.fail(session, attempt, state, fault, "no_space", "the disk is full")
+
+
+def count_open(database: Database) -> int:
+    """How many attempts are open."""
+    with database.read() as session:
+        return len(session.scalars(select(AttemptRow.id).where(AttemptRow.state.in_(OPEN_ATTEMPT_STATES))).all())
+
+
+def plant_twins(database: Database, *names: str, runtimes: tuple[str, ...] = ("onnxruntime",)) -> list[int]:
+    """Devices that share a machine, with a study of two variants on each."""
+    ids = [add_device(database, name, machine_key="host", simulated=True) for name in names]
+    add_model(database, runtimes=runtimes)
+    studies.submit(database, make_submission())
+    return ids

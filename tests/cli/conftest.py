@@ -1,12 +1,14 @@
 """The command line in this process: a state home of its own for each test, what it printed, and how it ended."""
 
+import json
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,10 @@ from orchestrator.config import Settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
 from orchestrator.farm import open_farm
+from tests import factories
 from tests.small_farm import add_device, add_model
+
+Bad = Callable[..., str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,3 +97,45 @@ def database(pifarm: Pifarm) -> Iterator[Database]:
     opened = open_migrated(f"sqlite:///{pifarm.home / 'pifarm.db'}")
     yield opened
     opened.engine.dispose()
+
+
+@pytest.fixture
+def complain(pifarm: Pifarm) -> Bad:
+    """Runs a command that must be refused without a trace; gives its complaint."""
+
+    def run(*arguments: str) -> str:
+        before, files = pifarm.dump(), stored_files(pifarm)
+        ended = pifarm(*arguments)
+        assert ended.exit_code == 2, ended
+        assert ended.out == ""
+        assert ended.err.startswith("error: ")
+        assert "Traceback" not in ended.err
+        assert ended.err.count("\n") == 1, "one line"
+        assert pifarm.dump() == before
+        assert stored_files(pifarm) == files
+        return ended.err
+
+    return run
+
+
+def stored_files(pifarm: Pifarm) -> set[Path]:
+    """Model files and whatever else a refused command has no reason to leave; the agent's bundle is only a cache."""
+    kept = ("pifarm.db", "farm_ed25519")
+    files = (path for path in pifarm.home.rglob("*") if path.is_file() and path.parent.name != "bundles")
+    return {path for path in files if not path.name.startswith(kept)}
+
+
+@pytest.fixture
+def measured(pifarm: Pifarm, database: Database) -> factories.Example:
+    """A farm with a study that was measured on a real board and on a simulated one."""
+    with database.write() as session:
+        for table in ("builds", "artifacts", "models", "devices"):
+            session.connection().exec_driver_sql(f"DELETE FROM {table}")
+    return factories.fill(database)
+
+
+def read_json(pifarm: Pifarm, *arguments: str) -> Any:
+    """The one document that a command prints, and nothing else."""
+    ended = pifarm(*arguments, "--json")
+    assert (ended.exit_code, ended.err) == (0, "")
+    return json.loads(ended.out)

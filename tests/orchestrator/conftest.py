@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import NullPool, create_engine, delete, make_url, text
 
+from orchestrator.config import Settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
 from orchestrator.db.tables import Base
+from orchestrator.farm import Farm
+from tests.orchestrator.yard import Yard
+from tests.pretended_board import PretendedBoard
+from tests.small_farm import BUNDLE_HASH, MANIFEST, MODEL_BYTES, add_model
 
 _numbers = count()
 
@@ -83,3 +88,22 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def yard(database: Database, tmp_path: Path) -> Yard:
+    """A farm with a model of two variants, whose files and bundle lie in its state home, and no device."""
+    settings = Settings(home=tmp_path / "home")
+    blob = settings.artifacts_dir / "blobs" / str(MANIFEST["files"][0]["sha256"])  # type: ignore[index]  # a list
+    for path, content in ((blob, MODEL_BYTES), (settings.bundles_dir / f"{BUNDLE_HASH}.pyz", b"bundle")):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    add_model(database)
+    return Yard(farm=Farm(settings=settings, database=database, farm_id="farm-1"))
+
+
+@pytest.fixture
+def board(yard: Yard) -> Iterator[PretendedBoard]:
+    """The only board of a yard; whatever a test does, nobody may speak to it while it measures, unless it says so."""
+    added = yard.add_board()
+    yield added
