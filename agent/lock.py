@@ -55,12 +55,15 @@ def take_lock(path: Path, holder: Holder, *, patience_s: float = 0.5) -> Machine
         time.sleep(0.02)
 
 
-def read_holder(path: Path) -> Holder | None:
-    """Who took the lock last, where the file says so."""
-    try:
-        return loads(Holder, path.read_bytes())
-    except (OSError, WireError):
-        return None
+def read_holder(path: Path, *, patience_s: float = 2.0) -> Holder | None:
+    """Who took the lock last, where the file says so; a holder that has yet to leave its mark is given `patience_s`."""
+    give_up = time.monotonic() + patience_s
+    while True:
+        with contextlib.suppress(OSError, WireError):
+            return loads(Holder, path.read_bytes())
+        if time.monotonic() >= give_up:
+            return None
+        time.sleep(0.02)
 
 
 def _open(path: Path) -> int:

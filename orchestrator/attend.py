@@ -18,7 +18,7 @@ from agent.wire.codec import WireError
 from agent.wire.journal import MAX_LINE_BYTES
 from agent.wire.records import Fault, LostCause, RunState, Status
 from agent.wire.spec import Fence, RunSpec
-from orchestrator import attempts, leases, links, picking, results, staging
+from orchestrator import attempts, leases, links, picking, quota, results, staging
 from orchestrator.attempts import OvertakenError
 from orchestrator.db.tables import AttemptRow, DeviceRow
 from orchestrator.errors import (
@@ -127,13 +127,18 @@ class Attendant:
     def _stage(self, link: Link, assignment: Assignment) -> float:
         try:
             link.transport.open()
-            if not (assignment.is_staged or staging.stage(self.farm.settings, link.transport, assignment, SLICE_S)):
+            if not (assignment.is_staged or self._bring(link, assignment)):
                 return 0.0
         except (TransportError, DeviceError):
             attempts.withdraw(self.farm.database, assignment.attempt_id)
             raise
         is_wanted = attempts.mark_started(self.farm.database, assignment.attempt_id)
         return self._start(link, assignment) if is_wanted else 0.0
+
+    def _bring(self, link: Link, assignment: Assignment) -> bool:
+        board, quota_bytes = link.board(assignment.bundle_hash), self.farm.settings.artifact_quota_bytes
+        quota.make_room(self.farm.database, board, assignment.device_id, assignment.size_bytes, quota_bytes)
+        return staging.stage(self.farm.settings, link.transport, assignment, SLICE_S)
 
     def _start(self, link: Link, assignment: Assignment) -> float:
         try:

@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     broker_url: str = ""
     dashboard_address: str = "127.0.0.1"
     dashboard_port: int = Field(default=8501, ge=0, le=65535)
+    artifact_quota_bytes: int = Field(default=8 * 1024**3, ge=0)
     worker_threads: int = Field(default=8, ge=1, le=256)
 
     @model_validator(mode="after")

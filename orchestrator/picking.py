@@ -50,6 +50,7 @@ class Assignment:
     is_staged: bool
     artifact_id: str
     manifest: Mapping[str, Any]
+    size_bytes: int
     bundle_hash: str
     runtime: str
     threads: int
@@ -181,6 +182,7 @@ def _assignment(session: Session, attempt: AttemptRow) -> Assignment:
         is_staged=_was_staged(session, attempt),
         artifact_id=variant.build.artifact_id,
         manifest=variant.build.artifact.manifest,
+        size_bytes=variant.build.artifact.size_bytes,
         bundle_hash=study.bundle_hash,
         runtime=variant.runtime,
         threads=variant.threads,

@@ -27,6 +27,9 @@ from tests.journals import completed_records, encode_journal
 Outcome = Callable[[RunSpec], list[Record]]
 
 
+ARTIFACT_BYTES = 1000
+
+
 @dataclass(slots=True)
 class Clock:
     """Time that passes only when somebody waits."""
@@ -85,10 +88,10 @@ class PretendedBoard:
         self._contact()
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 30.0) -> Completed:
-        """Carry out an agent's command, or the errand that removes folders."""
+        """Carry out an agent's command, or the errand that lists artifacts or removes folders."""
         self._contact()
         if argv[2] == "-c":
-            return self._remove(argv[5:])
+            return self._remove(argv[5:]) if argv[4] == "remove" else self._artifacts()
         if argv[2] not in self.files:
             return Completed(exit_code=2, stdout=b"", stderr=b"can't open file")
         command, options = argv[3], dict(zip(argv[4::2], argv[5::2], strict=True))
@@ -162,9 +165,15 @@ class PretendedBoard:
             run.ends_at_s = self.clock.now_s
         return self._answer(run_id, attempt, b""), b""
 
+    def _artifacts(self) -> Completed:
+        names = {name.split("/")[1] for name in self.files if name.startswith("artifacts/")}
+        artifacts = [{"artifact_id": name, "size_bytes": ARTIFACT_BYTES, "complete": True} for name in sorted(names)]
+        return Completed(exit_code=0, stdout=json.dumps(artifacts).encode(), stderr=b"")
+
     def _remove(self, names: Sequence[str]) -> Completed:
         for name in names:
             self.runs.pop(name.removeprefix("runs/"), None)
+            self.files = {file for file in self.files if not file.startswith(f"{name}/")}
         self.commands.append("remove")
         return Completed(exit_code=0, stdout=json.dumps(list(names)).encode(), stderr=b"")
 

@@ -39,6 +39,7 @@ SPEAKS_SQL = (
     "orchestrator.links",
     "orchestrator.picking",
     "orchestrator.queries",
+    "orchestrator.quota",
     "orchestrator.results",
     "orchestrator.studies",
 )

@@ -4,6 +4,8 @@ Lifecycle: `open_database` makes one engine per process; `Database.read` and `Da
 session, both commit or roll back and close on exit.
 """
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from sqlalchemy.orm import Session
 from orchestrator.errors import SpecError
 
 T = TypeVar("T")
+_SWITCH_PATIENCE_S = 30.0
 _SQLITE_SETTINGS = (
     "page_size=16384",
     "journal_mode=WAL",
@@ -80,12 +83,25 @@ def _prepare_sqlite(engine: Engine, url: URL) -> None:
     def apply_settings(connection: Any, record: Any) -> None:
         connection.isolation_level = None
         for setting in _SQLITE_SETTINGS:
-            connection.execute(f"PRAGMA {setting}")
+            _apply(connection, setting)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         writes = connection.get_execution_options().get("pifarm_writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _apply(connection: sqlite3.Connection, setting: str) -> None:
+    """Set a PRAGMA. A switch to WAL is refused at once while others open the same new file, whatever the time-out."""
+    give_up_s = time.monotonic() + _SWITCH_PATIENCE_S
+    while True:
+        try:
+            connection.execute(f"PRAGMA {setting}")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_s:
+                raise
+        time.sleep(0.01)
 
 
 def _require_writable(path: Path) -> None:

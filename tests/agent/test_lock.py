@@ -48,8 +48,8 @@ def test_a_shorter_name_leaves_nothing_of_a_longer_one(path: Path) -> None:
 
 def test_a_file_that_is_no_holders_says_nothing(path: Path) -> None:
     path.write_text("what is this?")
-    assert read_holder(path) is None
-    assert read_holder(path.with_name("nosuch")) is None
+    assert read_holder(path, patience_s=0.0) is None
+    assert read_holder(path.with_name("nosuch"), patience_s=0.0) is None
 
 
 def test_the_lock_lives_as_long_as_anybody_who_inherited_it(path: Path) -> None:
