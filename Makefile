@@ -4,12 +4,13 @@
 SHELL := /bin/sh
 # onnxruntime sends usage data unless this is there before a process that imports it starts.
 export ORT_DISABLE_TELEMETRY := 1
+# Compiled once, not anew by each process of a test run.
+unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 MADE_HERE := $(shell [ "$$(cat .venv/made-in 2>/dev/null)" = "$$(pwd -P)" ] && $(PY) -c '' 2>/dev/null && echo yes)
 
-# Unit tests share nothing and run side by side; the others measure, or use what there is once on a machine.
+# Tests share nothing and run side by side, but for those of the whole farm, which take turns at this machine's lock.
 UNIT := "not (ssh or postgres or browser or arm64 or integration)"
-THE_REST := "(ssh or postgres or browser or integration) and not arm64"
 
 .PHONY: help setup demo test unit lint clean remake
 .DEFAULT_GOAL := help
@@ -34,8 +35,8 @@ demo: .venv/stamp
 
 test: .venv/stamp
 	@bash scripts/install-test-packages
-	@$(PY) -m pytest -n 2 -m $(UNIT) $(ARGS)
-	@$(PY) -m pytest -m $(THE_REST) $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not arm64" --ignore tests/integration $(ARGS)
+	@$(PY) -m pytest tests/integration $(ARGS)
 
 unit: .venv/stamp
 	@$(PY) -m pytest -n 2 -m $(UNIT) $(ARGS)

@@ -24,6 +24,9 @@ BOARDS = {"pi5-active-cooler": "fan", "pi4-heatsink": "heatsink"}
 
 def demo(
     blocks: Annotated[int, typer.Option("--blocks", help="Randomised passes over all variants.")] = 3,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a protocol's figure, e.g. window.min_s=1.")
+    ] = None,
 ) -> None:
     """Measure the demo model on this host and on two simulated Pis, and rank its variants. About three minutes."""
     from orchestrator import demo as demo_model
@@ -48,7 +51,7 @@ def demo(
             farm.database,
             studies.Submission(
                 model=demo_model.MODEL_NAME,
-                protocol=protocols.preset("demo").protocol,
+                protocol=protocols.with_overrides(protocols.preset("demo").protocol, setting or []),
                 blocks=blocks,
                 bundle_hash=build_bundle(farm.settings.bundles_dir).hash,
                 devices=devices,

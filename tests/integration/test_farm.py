@@ -8,7 +8,6 @@ import pytest
 from orchestrator import fleet, queue, studies
 from orchestrator.lifecycle import AttemptState, DeviceState
 from orchestrator.queries.farm import get_device
-from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.runs import list_runs, run_series
 from tests.integration.living_farm import LONG, LivingFarm, living_farm, wait_until
 
@@ -20,16 +19,6 @@ PI5, PI4 = "pi5-active-cooler", "pi4-heatsink"
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingFarm]:
     with living_farm(tmp_path_factory.mktemp("farm"), [PI5, PI4]) as running:
         yield running
-
-
-def test_a_submitted_model_ends_on_the_leaderboard(farm: LivingFarm) -> None:
-    study = farm.submit("onnx", "int8", blocks=2)
-    assert farm.wait_for_end(study) == {"done": 8}
-    board = leaderboard(farm.farm.database, study=study)
-    assert {(row.group.board_type, row.runs) for row in board.rows} == {("pi5", 2), ("pi4", 2)}
-    assert {row.simulated for row in board.rows} == {True}
-    fastest = [row for row in board.rows if row.rank == 1]
-    assert all(row.variant.startswith("int8@") or row.tied_with for row in fastest)
 
 
 def test_a_run_keeps_every_sample_and_its_telemetry(farm: LivingFarm) -> None:
@@ -106,6 +95,7 @@ def test_a_drained_device_keeps_its_queue(farm: LivingFarm) -> None:
 def test_a_changed_host_key_stops_the_device_with_its_reason(farm: LivingFarm) -> None:
     (board,) = (board for board in farm.boards if board.name == PI4)
     board.change_host_key()
+    board.cut_connections()
     study = farm.submit("onnx", device=PI4)
     wait_until(lambda: get_device(farm.farm.database, PI4).state is DeviceState.SICK, "the device is stopped")
     reason = get_device(farm.farm.database, PI4).state_reason

@@ -248,6 +248,7 @@ def test_a_large_file_is_never_whole_in_memory(store: ArtifactStore, tmp_path: P
     assert peak_bytes < 8 * CHUNK_BYTES
 
 
+@pytest.mark.integration
 def test_several_processes_can_add_the_same_files_at_once(store: ArtifactStore, tmp_path: Path) -> None:
     write_files(tmp_path / "in", model=b"g" * (4 * CHUNK_BYTES), weights=b"w" * CHUNK_BYTES)
     program = (

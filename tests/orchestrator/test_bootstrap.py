@@ -289,6 +289,7 @@ def test_wheels_that_nobody_made_say_for_whom(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.integration
 def test_a_job_runs_detached_and_is_found_again_by_its_name(here: LocalTransport) -> None:
     script = "while [ ! -e go ]; do sleep 0.02; done; echo finished; exit 7"
     assert job_state(here, "work").state is JobState.NONE
@@ -313,6 +314,7 @@ def test_a_job_that_was_killed_is_lost_and_can_be_begun_again(here: LocalTranspo
     assert job.exit_code == 0
 
 
+@pytest.mark.integration
 def test_a_stopped_job_ends_with_all_it_started(here: LocalTransport) -> None:
     launch_job(here, "work", "sleep 600 & echo $! >pid; wait")
     while not (pid := (here.folder / "pid")).exists() or not pid.read_text().strip():

@@ -14,6 +14,7 @@ from orchestrator.report import render_report, write_report
 from tests import factories
 from tests.examples import make_attempt, make_group, make_pair, make_row, make_run, make_study
 
+pytestmark = pytest.mark.integration
 HOSTILE = "<script>alert(1)</script>\"'&"
 LOADING = {"href", "src", "srcset", "data", "poster", "action", "xlink:href"}
 

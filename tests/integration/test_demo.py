@@ -1,0 +1,99 @@
+"""The demo, as a newcomer runs it: one command, then the leaderboard in the terminal and on the page."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from dashboard.launch import dashboard_command
+from orchestrator.config import Settings
+from tests.integration.living_farm import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.ssh]
+SHORT = ("--blocks", "2", "--set", "warm_up.min_s=0.1", "--set", "window.min_s=0.3")
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """What the demo left behind, and what it printed."""
+
+    folder: Path
+    settings: Settings
+    printed: str
+
+    def pifarm(self, *words: str) -> str:
+        """What a command prints on standard output."""
+        command = [sys.executable, "-m", "orchestrator", *words]
+        done = subprocess.run(
+            command, env=self.settings.environment(), cwd=self.folder, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    folder = tmp_path_factory.mktemp("demo")
+    ran = Demo(folder=folder, settings=Settings(home=folder / "home"), printed="")
+    return Demo(folder=folder, settings=ran.settings, printed=ran.pifarm("demo", *SHORT))
+
+
+def test_it_ranks_four_variants_on_three_devices(demo: Demo) -> None:
+    board = json.loads(demo.pifarm("leaderboard", "--json"))
+    ranked = {(row["group"]["board_type"], row["variant"].partition("@")[0]) for row in board["rows"]}
+    variants = {"onnx", "ort", "pruned-20", "int8"}
+    left_out = {(run["device"], run["variant"].partition("@")[0]) for run in board["excluded"]}
+    assert {variant for _, variant in ranked | left_out} == variants
+    assert {board_type for board_type, _ in ranked} == {"host", "pi4", "pi5"}
+    assert all(row["simulated"] == (row["group"]["board_type"] != "host") for row in board["rows"])
+
+
+def test_it_says_what_is_simulated_and_where_to_look_next(demo: Demo) -> None:
+    assert "SIMULATED" in demo.printed
+    (report,) = demo.folder.glob("pifarm-demo-*.html")
+    assert report.name in demo.printed
+    assert "http://127.0.0.1:8501" in demo.printed
+
+
+def test_a_second_demo_knows_its_boards_again(demo: Demo) -> None:
+    again = demo.pifarm("demo", "--blocks", "1", *SHORT[2:])
+    assert "SIMULATED" in again
+    assert len(json.loads(demo.pifarm("device", "list", "--json"))) == 3
+
+
+@pytest.fixture
+def page_address(demo: Demo) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = dashboard_command("127.0.0.1", port)
+    with subprocess.Popen(
+        command, env=demo.settings.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:
+        wait_until(lambda: _answers(port), "the dashboard answers")
+        yield f"http://127.0.0.1:{port}"
+        server.terminate()
+
+
+@pytest.mark.browser
+def test_its_winner_is_found_on_the_page(demo: Demo, page_address: str, chromium: Path) -> None:
+    board = json.loads(demo.pifarm("leaderboard", "1", "--json"))
+    winner = next(row["variant"] for row in board["rows"] if row["group"]["board_type"] == "host" and row["rank"] == 1)
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=str(chromium), args=CHROMIUM_FLAGS)
+        page = browser.new_page()
+        page.goto(f"{page_address}/?study=1")
+        expect(page.get_by_text(re.compile(re.escape(winner))).first).to_be_visible(timeout=30_000)
+        browser.close()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
