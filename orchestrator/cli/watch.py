@@ -16,7 +16,7 @@ from orchestrator.queries.farm import list_devices
 from orchestrator.queries.rows import DeviceView, StudyView
 from orchestrator.queries.studies import get_study
 
-REFRESH_S = 0.5
+REFRESH_S = 1.0
 
 
 def ring(farm: Farm) -> None:
@@ -54,7 +54,7 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
     progress = Progress(*columns, console=console.err)
     study = get_study(farm.database, study_id)
     task = progress.add_task(console.shown(f"study {study_id} {study.model}"), total=study.total, eta="")
-    with Live(progress, console=console.err, refresh_per_second=4) as live:
+    with Live(progress, console=console.err, refresh_per_second=1) as live:
         while study.state is StudyState.ACTIVE:
             time.sleep(REFRESH_S)
             embedded.ensure_running(farm.settings)
