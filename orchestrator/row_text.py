@@ -14,7 +14,7 @@ PROVISIONAL = "PROVISIONAL"
 MARKS = {
     SIMULATED: "Simulated hardware, real inference of this host: it says nothing about a real board.",
     PUBLISHED: "Taken from a publication, not measured by this farm.",
-    PROVISIONAL: "Too short a protocol for a ranking that stands; run the standard protocol before you decide.",
+    PROVISIONAL: "A short or changed protocol; run the standard one as it is before you decide.",
 }
 
 
