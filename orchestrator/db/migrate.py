@@ -22,7 +22,11 @@ _LATEST = "head"
 def open_migrated(database_url: str) -> Database:
     """The database at a URL, at this version's schema; raises `SpecError` if it is newer or cannot be opened."""
     database = Database(open_engine(database_url))
-    upgrade(database)
+    try:
+        upgrade(database)
+    except BaseException:
+        database.engine.dispose()
+        raise
     return database
 
 

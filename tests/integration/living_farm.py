@@ -114,13 +114,23 @@ def wait_until(condition: Callable[[], bool], what: str, patience_s: float = PAT
 def living_farm(home: Path, kinds: Sequence[str]) -> Iterator[LivingFarm]:
     """A farm in `home` with the demo model and simulated boards, running until the `with` block ends."""
     farm = open_farm(Settings(home=home))
+    with contextlib.ExitStack() as stack:
+        stack.callback(farm.database.engine.dispose)
+        yield stack.enter_context(_with_boards(farm, kinds))
+
+
+@contextlib.contextmanager
+def _with_boards(farm: Farm, kinds: Sequence[str]) -> Iterator[LivingFarm]:
     builds = [
         NewBuild(path=variant.path, label=variant.label, is_baseline=variant.is_baseline)
         for variant in demo.demo_variants()
     ]
     add_model(farm, demo.MODEL_NAME, builds)
     key = FarmKey.in_folder(farm.settings.keys_dir)
-    with simulated_boards(home / "simulated", kinds, [key.public_line]) as boards, _supervised(farm) as supervisor:
+    with (
+        simulated_boards(farm.settings.home / "simulated", kinds, [key.public_line]) as boards,
+        _supervised(farm) as supervisor,
+    ):
         for board in boards:
             new = fleet.NewBoard(name=board.name, address=str(board.address))
             fleet.add_board(farm, new, board.host_key, progress=lambda step, detail: None)
