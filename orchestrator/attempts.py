@@ -17,6 +17,7 @@ from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow
 from orchestrator.events import EventKind, record
 from orchestrator.lifecycle import (
+    GIVEN_UP,
     MAX_DEVICE_FAULTS,
     OPEN_ATTEMPT_STATES,
     SICK_AFTER_FAULTS,
@@ -27,7 +28,6 @@ from orchestrator.lifecycle import (
     after,
 )
 
-GIVEN_UP = "abandoned"
 _KEPT_BY_BOARDS = (
     AttemptRow.state.not_in(OPEN_ATTEMPT_STATES),
     AttemptRow.started_at_s.is_not(None),

@@ -65,6 +65,7 @@ class RunEvent(enum.Enum):
     RETRIED = "retried"
 
 
+GIVEN_UP = "abandoned"  # code of an attempt that an operator gave up without a word from its board
 MAX_DEVICE_FAULTS = 3
 MAX_INVALID_RESULTS = 2
 SICK_AFTER_FAULTS = 5

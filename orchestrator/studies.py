@@ -31,6 +31,7 @@ from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.events import EventKind, record
 from orchestrator.lifecycle import (
     ENDED_RUN_STATES,
+    GIVEN_UP,
     OPEN_ATTEMPT_STATES,
     AttemptState,
     RunEvent,
@@ -120,7 +121,7 @@ def abandon(database: Database, study_id: int) -> int:
         ).all()
         for attempt in open_attempts:
             attempt.state, attempt.closed_at_s = AttemptState.ABANDONED, session.scalar(select(now_s()))
-            attempt.code, attempt.message = "abandoned", "given up by an operator"
+            attempt.code, attempt.message = GIVEN_UP, "given up by an operator"
             run = attempt.run
             run.state = after(run.state, RunEvent.GAVE_UP) or run.state
         return len(open_attempts)
