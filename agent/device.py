@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.home import Home
-from agent.machine import uptime_s
+from agent.machine import is_emulated, uptime_s
 from agent.sensors import read_number, read_text
 from agent.sensors.firmware import Vcgencmd, find_vcgencmd
 from agent.sensors.sysfs import meminfo_bytes
@@ -72,6 +72,11 @@ def board_type(home: Home) -> str:
     return decode_board_type(cpuinfo(home.root, "Revision"))
 
 
+def is_simulated(home: Home) -> bool:
+    """Whether figures of this board say nothing about a real one: its owner says so, or its processor is emulated."""
+    return home.notes.simulated or is_emulated()
+
+
 def read_facts(home: Home) -> dict[str, Scalar]:
     """Everything that is known, by name; facts of board.json replace what was read."""
     facts: dict[str, Scalar] = {}
@@ -87,7 +92,8 @@ def _all_facts(home: Home) -> Iterator[tuple[str, Scalar | None]]:
         "board": board_text(root),
         "board_type": board_type(home),
         "revision": cpuinfo(root, "Revision"),
-        "simulated": home.notes.simulated,
+        "simulated": is_simulated(home),
+        "emulated": is_emulated(),
         "os": _os_name(root),
         "kernel": platform.release(),
         "architecture": platform.machine(),

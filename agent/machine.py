@@ -1,11 +1,16 @@
 """Which machine and which boot this is. Process facts: always the real host's, never the injected root's."""
 
 import os
+import platform
 import sys
 import time
 from pathlib import Path
 
 from agent.home import Home
+from agent.sensors import read_text
+
+# The machine that the kernel was built for (Linux 6.1); an emulator of user programs does not disguise it.
+_KERNEL_MACHINE = Path("/proc/sys/kernel/arch")
 
 
 def boot_id(home: Home) -> str:
@@ -29,6 +34,19 @@ def machine_id() -> str:
         if text:
             return text
     return _sysctl("kern.uuid") or "unknown"
+
+
+def is_emulated(kernel_machine: Path = _KERNEL_MACHINE) -> bool:
+    """Whether the kernel runs on another kind of processor than this program sees, as under qemu-user."""
+    told = read_text(kernel_machine) or platform.machine()
+    return processor_family(told) != processor_family(platform.machine())
+
+
+def processor_family(machine: str) -> str:
+    """``arm`` or ``x86``, whose kernels run programs of 32 bits too; another machine is its own family."""
+    if machine.startswith(("arm", "aarch64")):
+        return "arm"
+    return "x86" if machine in ("x86_64", "i386", "i486", "i586", "i686") else machine
 
 
 def swapped_out_bytes() -> int | None:

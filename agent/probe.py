@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Sequence
 
 from agent import bundle
-from agent.device import board_text, board_type, read_facts, serial
+from agent.device import board_text, board_type, is_simulated, read_facts, serial
 from agent.errors import RefusedError, explain_death
 from agent.fence import read_fence, take_over
 from agent.home import Home
@@ -37,7 +37,7 @@ def probe(home: Home, runtimes: Sequence[str], new_owner: Fence | None = None) -
         serial=serial(home),
         board=board_text(home.root),
         board_type=board_type(home),
-        simulated=home.notes.simulated,
+        simulated=is_simulated(home),
         cores=os.cpu_count() or 1,
         memory_bytes=meminfo_bytes("MemTotal"),
         disk_free_bytes=shutil.disk_usage(home.path).free,

@@ -7,7 +7,7 @@ import pytest
 
 from agent.device import board_text, board_type, decode_board_type, link, read_facts, serial, storage
 from agent.home import BoardNotes, Home
-from agent.machine import boot_id, machine_id, uptime_s
+from agent.machine import boot_id, is_emulated, machine_id, processor_family, uptime_s
 from agent.wire.spec import Scalar
 from tests.agent.trees import PiTree
 
@@ -85,6 +85,21 @@ def test_a_boot_has_one_id(tmp_path: Path) -> None:
 
 def test_a_machine_has_one_id_whatever_it_simulates(tmp_path: Path) -> None:
     assert machine_id() == machine_id() != ""
+
+
+@pytest.mark.parametrize(("kernel", "emulated"), [(os.uname().machine, False), ("riscv64", True), ("", False)])
+def test_a_kernel_of_another_processor_gives_an_emulator_away(tmp_path: Path, kernel: str, emulated: bool) -> None:
+    (tmp_path / "arch").write_text(f"{kernel}\n")
+    assert is_emulated(tmp_path / "arch") is emulated
+
+
+def test_a_kernel_that_does_not_tell_accuses_nobody(tmp_path: Path) -> None:
+    assert not is_emulated(tmp_path / "arch")
+
+
+def test_a_program_of_32_bits_is_at_home_on_a_kernel_of_64() -> None:
+    assert processor_family("armv7l") == processor_family("armv8l") == processor_family("aarch64")
+    assert processor_family("i686") == processor_family("x86_64") != processor_family("aarch64")
 
 
 def test_the_uptime_grows() -> None:
