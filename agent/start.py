@@ -1,10 +1,14 @@
 """`start`: claims a run for this board and leaves an agent behind that outlives whoever asked.
 
-Order: idempotence, lock, fence, artifact, space, fork, claim. Everything that can be refused is refused before the
-fork, under the lock. The process that will be the agent makes the claim, so that its pid is in it.
+Order: idempotence, lock, fence, history, artifact, space, fork, claim. Everything that can be refused is refused before
+the fork, under the lock. The process that will be the agent makes the claim, so that its pid is in it.
+
+An attempt is claimed at most once, ever: one that lies here with another spec, or that the board has claimed before and
+forgotten, is refused, for whoever asks does not know what this board knows.
 """
 
 import contextlib
+import dataclasses
 import shutil
 import time
 from pathlib import Path
@@ -14,6 +18,7 @@ from agent.claim import prepare_claim
 from agent.detach import detach
 from agent.errors import RefusedError
 from agent.fence import admit
+from agent.history import was_claimed
 from agent.home import Home
 from agent.lock import Holder, MachineLock, read_holder, take_lock
 from agent.processes import is_alive
@@ -35,6 +40,8 @@ def start(home: Home, spec_text: bytes, *, wait_s: float) -> Reply:
     folder = run_folder(home, spec.run_id, spec.attempt)
     if not folder.exists():
         _claim(home, spec, folder, wait_s)
+    if folder.exists():
+        _require_same(folder, spec)
     _wait(folder, time.monotonic() + wait_s)
     return report(home, spec.run_id, spec.attempt)
 
@@ -60,7 +67,10 @@ def _claim(home: Home, spec: RunSpec, folder: RunFolder, wait_s: float) -> None:
     if lock is None:
         return
     try:
+        if folder.exists():
+            return  # another request was faster, and what it started has ended
         admit(home.path, spec.fence)
+        _require_new(home, spec)
         prepared = _prepare(home, spec)
         detach(home, spec, prepared, lock, wait_s=wait_s)
     finally:
@@ -89,6 +99,22 @@ def _end_orphan(home: Home, other: RunFolder) -> None:
     with contextlib.suppress(OSError):  # the folder may be another user's
         if other.state(home)[0] is RunState.LOST:
             other.end_processes(patience_s=0.0)
+
+
+def _require_same(folder: RunFolder, spec: RunSpec) -> None:
+    """The attempt that lies here is the one that was asked for, whichever lease asks."""
+    try:
+        claimed = folder.spec()
+    except (OSError, WireError) as error:
+        raise RefusedError(RefusedBecause.CLAIMED_BEFORE, f"{folder.path.name}: spec.json: {error}") from error
+    if dataclasses.replace(claimed, fence=spec.fence) != spec:
+        raise RefusedError(RefusedBecause.CLAIMED_BEFORE, f"{folder.path.name} was claimed here with another spec")
+
+
+def _require_new(home: Home, spec: RunSpec) -> None:
+    if was_claimed(home.path, spec.run_id, spec.attempt):
+        message = f"{spec.folder} was claimed here before and is forgotten; nothing of it is left"
+        raise RefusedError(RefusedBecause.CLAIMED_BEFORE, message)
 
 
 def _prepare(home: Home, spec: RunSpec) -> Path:

@@ -9,6 +9,7 @@ and the lock is free before the end record can be read.
 Lifecycle: `supervise` does everything and returns when the journal is complete.
 """
 
+import errno
 import os
 import time
 import traceback
@@ -17,6 +18,7 @@ from agent import bundle, contact
 from agent.burner import BurnerProcesses
 from agent.child import MeasuringProcess
 from agent.chronicle import Chronicle
+from agent.claim import teller
 from agent.contact import StateNote
 from agent.device import read_facts
 from agent.errors import RunAborted, RunFault
@@ -55,6 +57,7 @@ class Supervisor:
         self._watch = Watch(self._sampler, Signals(), spec.limits)
         self._spool = Spool(folder.path)
         self._chronicle = Chronicle(self._spool, self._sampler, claim.origin_ns)
+        self._teller = teller(home, spec, claim)
         self._round = 0
         self._first_s = 0.0
         self._report_at_s = 0.0
@@ -73,8 +76,7 @@ class Supervisor:
             ended = self._failed(fault)
         except Exception as error:  # noqa: BLE001  # the top of the agent: a bug of ours is data too
             traceback.print_exc()
-            text = f"{type(error).__name__}: {error}; the traceback is in agent.log"
-            ended = self._ended(Outcome.FAILED, fault=Fault.AGENT, code="agent_failed", message=text)
+            ended = self._failed(_explain(error))
         self._finish(ended)
 
     def _measure(self) -> None:
@@ -129,11 +131,17 @@ class Supervisor:
         job = Job(spec=spec, model_path=str(model), origin_ns=self._claim.origin_ns, agent_pid=os.getpid())
         command = bundle.command_line(self._home.interpreter(spec.runtime), "measure")
         child = self._watch.child = MeasuringProcess(command, job, self._lock.descriptor)
-        self._folder.note_measuring(child.identify())
+        self._note_measuring(child)
         loaded = loads(Loaded, self._watch.expect(Kind.LOADED))
         self._watch.is_loaded = True
         self._first_s = loaded.first_ns / 1e9
         self._chronicle.note(loaded)
+
+    def _note_measuring(self, child: MeasuringProcess) -> None:
+        process = child.identify()
+        self._folder.note_measuring(process)
+        if process is not None:
+            self._teller.measuring(process)
 
     def _wait_for_quiet(self) -> None:
         self._chronicle.enter(Phase.READY, self._period_s)
@@ -243,6 +251,7 @@ class Supervisor:
             self._chronicle.settle()
         except RunFault as full:
             ended = self._failed(full)
+        self._teller.ended(self._claim.agent, ended.outcome.value, ended.code)
         self._lock.close()
         self._spool.end(ended)
 
@@ -256,6 +265,12 @@ class Supervisor:
 
     def _child_rss_bytes(self) -> int | None:
         return self._watch.child.rss_bytes() if self._watch.child is not None else None
+
+
+def _explain(error: Exception) -> RunFault:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunFault("no_space", f"{error.filename or 'the run folder'}: {error.strerror}")
+    return RunFault("agent_failed", f"{type(error).__name__}: {error}; the traceback is in agent.log")
 
 
 def supervise(home: Home, folder: RunFolder, claim: Claim, spec: RunSpec, lock: MachineLock) -> None:

@@ -2,8 +2,13 @@
 
 It says so in its version, so that no figure of it can be taken for a measurement. It needs neither numpy nor a model
 file's content, and a run with it takes the home's own lock instead of the machine's.
+
+With the option `witness`, whoever measures holds a lock of its own on ``witness.lock`` in the board's home and leaves a
+line in ``witness.jsonl``: a proof that no two measured at once which owes nothing to the agent's own lock.
 """
 
+import fcntl
+import json
 import os
 import random
 import signal
@@ -27,6 +32,7 @@ _DEFAULTS: Mapping[str, Scalar] = {
     "fail_at": -1,  # the inference that raises, counted from 0
     "crash_at": -1,  # the inference that ends the process by `crash_signal`
     "crash_signal": "SIGILL",
+    "witness": False,
 }
 
 
@@ -73,6 +79,8 @@ class ScriptedRuntime:
         if not path.exists():
             raise RunFault("bad_model", f"spec.main_file: {path.name} is not there")
         session = ScriptedSession(used)
+        if used["witness"]:
+            _bear_witness(_home_of(path))
         _wait(float(used["load_ms"]) / 1e3, spin=False)
         return session
 
@@ -80,6 +88,25 @@ class ScriptedRuntime:
 def open_runtime() -> ScriptedRuntime:
     """The pretended runtime."""
     return ScriptedRuntime()
+
+
+def _home_of(model: Path) -> Path:
+    staged = [parent for parent in model.parents if parent.name == "artifacts"]
+    return staged[-1].parent if staged else model.parent
+
+
+def _bear_witness(home: Path) -> None:
+    # The descriptor is left open on purpose: the kernel lets go of the lock when this process is gone, however it ends.
+    lock = os.open(home / "witness.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_alone = True
+    except BlockingIOError:
+        is_alone = False
+    line = {"pid": os.getpid(), "monotonic_ns": time.monotonic_ns(), "alone": is_alone}
+    log = os.open(home / "witness.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.write(log, json.dumps(line).encode() + b"\n")
+    os.close(log)
 
 
 def _wait(seconds: float, spin: bool) -> None:

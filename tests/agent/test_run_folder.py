@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.claim import claim_run, prepare_claim
+from agent.history import was_claimed
 from agent.home import BoardNotes, Home
 from agent.processes import ProcessId, identify, is_alive
 from agent.run_folder import Claim, RunFolder, run_folder
@@ -46,9 +47,8 @@ def test_a_claim_binds_spec_boot_and_process(home: Home) -> None:
 
 
 def test_only_one_claim_of_an_attempt_comes_through(home: Home) -> None:
-    first, second = (prepare_claim(home, make_spec()) for _ in range(2))
-    assert claim_run(home, first, make_spec()) is not None
-    assert claim_run(home, second, make_spec()) is None
+    assert claim_run(home, prepare_claim(home, make_spec()), make_spec()) is not None
+    assert claim_run(home, prepare_claim(home, make_spec()), make_spec()) is None
     assert [path.name for path in home.runs.iterdir()] == ["run1.1"]
 
 
@@ -57,11 +57,38 @@ def test_a_claim_in_the_making_is_no_run(home: Home) -> None:
     assert run_folder(home, "run1", 1).state(home) == (RunState.UNKNOWN, None)
 
 
-def test_an_old_claim_in_the_making_is_swept_away_and_a_young_one_is_not(home: Home) -> None:
-    old, young = (prepare_claim(home, make_spec()) for _ in range(2))
+def test_a_claim_that_a_power_cut_left_in_the_making_gives_its_space_back_at_the_next_start(home: Home) -> None:
+    left = prepare_claim(home, make_spec())
+    made = prepare_claim(home, make_spec())
+    assert not left.exists() and made.exists()
+
+
+def test_a_claim_in_the_making_under_another_lock_is_swept_away_only_when_it_is_old(home: Home) -> None:
+    real = make_spec(runtime="onnxruntime")
+    old, young = home.runs / ".new-pifarm-old", home.runs / ".new-pifarm-young"
+    for folder in (old, young):
+        folder.mkdir(parents=True)
     os.utime(old, (0, 0))
     prepare_claim(home, make_spec())
     assert not old.exists() and young.exists()
+    prepare_claim(home, real)
+    assert not young.exists()
+
+
+def test_a_claim_is_in_the_boards_history_before_it_comes_into_being(home: Home) -> None:
+    claimed(home)
+    assert was_claimed(home.path, "run1", 1)
+    (home.runs / "run2.1").mkdir()
+    (home.runs / "run2.1" / "other").touch()
+    assert claim_run(home, prepare_claim(home, make_spec("run2")), make_spec("run2")) is None
+    assert was_claimed(home.path, "run2", 1)
+
+
+def test_a_claim_that_cannot_be_remembered_does_not_come_into_being(home: Home) -> None:
+    prepared = prepare_claim(home, make_spec())
+    (home.path / "history.jsonl").mkdir()
+    assert claim_run(home, prepared, make_spec()) is None
+    assert list(home.runs.iterdir()) == []
 
 
 def test_space_for_the_journal_is_set_aside(home: Home) -> None:

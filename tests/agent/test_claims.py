@@ -1,0 +1,68 @@
+"""An attempt is claimed once, whatever the board forgot since; its history and a witness tell what really ran."""
+
+import fcntl
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from agent.history import Happening, read_history
+from agent.wire.records import Outcome, RefusedBecause, RunState
+from agent.wire.spec import Fence
+from tests.agent.board import Board, ended
+from tests.agent.specs import make_spec
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_same_attempt_with_another_spec_is_not_answered_as_if_it_were_the_same(board: Board) -> None:
+    spec = make_spec()
+    board.run(spec)
+    refused = board.refuse(replace(spec, threads=2))
+    assert refused.because is RefusedBecause.CLAIMED_BEFORE
+    assert "another spec" in refused.message
+    assert board.start(replace(spec, fence=Fence(farm_id="farm-a", number=7))).state is RunState.ENDED
+    (board.folder(spec).path / "spec.json").write_text("torn")
+    assert board.refuse(spec).because is RefusedBecause.CLAIMED_BEFORE
+
+
+def test_an_attempt_that_was_forgotten_is_never_measured_again(board: Board) -> None:
+    spec = make_spec()
+    board.run(spec)
+    shutil.rmtree(board.folder(spec).path)
+    assert board.status(spec)[0].state is RunState.UNKNOWN
+    assert board.refuse(spec).because is RefusedBecause.CLAIMED_BEFORE
+    assert ended(board.run(replace(spec, attempt=2))).outcome is Outcome.COMPLETED
+
+
+def test_the_boards_history_tells_who_measured_and_how_it_ended(board: Board) -> None:
+    good, bad = make_spec(), make_spec("run2", runtime_options={"median_ms": 2.0, "fail_at": 3})
+    for spec in (good, bad):
+        board.run(spec)
+    told = [(line.happening.value, line.run_id, line.outcome, line.code) for line in read_history(board.home)]
+    assert told == [
+        ("claimed", "run1", "", ""),
+        ("measuring", "run1", "", ""),
+        ("ended", "run1", "completed", ""),
+        ("claimed", "run2", "", ""),
+        ("measuring", "run2", "", ""),
+        ("ended", "run2", "failed", "inference_failed"),
+    ]
+
+
+def test_a_witness_sees_one_measuring_process_after_the_other(board: Board) -> None:
+    watched = {"median_ms": 2.0, "witness": True}
+    for run_id in ("run1", "run2"):
+        board.run(make_spec(run_id, runtime_options=watched))
+    seen = [json.loads(line) for line in (board.home / "witness.jsonl").read_text().splitlines()]
+    measuring = [line.process.pid for line in read_history(board.home) if line.happening is Happening.MEASURING]
+    assert [(line["pid"], line["alone"]) for line in seen] == [(pid, True) for pid in measuring]
+
+
+def test_a_witness_says_so_when_somebody_else_measures(board: Board) -> None:
+    with (board.home / "witness.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        board.run(make_spec(runtime_options={"median_ms": 2.0, "witness": True}))
+    (seen,) = [json.loads(line) for line in (board.home / "witness.jsonl").read_text().splitlines()]
+    assert not seen["alone"]
