@@ -81,6 +81,16 @@ class Settings(BaseSettings):
         return self.home / "wheels"
 
     @property
+    def simulated_dir(self) -> Path:
+        """Simulated boards, and the file that tells where they listen."""
+        return self.home / "simulated"
+
+    @property
+    def heartbeats_dir(self) -> Path:
+        """Signs of life of the farm's own processes."""
+        return self.home / "heartbeats"
+
+    @property
     def logs_dir(self) -> Path:
         """Log files of the farm's own processes."""
         return self.home / "logs"

@@ -18,6 +18,7 @@ from orchestrator.broker import broker_url
 from orchestrator.config import Settings
 from orchestrator.events import log
 from orchestrator.farm import Farm
+from orchestrator.heartbeat import Heartbeat
 
 ATTEND = "pifarm.attend"
 TICK = "pifarm.tick"
@@ -88,13 +89,27 @@ def wake(app: Celery, device_ids: Iterable[int]) -> None:
         log.warning("wake-up not sent", message=str(error))
 
 
+def ring_worker(settings: Settings) -> None:
+    """Give the workers one tick to do, so that they can show that they work; without a broker nothing happens."""
+    try:
+        make_app(settings).send_task(TICK, expires=5 * TICK_S, retry=False)
+    except kombu.exceptions.OperationalError as error:
+        log.warning("tick not sent", message=str(error))
+
+
 def run_worker(settings: Settings, farm: Farm) -> None:
     """Work until told to stop (SIGTERM: finish what is in hand)."""
     app = make_app(settings)
     serve(app, farm)
+    heartbeat = Heartbeat.of(settings.heartbeats_dir, "worker")
+    heartbeat.begin()
+    signals.task_success.connect(lambda **_: heartbeat.beat(), weak=False)
     app.worker_main(["worker", f"--concurrency={settings.worker_threads}", *WORKER_OPTIONS])
 
 
 def run_tick(settings: Settings) -> None:
     """Send a tick a second until told to stop; the schedule lives in memory only."""
+    heartbeat = Heartbeat.of(settings.heartbeats_dir, "tick")
+    heartbeat.begin()
+    signals.after_task_publish.connect(lambda **_: heartbeat.beat(), weak=False)
     make_app(settings).Beat(scheduler="celery.beat:Scheduler", loglevel="WARNING", quiet=True).run()

@@ -20,26 +20,51 @@ def simulate(
         Path | None, typer.Option("--folder", help="Where the boards live; by default in the state home.")
     ] = None,
     port: Annotated[int, typer.Option("--port", help="SSH port of the first board, the next ones follow; 0: any.")] = 0,
+    bind: Annotated[
+        str, typer.Option("--bind", help="Address to listen at. 0.0.0.0: whoever reaches this machine may knock.")
+    ] = "127.0.0.1",
+    authorized_keys: Annotated[
+        Path | None,
+        typer.Option("--authorized-keys", help="File with the keys to let in; by default this farm's key alone."),
+    ] = None,
 ) -> None:
-    """Serve simulated boards over SSH on loopback until Ctrl-C; prints how to add each one."""
+    """Serve simulated boards over SSH, on loopback unless told otherwise, until Ctrl-C; prints how to add each one."""
     try:
         from orchestrator.simulator.boards import BOARD_KINDS
         from orchestrator.simulator.farm import run_simulator
     except ImportError as error:
         raise SpecError("simulate: asyncssh is missing; install it with: pip install 'pifarm[sim]'") from error
+    from orchestrator.config import load_settings
     from orchestrator.transport.keys import FarmKey
 
     if not kinds:
         console.say("kinds of boards: " + ", ".join(BOARD_KINDS))
         return
-    settings = console.the_farm().settings
+    settings = load_settings()
     run_simulator(
-        folder or settings.home / "simulated",
+        folder or settings.simulated_dir,
         kinds,
-        [FarmKey.in_folder(settings.keys_dir).public_line],
+        [FarmKey.in_folder(settings.keys_dir).public_line] if authorized_keys is None else _read_keys(authorized_keys),
         port_base=port,
+        bind=bind,
         on_ready=_tell_how_to_add,
     )
+
+
+def _read_keys(file: Path) -> list[str]:
+    """The keys of a file in the form of authorized_keys, without options; raises `SpecError`."""
+    from orchestrator.transport.keys import HostKey
+
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise SpecError(f"--authorized-keys: cannot read {file}: {error}") from error
+    keys = [line for line in lines if line and not line.startswith("#")]
+    if not keys:
+        raise SpecError(f"--authorized-keys: expected a key in {file}, found none; `pifarm key` prints the farm's")
+    for key in keys:
+        HostKey.parse(key)
+    return keys
 
 
 def _tell_how_to_add(notices: list["BoardNotice"]) -> None:

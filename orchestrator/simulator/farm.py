@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -141,14 +143,16 @@ def run_simulator(
     authorized_keys: Sequence[str],
     *,
     port_base: int = 0,
+    bind: str = LOOPBACK,
     on_ready: Callable[[list[BoardNotice]], None] = lambda notices: None,
     until: Callable[[], object] | None = None,
 ) -> None:
     """Serve boards in the foreground until SIGINT or SIGTERM, or until the blocking call `until` returns.
 
-    Board n listens at `port_base` + n, or anywhere for 0. ``boards.json`` in `folder` tells where.
+    Board n listens at `port_base` + n, or anywhere for 0, on the address `bind`. ``boards.json`` in `folder` tells
+    where.
     """
-    servers = prepare(folder, kinds, authorized_keys, port_base=port_base)
+    servers = prepare(folder, kinds, authorized_keys, port_base=port_base, bind=bind)
     asyncio.run(_serve(folder, servers, on_ready, until))
 
 
@@ -158,14 +162,16 @@ def prepare(
     authorized_keys: Sequence[str],
     *,
     port_base: int = 0,
+    bind: str = LOOPBACK,
     password: str | None = None,
 ) -> list[BoardServer]:
     """A server for each kind, none started, with homes in `folder`; a kind that comes again is numbered."""
+    reachable_name(bind)
     servers = []
     for number, name in enumerate(board_names(kinds)):
         home = (folder / name).resolve()
         body = BoardBody(home, name, board_kind(kinds[number]))
-        servers.append(BoardServer(body, port=port_base and port_base + number, password=password))
+        servers.append(BoardServer(body, port=port_base and port_base + number, bind=bind, password=password))
         authorized = home / ".ssh" / "authorized_keys"
         authorized.write_text("".join(f"{line}\n" for line in authorized_keys))
         authorized.chmod(0o600)
@@ -179,6 +185,18 @@ def board_names(kinds: Sequence[str]) -> list[str]:
         before = kinds[:index].count(kind)
         names.append(f"{kind}-{before + 1}" if before else kind)
     return names
+
+
+def reachable_name(bind: str) -> str:
+    """By what others reach a board that listens there: this machine's name where it listens on every address.
+
+    Raises `SpecError` for what is no address.
+    """
+    try:
+        listens_everywhere = ipaddress.ip_address(bind).is_unspecified
+    except ValueError as error:
+        raise SpecError(f"bind: expected an address such as 127.0.0.1 or 0.0.0.0, got {bind!r}") from error
+    return socket.gethostname() if listens_everywhere else bind
 
 
 async def _serve(
@@ -232,7 +250,7 @@ def _notice(server: BoardServer) -> BoardNotice:
     return BoardNotice(
         name=server.body.name,
         kind=server.body.kind.name,
-        address=SshAddress(user=USER, host=LOOPBACK, port=server.port),
+        address=SshAddress(user=USER, host=reachable_name(server.bind), port=server.port),
         host_key=HostKey.parse(server.host_key.export_public_key("openssh").decode()),
         home=server.body.home,
     )

@@ -1,4 +1,4 @@
-"""The network of a simulated board: an SSH server on 127.0.0.1, with a login, programs and SFTP in its home."""
+"""The network of a simulated board: an SSH server, on loopback unless told otherwise, with a login, programs, SFTP."""
 
 import asyncio
 import os
@@ -24,9 +24,10 @@ class BoardServer:
     The port stays the same from the first `start` on.
     """
 
-    def __init__(self, body: BoardBody, *, port: int, password: str | None = None) -> None:
+    def __init__(self, body: BoardBody, *, port: int, bind: str = LOOPBACK, password: str | None = None) -> None:
         self.body = body
         self.port = port
+        self.bind = bind
         self.host_key = self._stored_host_key()
         self.password = password
         self._acceptor: asyncssh.SSHAcceptor | None = None
@@ -52,7 +53,7 @@ class BoardServer:
         """Listen, at the same port as before."""
         if self._acceptor is None:
             self._acceptor = await asyncssh.listen(
-                LOOPBACK,
+                self.bind,
                 self.port,
                 server_factory=lambda: _Login(self),
                 server_host_keys=[self.host_key],
