@@ -1,13 +1,14 @@
 """Journal bytes to rows: idempotent on (attempt, line), in one transaction with the cursor that moves past them.
 
-Nothing that a board says is trusted: a journal that does not fit the wire raises `WireError` and stores no row.
+Nothing that a board says is trusted: a piece of a journal that does not fit the wire, or comes out of its order, raises
+`WireError` and stores no row. What earlier pieces brought stays as evidence; no figure is made from it.
 """
 
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from agent.wire.codec import WireError, encode
+from agent.wire.codec import WireError, encode, require
 from agent.wire.journal import Cursor, read_lines
 from agent.wire.records import (
     Claimed,
@@ -20,11 +21,15 @@ from agent.wire.records import (
     Record,
     Telemetry,
 )
+from agent.wire.spec import Limits
 from orchestrator.attempts import OvertakenError, require_open
 from orchestrator.db.columns import pack_inferences, pack_telemetry
 from orchestrator.db.tables import AttemptRow, ChunkRow, StudyDeviceRow
+from orchestrator.journal_order import TELEMETRY, Progress, progress_of
 
 MAX_JOURNAL_LINES = 100_000
+SLACK_BYTES = 1024 * 1024
+MAX_JOURNAL_BYTES = Limits().journal_bytes + SLACK_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,28 +43,30 @@ class Ingested:
 def ingest(session: Session, attempt: AttemptRow, data: bytes, from_byte: int) -> Ingested:
     """Store the whole lines of `data`, the journal's bytes from `from_byte`; a torn last line is left for later.
 
-    Raises `OvertakenError` where somebody else has moved the cursor or closed the attempt since they were fetched.
+    Raises `OvertakenError` where somebody else has moved the cursor or closed the attempt since they were fetched, and
+    `WireError` where they cannot be this attempt's journal, or where it is larger than a run may make it.
     """
     require_open(session, attempt)
     if attempt.cursor_byte != from_byte:
         raise OvertakenError(f"attempt {attempt.id}: its journal was ingested by somebody else")
     before = Cursor(byte=attempt.cursor_byte, seq=attempt.cursor_seq)
     cursor, ended = before, None
+    require(from_byte + len(data) <= MAX_JOURNAL_BYTES, "journal", f"at most {MAX_JOURNAL_BYTES} bytes", len(data))
+    progress = progress_of(session, attempt) if data else Progress()
     for cursor, record in read_lines(data, before):
-        _require_order(attempt, record, cursor)
+        _take(progress, record, cursor)
         _store(session, attempt, cursor.seq - 1, record)
         ended = record if isinstance(record, Ended) else ended
     attempt.cursor_byte, attempt.cursor_seq = cursor.byte, cursor.seq
     return Ingested(lines=cursor.seq - before.seq, ended=ended)
 
 
-def _require_order(attempt: AttemptRow, record: Record, cursor: Cursor) -> None:
-    if isinstance(record, Claimed) != (cursor.seq == 1):
-        raise WireError(f"journal line {cursor.seq - 1}: expected the claim first, and only there")
-    if attempt.ended is not None:
-        raise WireError(f"journal line {cursor.seq - 1}: a line after the end record")
-    if cursor.seq > MAX_JOURNAL_LINES:
-        raise WireError(f"journal: more than {MAX_JOURNAL_LINES} lines")
+def _take(progress: Progress, record: Record, cursor: Cursor) -> None:
+    require(cursor.seq <= MAX_JOURNAL_LINES, "journal", f"at most {MAX_JOURNAL_LINES} lines", cursor.seq)
+    try:
+        progress.take(record)
+    except WireError as error:
+        raise WireError(f"journal line {cursor.seq - 1}: {error}") from error
 
 
 def _store(session: Session, attempt: AttemptRow, seq: int, record: Record) -> None:
@@ -79,7 +86,7 @@ def _store(session: Session, attempt: AttemptRow, seq: int, record: Record) -> N
                 ChunkRow(
                     attempt_id=attempt.id,
                     seq=seq,
-                    kind="telemetry",
+                    kind=TELEMETRY,
                     count=len(record.at_ns),
                     blob=pack_telemetry(record),
                 )

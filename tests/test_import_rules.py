@@ -35,6 +35,7 @@ SPEAKS_SQL = (
     "orchestrator.farm",
     "orchestrator.fleet",
     "orchestrator.ingest",
+    "orchestrator.journal_order",
     "orchestrator.leases",
     "orchestrator.links",
     "orchestrator.picking",

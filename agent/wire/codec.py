@@ -1,7 +1,8 @@
 """Strict translation between wire dataclasses and JSON values.
 
-Decoding trusts nothing: an unknown, missing or mistyped field, a number that is not finite, or a value that a
-dataclass's own validation refuses becomes a `WireError` that names the field's path.
+Decoding trusts nothing: an unknown, missing, repeated or mistyped field, a number that is not finite or too large, a
+text or list that is too long, a character that no database takes, or a value that a dataclass's own validation refuses
+becomes a `WireError` that names the field's path. What `encode` gives can always be decoded: it cuts and mends texts.
 """
 
 import dataclasses
@@ -15,29 +16,72 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-_PLAIN = frozenset((int, float, str, bool, type(None)))
+MAX_TEXT = 4096
+MAX_ENTRIES = 1000
+MAX_ITEMS = 65_536
+LARGEST_NUMBER = 1e15
+INTEGERS = range(-(2**63), 2**63)
+_EXCERPT = 80
+_CUT = "..."
+_PLAIN = frozenset((int, float, bool, type(None)))
+_JSON_CONTAINERS = (dict, list)
 
 
 class WireError(ValueError):
-    """A value that does not fit the wire; the message starts with the field's path."""
+    """A value that does not fit the wire; the message starts with the field's path and is a `storable` text."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(storable(message, most=500))
 
 
 def require(condition: bool, field: str, expected: str, came: object) -> None:
     """Raise `WireError` naming `field`, what was expected and what came, unless `condition` holds."""
     if not condition:
-        raise WireError(f"{field}: expected {expected}, got {came!r}")
+        raise WireError(f"{field}: expected {expected}, got {excerpt(came)}")
+
+
+def is_storable(text: str) -> bool:
+    """Whether every database and every JSON reader takes the text: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+
+
+def storable(text: str, most: int = MAX_TEXT) -> str:
+    """The text, at most `most` characters of it, with U+FFFD in place of what `is_storable` refuses."""
+    cut = text if len(text) <= most else text[: most - len(_CUT)] + _CUT
+    if is_storable(cut):
+        return cut
+    return "".join("\ufffd" if char == "\0" or "\ud800" <= char <= "\udfff" else char for char in cut)
+
+
+def excerpt(value: object) -> str:
+    """A short text of anything that came, however large or deep it is."""
+    if isinstance(value, _JSON_CONTAINERS):
+        return f"{type(value).__name__} of {len(value)}"
+    if isinstance(value, (str, bytes, tuple)):
+        return repr(value[:_EXCERPT])
+    return repr(value)[:_EXCERPT]
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text; raises `ValueError` for bad JSON, too deep nesting, NaN, and a key given twice."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_keys)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def encode(value: object) -> Any:
     """JSON value of a wire dataclass, an enum, or plain data."""
     if type(value) in _PLAIN:  # first, because a journal is mostly numbers
         return value
+    if type(value) is str:
+        return storable(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {str(key): encode(item) for key, item in value.items()}
+        return {storable(str(key)): encode(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [encode(item) for item in value]
     return value
@@ -51,9 +95,9 @@ def dumps(value: object) -> str:
 def loads(cls: type[T], text: str | bytes) -> T:
     """The `cls` that a JSON text describes; raises `WireError`."""
     try:
-        data = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise WireError(f"{cls.__name__}: expected JSON, got {text[:80]!r}") from error
+        data = parse_json(text)
+    except ValueError as error:
+        raise WireError(f"{cls.__name__}: expected JSON, got {excerpt(text)} ({error})") from error
     return decode(cls, data)
 
 
@@ -88,7 +132,11 @@ def _convert(hint: Any, data: Any, path: str) -> Any:
         return tuple(_convert_items(arguments, _expect(list, data, path), path))
     if origin in (dict, Mapping):
         pairs = _expect(dict, data, path)
-        return {key: _convert(arguments[1], item, f"{path}.{key}") for key, item in pairs.items()}
+        require(len(pairs) <= MAX_ENTRIES, path, f"at most {MAX_ENTRIES} entries", len(pairs))
+        return {
+            _check_text(key, f"{path}: a name"): _convert(arguments[1], item, f"{path}.{key[:_EXCERPT]}")
+            for key, item in pairs.items()
+        }
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return _convert_enum(hint, data, path)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
@@ -98,8 +146,11 @@ def _convert(hint: Any, data: Any, path: str) -> Any:
 
 def _convert_items(arguments: tuple[Any, ...], items: list[Any], path: str) -> list[Any]:
     if len(arguments) == 2 and arguments[1] is Ellipsis:
-        if arguments[0] is int and all(type(item) is int for item in items):
-            return items  # a chunk of inferences: thousands of them
+        require(len(items) <= MAX_ITEMS, path, f"at most {MAX_ITEMS} items", len(items))
+        if arguments[0] is int and all(type(item) is int for item in items):  # a chunk of inferences: thousands of them
+            outside = next((item for item in (min(items, default=0), max(items, default=0)) if item not in INTEGERS), 0)
+            require(outside == 0, path, "integers of 64 bits", outside)
+            return items
         return [_convert(arguments[0], item, f"{path}[{index}]") for index, item in enumerate(items)]
     require(len(items) == len(arguments), path, f"{len(arguments)} items", len(items))
     return [_convert(hint, item, f"{path}[{i}]") for i, (hint, item) in enumerate(zip(arguments, items, strict=True))]
@@ -124,16 +175,28 @@ def _convert_enum(hint: type[enum.Enum], data: Any, path: str) -> enum.Enum:
         return hint(data)
     except ValueError as error:
         names = ", ".join(str(member.value) for member in hint)
-        raise WireError(f"{path}: expected one of {names}, got {data!r}") from error
+        raise WireError(f"{path}: expected one of {names}, got {excerpt(data)}") from error
 
 
 def _convert_scalar(hint: Any, data: Any, path: str) -> Any:
     if hint is float and isinstance(data, int) and not isinstance(data, bool):
+        require(abs(data) <= LARGEST_NUMBER, path, f"a number within {LARGEST_NUMBER:g}", data)
         return float(data)
     value = _expect(hint, data, path)
+    if isinstance(value, str):
+        return _check_text(value, path)
     if isinstance(value, float):
         require(math.isfinite(value), path, "a finite number", value)
+        require(abs(value) <= LARGEST_NUMBER, path, f"a number within {LARGEST_NUMBER:g}", value)
+    elif isinstance(value, int):
+        require(value in INTEGERS, path, "an integer of 64 bits", value)
     return value
+
+
+def _check_text(text: str, path: str) -> str:
+    require(len(text) <= MAX_TEXT, path, f"at most {MAX_TEXT} characters", len(text))
+    require(is_storable(text), path, "a text without NUL and half characters", text)
+    return text
 
 
 def _expect(kind: Any, data: Any, path: str) -> Any:
@@ -149,6 +212,13 @@ def _hints(cls: type) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is given twice")
+    return found
 
 
 def _snake(name: str) -> str:

@@ -4,15 +4,15 @@ Invariants: a line is whole or it does not exist; seq counts from 0 without gaps
 newline. A torn last line is left for later; damage anywhere before it is an error, never skipped.
 """
 
-import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.wire.codec import WireError, decode, dumps, encode, require
-from agent.wire.records import RECORD_KINDS, Record
+from agent.wire.codec import WireError, decode, dumps, encode, excerpt, parse_json, require
+from agent.wire.records import RECORD_KINDS, Inferences, Record, Telemetry
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
+MAX_FACTS_BYTES = 128 * 1024  # of a line that is no chunk of raw data: such records are shown whole
 _KIND_OF = {cls: kind for kind, cls in RECORD_KINDS.items()}
 
 
@@ -36,15 +36,18 @@ def decode_line(line: bytes, seq: int) -> Record:
     if not space or checksum != b"%08x" % zlib.crc32(text):
         raise WireError(f"journal line {seq}: checksum does not match")
     try:
-        envelope = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise WireError(f"journal line {seq}: not JSON") from error
+        envelope = parse_json(text)
+    except ValueError as error:
+        raise WireError(f"journal line {seq}: not JSON ({error})") from error
     if not isinstance(envelope, dict) or set(envelope) != {"seq", "kind", "body"}:
         raise WireError(f"journal line {seq}: expected seq, kind and body")
-    require(envelope["seq"] == seq, f"journal line {seq}: seq", str(seq), envelope["seq"])
+    is_next = type(envelope["seq"]) is int and envelope["seq"] == seq
+    require(is_next, f"journal line {seq}: seq", str(seq), envelope["seq"])
     cls = RECORD_KINDS.get(envelope["kind"]) if isinstance(envelope["kind"], str) else None
     if cls is None:
-        raise WireError(f"journal line {seq}: unknown kind {envelope['kind']!r}")
+        raise WireError(f"journal line {seq}: unknown kind {excerpt(envelope['kind'])}")
+    most = MAX_LINE_BYTES if cls in (Inferences, Telemetry) else MAX_FACTS_BYTES
+    require(len(line) <= most, f"journal line {seq}: {envelope['kind']}", f"at most {most} bytes", len(line))
     record: Record = decode(cls, envelope["body"], f"journal line {seq}: {envelope['kind']}")
     return record
 

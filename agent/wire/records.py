@@ -1,15 +1,26 @@
 """What a board says: journal records, and the answers of `start`, `status`, `abort` and `probe`.
 
 Times named `at_ns` are monotonic nanoseconds since the attempt was claimed. A sensor that is absent is null and is
-listed in `Environment.absent` or `Probe.absent`; nothing is guessed.
+listed in `Environment.absent` or `Probe.absent`; nothing is guessed. A board is not trusted: every record refuses what
+no honest board says, so that whatever is made from records can rely on their times, sizes and order.
 """
 
 import enum
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.wire.codec import require
-from agent.wire.spec import Scalar
+from agent.wire.spec import MAX_FENCE, Scalar, is_plain_name
+
+MAX_NS = 2**53  # 104 days: sums stay within 64 bits, and every nanosecond is exact as a float
+MAX_VERSION = 200
+MAX_TENSORS = 100
+MAX_DIMENSIONS = 32
+MAX_TENSOR_NAME = 300
+MAX_CONTACTS = 1000
+MAX_IDENTITY = 90  # two of them and a sign between fit a column of 200 characters
+COLDEST_C, HOTTEST_C = -273.15, 1000.0
 
 
 class Phase(enum.Enum):
@@ -80,6 +91,9 @@ class PhaseEntered:
     phase: Phase
     at_ns: int
 
+    def __post_init__(self) -> None:
+        _require_time("at_ns", self.at_ns)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatePassed:
@@ -94,6 +108,13 @@ class GatePassed:
     idle_c: float | None = None
     foreign_cpu: float | None = None
 
+    def __post_init__(self) -> None:
+        _require_time("at_ns", self.at_ns)
+        require(self.waited_s >= 0, "waited_s", "0 or more", self.waited_s)
+        for name in ("temperature_c", "start_c", "idle_c"):
+            value = getattr(self, name)
+            require(value is None or COLDEST_C <= value <= HOTTEST_C, name, "degrees Celsius", value)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorFact:
@@ -102,6 +123,13 @@ class TensorFact:
     name: str
     dtype: str
     shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        for field_name in ("name", "dtype"):
+            size = len(getattr(self, field_name))
+            require(size <= MAX_TENSOR_NAME, field_name, f"at most {MAX_TENSOR_NAME} characters", size)
+        require(len(self.shape) <= MAX_DIMENSIONS, "shape", f"at most {MAX_DIMENSIONS} sizes", len(self.shape))
+        require(min(self.shape, default=0) >= 0, "shape", "sizes of 0 or more", self.shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +145,22 @@ class Loaded:
     output_sha256: str
     options: Mapping[str, Scalar] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in ("at_ns", "load_ns", "first_ns"):
+            _require_time(name, getattr(self, name))
+        size = len(self.runtime_version)
+        require(size <= MAX_VERSION, "runtime_version", f"at most {MAX_VERSION} characters", size)
+        for name in ("inputs", "outputs"):
+            count = len(getattr(self, name))
+            require(count <= MAX_TENSORS, name, f"at most {MAX_TENSORS} tensors", count)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inferences:
-    """A chunk of raw inferences in order: start (since the claim) and duration of each, nanoseconds."""
+    """A chunk of raw inferences in order: start (since the claim) and duration of each, nanoseconds.
+
+    None starts before the one before it has ended.
+    """
 
     phase: Phase
     first_index: int
@@ -136,7 +176,18 @@ class Inferences:
             len(self.durations_ns),
         )
         require(min(self.durations_ns) > 0, "durations_ns", "more than 0", min(self.durations_ns))
-        require(self.first_index >= 0, "first_index", "0 or more", self.first_index)
+        require(0 <= self.first_index <= MAX_NS, "first_index", f"0..{MAX_NS}", self.first_index)
+        _require_time("starts_ns", min(self.starts_ns))
+        _require_time("durations_ns", max(self.durations_ns))
+        _require_time("starts_ns", self.end_ns)
+        ends_ns = map(operator.add, self.starts_ns, self.durations_ns)
+        early = next((start for start, end in zip(self.starts_ns[1:], ends_ns, strict=False) if start < end), None)
+        require(early is None, "starts_ns", "each at or after the end of the inference before", early)
+
+    @property
+    def end_ns(self) -> int:
+        """When the last of them ended."""
+        return self.starts_ns[-1] + self.durations_ns[-1]
 
 
 Series = tuple[float | None, ...]
@@ -171,6 +222,9 @@ class Telemetry:
                 f"{len(self.at_ns)} values",
                 len(getattr(self, name)),
             )
+        for at_ns in (min(self.at_ns, default=0), max(self.at_ns, default=0)):
+            _require_time("at_ns", at_ns)
+        require(list(self.at_ns) == sorted(self.at_ns), "at_ns", "times in their order", self.at_ns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +253,16 @@ class Ended:
             "given if and only if failed",
             self.fault,
         )
+        _require_time("at_ns", self.at_ns)
+        require(self.back_to_gate in range(MAX_CONTACTS), "back_to_gate", f"0..{MAX_CONTACTS}", self.back_to_gate)
+        require(len(self.contacts_ns) <= MAX_CONTACTS, "contacts_ns", f"at most {MAX_CONTACTS}", len(self.contacts_ns))
+        for name in ("peak_rss_bytes", "swapped_bytes"):
+            value = getattr(self, name)
+            require(value is None or value >= 0, name, "0 or more", value)
+
+
+def _require_time(name: str, at_ns: int) -> None:
+    require(0 <= at_ns <= MAX_NS, name, f"nanoseconds of 0..{MAX_NS}", at_ns)
 
 
 Record = Claimed | Environment | PhaseEntered | GatePassed | Loaded | Inferences | Telemetry | Ended
@@ -271,6 +335,9 @@ class Refused:
     owner: str | None = None
     number: int | None = None
 
+    def __post_init__(self) -> None:
+        _require_fence(self.owner, "number", self.number)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
@@ -297,6 +364,16 @@ class Probe:
     unsupported: Mapping[str, str] = field(default_factory=dict)
     adopted_python: str | None = None
 
+    def __post_init__(self) -> None:
+        _require_fence(self.owner, "fence_number", self.fence_number)
+        for name in ("machine_id", "serial", "board_type"):
+            size = len(getattr(self, name) or "")
+            require(size <= MAX_IDENTITY, name, f"at most {MAX_IDENTITY} characters", size)
+        require(self.cores >= 1, "cores", "1 or more", self.cores)
+        for name in ("memory_bytes", "disk_free_bytes"):
+            value = getattr(self, name)
+            require(value is None or value >= 0, name, "0 or more", value)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -310,3 +387,8 @@ class Answer:
     def __post_init__(self) -> None:
         given = [name for name in ("status", "refused", "probe", "error") if getattr(self, name) is not None]
         require(len(given) == 1, "answer", "exactly one of status, refused, probe, error", given)
+
+
+def _require_fence(owner: str | None, name: str, number: int | None) -> None:
+    require(owner is None or is_plain_name(owner), "owner", "a plain name", owner)
+    require(number is None or 0 <= number < MAX_FENCE, name, f"0..{MAX_FENCE}", number)

@@ -14,6 +14,7 @@ from agent.wire.codec import require
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HEX = re.compile(r"[0-9a-f]{8,64}")
 Scalar = str | int | float | bool
+MAX_FENCE = 2**53  # a board may make a farm count on from below it
 
 
 class Regime(enum.Enum):
@@ -43,7 +44,7 @@ class Fence:
 
     def __post_init__(self) -> None:
         require(is_plain_name(self.farm_id), "farm_id", "a plain name", self.farm_id)
-        require(self.number >= 0, "number", "0 or more", self.number)
+        require(0 <= self.number <= MAX_FENCE, "number", f"0..{MAX_FENCE}", self.number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

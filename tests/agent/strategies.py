@@ -5,7 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from agent.wire.codec import LARGEST_NUMBER
 from agent.wire.records import (
+    MAX_NS,
     Answer,
     Claimed,
     Ended,
@@ -28,16 +30,20 @@ from agent.wire.records import (
     Telemetry,
     TensorFact,
 )
-from agent.wire.spec import Fence, Gate, Inputs, Limits, Protocol, Regime, RunSpec, WarmUp, Window
+from agent.wire.spec import MAX_FENCE, Fence, Gate, Inputs, Limits, Protocol, Regime, RunSpec, WarmUp, Window
 
-TEXT = st.text(max_size=20)
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 HEX = st.from_regex(r"[0-9a-f]{8,64}", fullmatch=True)
-NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-TIMES_NS = st.integers(0, 2**62)
+NUMBERS = st.floats(-LARGEST_NUMBER, LARGEST_NUMBER)
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+TIMES_NS = st.integers(0, MAX_NS)
+CELSIUS = st.floats(-273, 1000)
+FENCES = st.integers(0, MAX_FENCE - 1)
+SIZES = st.integers(0, 2**62)
 SECONDS = st.floats(0, 1e6)
 POSITIVE = st.floats(1e-6, 1e6)
-SCALARS = st.one_of(TEXT, st.integers(), NUMBERS, st.booleans())
+SCALARS = st.one_of(TEXT, INTEGERS, NUMBERS, st.booleans())
 FACTS = st.dictionaries(TEXT, SCALARS, max_size=4)
 SHAPES = st.lists(st.integers(1, 4096), max_size=5).map(tuple)
 
@@ -78,7 +84,7 @@ SPECS = st.builds(
     wire_version=st.integers(1, 9),
     run_id=NAMES,
     attempt=st.integers(1, 99),
-    fence=st.builds(Fence, farm_id=NAMES, number=st.integers(0, 2**62)),
+    fence=st.builds(Fence, farm_id=NAMES, number=st.integers(0, MAX_FENCE)),
     bundle_hash=HEX,
     artifact_id=HEX,
     main_file=st.lists(NAMES, min_size=1, max_size=3).map("/".join),
@@ -96,11 +102,16 @@ SPECS = st.builds(
 @st.composite
 def inferences(draw: st.DrawFn) -> Inferences:
     """A chunk of raw inferences."""
-    pairs = draw(st.lists(st.tuples(TIMES_NS, st.integers(1, 2**62)), min_size=1, max_size=20))
+    times = st.integers(0, MAX_NS // 64)
+    pairs = draw(st.lists(st.tuples(times, times.filter(bool)), min_size=1, max_size=20))
+    starts, end = [], 0
+    for pause, duration in pairs:
+        starts.append(end + pause)
+        end = starts[-1] + duration
     return Inferences(
         phase=draw(st.sampled_from([Phase.WARM_UP, Phase.WINDOW])),
         first_index=draw(st.integers(0, 10**9)),
-        starts_ns=tuple(start for start, _ in pairs),
+        starts_ns=tuple(starts),
         durations_ns=tuple(duration for _, duration in pairs),
     )
 
@@ -115,8 +126,8 @@ def telemetry(draw: st.DrawFn) -> Telemetry:
 
     numbers, integers = maybe(NUMBERS), maybe(st.integers(0, 2**62))
     return Telemetry(
-        at_ns=column(TIMES_NS), temperature_c=column(numbers), clock_hz=column(numbers), requested_hz=column(numbers),
-        throttled=column(integers), memory_available_bytes=column(integers), rss_bytes=column(integers),
+        at_ns=tuple(sorted(column(TIMES_NS))), temperature_c=column(numbers), clock_hz=column(numbers),
+        requested_hz=column(numbers), throttled=column(integers), memory_available_bytes=column(integers), rss_bytes=column(integers),
         foreign_cpu=column(numbers), fan_rpm=column(numbers), power_w=column(numbers),
     )  # fmt: skip
 
@@ -153,8 +164,8 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
     st.builds(PhaseEntered, phase=st.sampled_from(Phase), at_ns=TIMES_NS),
     st.builds(
         GatePassed,
-        at_ns=TIMES_NS, waited_s=NUMBERS, timed_out=st.booleans(), reason=TEXT, temperature_c=maybe(NUMBERS),
-        start_c=maybe(NUMBERS), idle_c=maybe(NUMBERS), foreign_cpu=maybe(NUMBERS),
+        at_ns=TIMES_NS, waited_s=SECONDS, timed_out=st.booleans(), reason=TEXT, temperature_c=maybe(CELSIUS),
+        start_c=maybe(CELSIUS), idle_c=maybe(CELSIUS), foreign_cpu=maybe(NUMBERS),
     ),
     st.builds(
         Loaded,
@@ -167,18 +178,18 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
 )  # fmt: skip
 _STATUSES = st.builds(
     Status,
-    run_id=TEXT, attempt=st.integers(), state=st.sampled_from(RunState), phase=maybe(st.sampled_from(Phase)),
+    run_id=TEXT, attempt=INTEGERS, state=st.sampled_from(RunState), phase=maybe(st.sampled_from(Phase)),
     cause=maybe(st.sampled_from(LostCause)), next_report_in_s=maybe(NUMBERS), journal_bytes=st.integers(0, 2**40),
     waiting_for=TEXT, temperature_c=maybe(NUMBERS),
 )  # fmt: skip
 _REFUSALS = st.builds(
-    Refused, because=st.sampled_from(RefusedBecause), message=TEXT, owner=maybe(TEXT), number=maybe(st.integers())
+    Refused, because=st.sampled_from(RefusedBecause), message=TEXT, owner=maybe(NAMES), number=maybe(FENCES)
 )
 _PROBES = st.builds(
     Probe,
-    machine_id=TEXT, serial=maybe(TEXT), board=TEXT, board_type=TEXT, simulated=st.booleans(), cores=st.integers(),
-    memory_bytes=maybe(st.integers()), disk_free_bytes=st.integers(), boot_id=TEXT, owner=maybe(TEXT),
-    fence_number=maybe(st.integers()), facts=FACTS,
+    machine_id=TEXT, serial=maybe(TEXT), board=TEXT, board_type=TEXT, simulated=st.booleans(),
+    cores=st.integers(1, 999), memory_bytes=maybe(SIZES), disk_free_bytes=SIZES, boot_id=TEXT, owner=maybe(NAMES),
+    fence_number=maybe(FENCES), facts=FACTS,
 )  # fmt: skip
 ANSWERS = st.one_of(
     st.builds(Answer, status=_STATUSES),

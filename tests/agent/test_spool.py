@@ -14,7 +14,7 @@ from agent.wire.journal import Cursor, read_lines
 from agent.wire.records import Ended, Fault, Inferences, Outcome, Phase, PhaseEntered, Record
 
 NOTE = PhaseEntered(phase=Phase.GATE, at_ns=1)
-LONG = Inferences(phase=Phase.WINDOW, first_index=0, starts_ns=(1,) * 2000, durations_ns=(1,) * 2000)
+LONG = Inferences(phase=Phase.WINDOW, first_index=0, starts_ns=tuple(range(2000)), durations_ns=(1,) * 2000)
 END = Ended(at_ns=9, outcome=Outcome.FAILED, fault=Fault.DEVICE, code="no_space", message="full")
 
 

@@ -111,7 +111,7 @@ def test_a_whole_number_may_stand_for_a_decimal() -> None:
 
 
 def test_integers_beyond_a_double_stay_exact() -> None:
-    assert loads(PhaseEntered, '{"phase": "gate", "at_ns": 9007199254740993}').at_ns == 2**53 + 1
+    assert loads(Limits, '{"journal_bytes": 9007199254740993}').journal_bytes == 2**53 + 1
 
 
 def test_an_answer_holds_exactly_one_thing() -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from agent.wire.codec import WireError
 from agent.wire.journal import encode_line
-from agent.wire.records import Ended, Phase, Record
+from agent.wire.records import Ended, Phase, PhaseEntered, Record
 from orchestrator.attempts import OvertakenError
 from orchestrator.db.columns import join_inferences, join_telemetry, unpack_inferences, unpack_telemetry
 from orchestrator.db.migrate import open_migrated
@@ -19,6 +19,7 @@ from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow, StudyDeviceRow
 from orchestrator.ingest import Ingested, ingest
 from orchestrator.lifecycle import AttemptState
 from tests.journals import (
+    SECOND_NS,
     completed_records,
     encode_journal,
     end_of,
@@ -255,9 +256,10 @@ def test_the_first_gate_of_a_study_settles_its_start_temperature_for_good(starte
 
 
 def test_inferences_that_are_written_in_chunks_are_read_in_order(started: Database) -> None:
-    first = make_inferences(Phase.WINDOW, [5_000, 6_000], 100)
+    first = make_inferences(Phase.WINDOW, [5_000, 6_000], 5 * SECOND_NS)
     second = make_inferences(Phase.WINDOW, [7_000], end_of(first), first_index=2)
-    bring(started, make_journal([*opening_records(RUN), first, second]))
+    begun = PhaseEntered(phase=Phase.WINDOW, at_ns=5 * SECOND_NS)
+    bring(started, make_journal([*opening_records(RUN), begun, first, second]))
     with started.read() as session:
         blobs = session.scalars(select(ChunkRow.blob).order_by(ChunkRow.seq)).all()
     assert join_inferences(map(unpack_inferences, blobs)).durations_ns.tolist() == [5_000, 6_000, 7_000]

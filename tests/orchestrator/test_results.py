@@ -188,7 +188,7 @@ def test_a_journal_that_says_completed_and_holds_no_measurement_is_refused_whole
         for record in completed_records(opened.run_id)
         if not (isinstance(record, Inferences) and record.phase is Phase.WINDOW)
     ]
-    with pytest.raises(WireError, match="inferences: expected at least one in the window"):
+    with pytest.raises(WireError, match="a completed run without an inference in its window"):
         deliver(database, opened, empty)
     assert dump(database) == before
 
