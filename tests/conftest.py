@@ -1,15 +1,13 @@
-"""What every test gets: a state home of its own, Hypothesis without deadlines, the programs that some drive.
-
-A test that needs a missing program is skipped, but under CI=true it fails: nothing is skipped silently there.
-"""
+"""What every test gets: a state home of its own, Hypothesis without deadlines, the programs that some drive."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.programs import find_program
 
 # Shared machines stall at random, so the time of one example says nothing about the code.
 settings.register_profile(
@@ -39,15 +37,3 @@ def chromium() -> Path:
 def sshd() -> Path:
     """The installed OpenSSH server, for tests marked ssh."""
     return find_program("sshd")
-
-
-def find_program(*names: str) -> Path:
-    """The first of these programs that is installed; without any the test is skipped, or fails in CI."""
-    search_path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-    for name in names:
-        if found := shutil.which(name, path=search_path):
-            return Path(found)
-    message = f"none of {', '.join(names)} is installed (scripts/install-test-packages installs it)"
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)

@@ -1,33 +1,68 @@
-"""A farm that runs: its own state home, supervisor, worker, tick and broker, and simulated boards over real SSH."""
+"""A farm that runs: its own state home, supervisor, worker, tick and broker, and simulated boards over real SSH.
+
+What a test says of the flow of work is measured by the scripted runtime: it computes nothing and takes the home's own
+lock, so such farms may run side by side. What it says of inference needs `Inference.REAL` and this machine's lock.
+"""
 
 import contextlib
+import enum
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from orchestrator import demo, embedded, fleet, protocols, studies
 from orchestrator.bundle import build_bundle
 from orchestrator.catalog import NewBuild, add_model
 from orchestrator.cli.watch import ring
 from orchestrator.config import Settings
-from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow
+from orchestrator.db.tables import ArtifactRow, AttemptRow, DeviceRow, RunRow
 from orchestrator.farm import Farm, open_farm
 from orchestrator.lifecycle import AttemptState, RunState, StudyState
+from orchestrator.picking import SCRIPTED
 from orchestrator.queries.studies import get_study
 from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
 from orchestrator.transport.keys import FarmKey
+from tests.servers import Postgres, RedisServer, postgres_server, redis_server
 
 PATIENCE_S = 60.0
 SHORT = ("warm_up.min_s=0.2", "window.min_s=0.5", "window.min_inferences=30")
 LONG = ("warm_up.min_s=0.2", "window.min_s=5", "window.max_s=6")
+# Whatever a farm prints, stores or passes on may be searched for them.
+DATABASE_PASSWORD, BROKER_PASSWORD = "database-secret", "broker-secret"
+
+
+class Pair(enum.Enum):
+    """What keeps a farm's memory, and what rings for its workers."""
+
+    EMBEDDED = "SQLite and the embedded valkey"
+    SERVERS = "a PostgreSQL and a Redis"
+
+
+class Inference(enum.Enum):
+    """Whether a study's runs infer, by the name of the runtime."""
+
+    REAL = "onnxruntime"
+    SCRIPTED = SCRIPTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servers:
+    """The servers of a farm that has some."""
+
+    postgres: Postgres
+    redis: RedisServer
+
+    def settings(self, home: Path) -> Settings:
+        """Settings of a farm in `home` that uses them."""
+        return Settings(home=home, database_url=self.postgres.url, broker_url=self.redis.url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +72,15 @@ class LivingFarm:
     farm: Farm
     boards: Sequence[SimulatedBoard]
     supervisor: "subprocess.Popen[bytes]"
+    servers: Servers | None = field(default=None)
 
     def submit(
-        self, *variants: str, blocks: int = 1, overrides: Sequence[str] = SHORT, device: str | None = None
+        self,
+        *variants: str,
+        blocks: int = 1,
+        overrides: Sequence[str] = SHORT,
+        device: str | None = None,
+        inference: Inference = Inference.REAL,
     ) -> int:
         """Submit a study of demo variants on one board, or on all."""
         study = studies.submit(
@@ -50,6 +91,7 @@ class LivingFarm:
                 blocks=blocks,
                 bundle_hash=build_bundle(self.farm.settings.bundles_dir).hash,
                 variants=variants,
+                runtimes=(inference.value,),
                 devices=() if device is None else (device,),
                 seed=1,
             ),
@@ -111,21 +153,31 @@ def wait_until(condition: Callable[[], bool], what: str, patience_s: float = PAT
 
 
 @contextlib.contextmanager
-def living_farm(home: Path, kinds: Sequence[str]) -> Iterator[LivingFarm]:
+def living_farm(home: Path, kinds: Sequence[str], *, services: Pair = Pair.EMBEDDED) -> Iterator[LivingFarm]:
     """A farm in `home` with the demo model and simulated boards, running until the `with` block ends."""
-    farm = open_farm(Settings(home=home))
     with contextlib.ExitStack() as stack:
+        servers = stack.enter_context(running_servers()) if services is Pair.SERVERS else None
+        farm = open_farm(Settings(home=home) if servers is None else servers.settings(home))
         stack.callback(farm.database.engine.dispose)
-        yield stack.enter_context(_with_boards(farm, kinds))
+        yield stack.enter_context(_with_boards(farm, kinds, servers))
 
 
 @contextlib.contextmanager
-def _with_boards(farm: Farm, kinds: Sequence[str]) -> Iterator[LivingFarm]:
+def running_servers() -> Iterator[Servers]:
+    """A PostgreSQL and a Redis, running until the `with` block ends."""
+    with redis_server(BROKER_PASSWORD) as redis, postgres_server(DATABASE_PASSWORD) as postgres:
+        yield Servers(postgres=postgres, redis=redis)
+
+
+@contextlib.contextmanager
+def _with_boards(farm: Farm, kinds: Sequence[str], servers: Servers | None) -> Iterator[LivingFarm]:
     builds = [
         NewBuild(path=variant.path, label=variant.label, is_baseline=variant.is_baseline)
         for variant in demo.demo_variants()
     ]
     add_model(farm, demo.MODEL_NAME, builds)
+    with farm.database.write() as session:
+        session.execute(update(ArtifactRow).values(facts={"runtimes": [kind.value for kind in Inference]}))
     key = FarmKey.in_folder(farm.settings.keys_dir)
     with (
         simulated_boards(farm.settings.home / "simulated", kinds, [key.public_line]) as boards,
@@ -134,7 +186,7 @@ def _with_boards(farm: Farm, kinds: Sequence[str]) -> Iterator[LivingFarm]:
         for board in boards:
             new = fleet.NewBoard(name=board.name, address=str(board.address))
             fleet.add_board(farm, new, board.host_key, progress=lambda step, detail: None)
-        yield LivingFarm(farm=farm, boards=boards, supervisor=supervisor)
+        yield LivingFarm(farm=farm, boards=boards, supervisor=supervisor, servers=servers)
 
 
 @contextlib.contextmanager

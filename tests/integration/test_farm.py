@@ -9,15 +9,21 @@ from orchestrator import fleet, queue, studies
 from orchestrator.lifecycle import AttemptState, DeviceState
 from orchestrator.queries.farm import get_device
 from orchestrator.queries.runs import list_runs, run_series
-from tests.integration.living_farm import LONG, LivingFarm, living_farm, wait_until
+from tests.integration.living_farm import LONG, LivingFarm, Pair, living_farm, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.ssh]
 PI5, PI4 = "pi5-active-cooler", "pi4-heatsink"
 
 
-@pytest.fixture(scope="module")
-def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingFarm]:
-    with living_farm(tmp_path_factory.mktemp("farm"), [PI5, PI4]) as running:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(Pair.EMBEDDED, id="embedded"),
+        pytest.param(Pair.SERVERS, id="servers", marks=pytest.mark.postgres),
+    ],
+)
+def farm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingFarm]:
+    with living_farm(tmp_path_factory.mktemp("farm"), [PI5, PI4], services=request.param) as running:
         yield running
 
 
