@@ -1,0 +1,122 @@
+"""This machine as a board with the real agent, without a farm and without SSH: what the agent itself costs.
+
+Lifecycle: `LoneBoard.in_folder` stages the agent; every run gets an id of its own; `end` ends what is still running.
+"""
+
+import contextlib
+import itertools
+import json
+import shutil
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from agent.wire import WIRE_VERSION
+from agent.wire.journal import Cursor, read_lines
+from agent.wire.records import Ended, Outcome, Record, RunState
+from agent.wire.spec import Fence, Limits, Protocol, RunSpec, Scalar
+from benchmarks.command import CannotMeasureError
+from orchestrator.board import Board
+from orchestrator.bundle import build_bundle
+from orchestrator.errors import BusyError
+from orchestrator.transport.local import LocalTransport, adopt_own_python
+
+ARTIFACT_ID = "0123456789abcdef"
+FENCE = Fence(farm_id="benchmark", number=1)
+LOCK_PATIENCE_S = 120.0
+POLL_S = 0.1
+LIMITS = Limits(wall_s=600.0, journal_bytes=16 * 1024 * 1024)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A run that is on its way: its spec, and the process of its agent."""
+
+    spec: RunSpec
+    agent: psutil.Process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoneBoard:
+    """A farm folder on this machine."""
+
+    folder: Path
+    board: Board
+    bundle_hash: str
+    numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Self:
+        """A board in `folder`, which may hold a board.json already."""
+        bundle = build_bundle(folder / "bundles")
+        adopt_own_python(folder)
+        board = Board(LocalTransport(folder), python=sys.executable, bundle_hash=bundle.hash)
+        return cls(folder=folder, board=board, bundle_hash=bundle.hash)
+
+    def stage(self, model: Path) -> str:
+        """Bring a model to the board; gives its name there."""
+        artifact = self.folder / "artifacts" / ARTIFACT_ID
+        artifact.mkdir(parents=True, exist_ok=True)
+        shutil.copy(model, artifact / model.name)
+        return model.name
+
+    def spec(
+        self, model: str, protocol: Protocol, *, runtime: str = "onnxruntime", options: dict[str, Scalar] | None = None
+    ) -> RunSpec:
+        """A run of a staged model, on one thread."""
+        return RunSpec(
+            wire_version=WIRE_VERSION,
+            run_id=f"run{next(self.numbers)}",
+            attempt=1,
+            fence=FENCE,
+            bundle_hash=self.bundle_hash,
+            artifact_id=ARTIFACT_ID,
+            main_file=model,
+            runtime=runtime,
+            threads=1,
+            protocol=protocol,
+            limits=LIMITS,
+            runtime_options=options or {},
+        )
+
+    def start(self, spec: RunSpec) -> Started:
+        """Start a run as soon as nobody else measures on this machine; returns when it is about to warm up."""
+        gives_up_s = time.monotonic() + LOCK_PATIENCE_S
+        while True:
+            try:
+                status = self.board.start(spec)
+                break
+            except BusyError as error:
+                if time.monotonic() > gives_up_s:
+                    raise CannotMeasureError(f"another measurement holds this machine: {error}") from error
+                time.sleep(POLL_S)
+        if status.state is not RunState.ACTIVE:
+            self.records(spec)
+        claim = json.loads((self.folder / "runs" / spec.folder / "claim.json").read_bytes())
+        return Started(spec=spec, agent=psutil.Process(claim["agent"]["pid"]))
+
+    def finish(self, started: Started) -> list[Record]:
+        """Wait until the agent is gone, without a word to it; the records of its run."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            started.agent.wait(LIMITS.wall_s)
+        records = self.records(started.spec)
+        self.board.forget([(started.spec.run_id, started.spec.attempt)])
+        return records
+
+    def end(self, started: Started) -> None:
+        """End a run whose result nobody wants."""
+        self.board.abort(started.spec.run_id, started.spec.attempt, FENCE)
+        self.board.forget([(started.spec.run_id, started.spec.attempt)])
+
+    def records(self, spec: RunSpec) -> list[Record]:
+        """The records of a run that ended well; raises `CannotMeasureError` for any other."""
+        journal = (self.folder / "runs" / spec.folder / "journal.jsonl").read_bytes()
+        records = [record for _, record in read_lines(journal, Cursor())]
+        last = records[-1] if records else None
+        if not isinstance(last, Ended) or last.outcome is not Outcome.COMPLETED:
+            raise CannotMeasureError(f"a run of the agent did not end well: {last}")
+        return records
