@@ -5,7 +5,6 @@ Messages are doorbells, so losing the broker loses nothing; its append-only file
 
 import hashlib
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from orchestrator.config import MAX_SOCKET_PATH, Settings
+from orchestrator.config import MAX_SOCKET_PATH, Settings, masked
 from orchestrator.errors import InternalError, SpecError
 
 
@@ -42,17 +41,15 @@ def is_answering(settings: Settings) -> bool:
         client.close()
 
 
-def start_embedded(settings: Settings, log_file: Path) -> subprocess.Popen[bytes]:
-    """Start valkey-server in its own session; the caller ends it. Its data lives in the state home."""
+def embedded_command(settings: Settings) -> list[str]:
+    """The command that serves the embedded broker, its folders made and private; its data lives in the state home."""
     data = settings.home / "broker"
     socket = socket_path(settings)
     for folder in (data, socket.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _require_private(folder)
-    command = [str(_server_program()), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600",
-               "--dir", str(data), "--appendonly", "yes", "--save", "", "--daemonize", "no"]  # fmt: skip
-    with log_file.open("ab") as log:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    return [str(_server_program()), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600",
+            "--dir", str(data), "--appendonly", "yes", "--save", "", "--daemonize", "no"]  # fmt: skip
 
 
 def _client(settings: Settings) -> redis.Redis:
@@ -63,7 +60,9 @@ def _client(settings: Settings) -> redis.Redis:
     try:
         return redis.Redis.from_url(settings.broker_url, socket_timeout=2.0, socket_connect_timeout=2.0, retry=once)
     except ValueError as error:
-        raise SpecError(f"broker_url: expected e.g. redis://host:6379/0, got {settings.broker_url!r}") from error
+        raise SpecError(
+            f"broker_url: expected e.g. redis://host:6379/0, got {masked(settings.broker_url)!r}"
+        ) from error
 
 
 def _require_private(folder: Path) -> None:

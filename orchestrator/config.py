@@ -5,6 +5,7 @@ from `PIFARM_HOME`, by default the platform's user data folder.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +21,9 @@ from pydantic_settings import (
 from orchestrator.errors import SpecError
 
 MAX_SOCKET_PATH = 100
+SETTINGS_FILE = "pifarm.toml"
+_OTHERS = 0o077
+_PASSWORD = re.compile(r"(://[^:@/\s]*:)\S+@")
 
 
 class Settings(BaseSettings):
@@ -27,13 +31,19 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PIFARM_", extra="forbid", frozen=True)
 
-    home: Path
-    database_url: str = ""
-    broker_url: str = ""
-    dashboard_address: str = "127.0.0.1"
-    dashboard_port: int = Field(default=8501, ge=0, le=65535)
-    artifact_quota_bytes: int = Field(default=8 * 1024**3, ge=0)
-    worker_threads: int = Field(default=8, ge=1, le=256)
+    home: Path = Field(description="The state home; only as a variable, it is where the settings file lies.")
+    database_url: str = Field(default="", description="The database; left out: SQLite in the state home.")
+    broker_url: str = Field(default="", description="A Redis or Valkey; left out: the embedded one.")
+    dashboard_address: str = Field(default="127.0.0.1", description="Where the dashboard listens.")
+    dashboard_port: int = Field(default=8501, ge=0, le=65535, description="The dashboard's port.")
+    artifact_quota_bytes: int = Field(
+        default=8 * 1024**3, ge=0, description="What model files may take of a board's disk."
+    )
+    worker_threads: int = Field(default=8, ge=1, le=256, description="Devices that a worker looks after at once.")
+    log_max_bytes: int = Field(
+        default=10_000_000, ge=10_000, description="Size at which a log file is put aside and begun anew."
+    )
+    log_backups: int = Field(default=3, ge=0, le=100, description="Older pieces kept of each log file.")
 
     @model_validator(mode="after")
     def _fill_from_home(self) -> Self:
@@ -53,7 +63,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the settings file of the state home."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _home() / "pifarm.toml")
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _home() / SETTINGS_FILE)
 
     @property
     def artifacts_dir(self) -> Path:
@@ -96,6 +106,11 @@ class Settings(BaseSettings):
         return self.home / "logs"
 
     @property
+    def file(self) -> Path:
+        """The settings file, there or not."""
+        return self.home / SETTINGS_FILE
+
+    @property
     def has_own_broker(self) -> bool:
         """Whether the embedded broker serves this farm, because no other was named."""
         return not self.broker_url
@@ -121,6 +136,30 @@ def load_settings() -> Settings:
     return settings
 
 
+def keep_private() -> None:
+    """Let whatever this process creates be its owner's alone: files 0600, folders 0700."""
+    os.umask(_OTHERS)
+
+
+def masked(text: str) -> str:
+    """A text with the password of each URL in it replaced by ``***``."""
+    return _PASSWORD.sub(r"\1***@", text)
+
+
+def complaints(settings: Settings) -> list[str]:
+    """What others on this machine may read and should not, each with the remedy."""
+    found = []
+    if settings.home.stat().st_mode & _OTHERS:
+        found.append(f"others may look into the state home; run: chmod 700 {settings.home}")
+    try:
+        is_open = bool(settings.file.stat().st_mode & _OTHERS)
+    except FileNotFoundError:
+        is_open = False
+    if is_open and _PASSWORD.search(settings.file.read_text(encoding="utf-8")):
+        found.append(f"others may read the password in the settings file; run: chmod 600 {settings.file}")
+    return found
+
+
 def _home() -> Path:
     given = os.environ.get("PIFARM_HOME")
     return Path(given).expanduser() if given else Path(platformdirs.user_data_dir("pifarm"))
@@ -131,4 +170,4 @@ def _first_problem(error: Exception) -> str:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         return f"{name}: {first['msg']}, got {first.get('input')!r}"
-    return f"pifarm.toml: {error}"
+    return f"{SETTINGS_FILE}: {error}"

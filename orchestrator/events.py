@@ -5,7 +5,7 @@ import enum
 import structlog
 from sqlalchemy.orm import Session
 
-from orchestrator.db.tables import EventRow
+from orchestrator.db.tables import DeviceRow, EventRow
 
 log = structlog.get_logger("pifarm")
 
@@ -38,4 +38,10 @@ def record(
 ) -> None:
     """Write one line into the diary, in the caller's transaction."""
     session.add(EventRow(kind=kind.value, message=message, device_id=device_id, study_id=study_id, run_id=run_id))
-    log.info(kind.value, message=message, device=device_id, study=study_id, run=run_id)
+    log.info(kind.value, message=message, device=_name_of(session, device_id), study=study_id, run=run_id)
+
+
+def _name_of(session: Session, device_id: int | None) -> str | None:
+    with session.no_autoflush:
+        device = None if device_id is None else session.get(DeviceRow, device_id)
+    return None if device is None else device.name

@@ -104,7 +104,8 @@ def run_worker(settings: Settings, farm: Farm) -> None:
     heartbeat = Heartbeat.of(settings.heartbeats_dir, "worker")
     heartbeat.begin()
     signals.task_success.connect(lambda **_: heartbeat.beat(), weak=False)
-    app.worker_main(["worker", f"--concurrency={settings.worker_threads}", *WORKER_OPTIONS])
+    _leave_logging_alone()
+    app.worker_main(["--quiet", "worker", f"--concurrency={settings.worker_threads}", *WORKER_OPTIONS])
 
 
 def run_tick(settings: Settings) -> None:
@@ -112,4 +113,14 @@ def run_tick(settings: Settings) -> None:
     heartbeat = Heartbeat.of(settings.heartbeats_dir, "tick")
     heartbeat.begin()
     signals.after_task_publish.connect(lambda **_: heartbeat.beat(), weak=False)
+    _leave_logging_alone()
     make_app(settings).Beat(scheduler="celery.beat:Scheduler", loglevel="WARNING", quiet=True).run()
+
+
+def _leave_logging_alone() -> None:
+    """Keep Celery from setting up log lines of its own; whoever is connected here is asked to do it instead."""
+    signals.setup_logging.connect(_keep_ours, weak=False)
+
+
+def _keep_ours(**_: object) -> None:
+    pass

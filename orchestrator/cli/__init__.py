@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from orchestrator.cli import console, demo, device, farm, leaderboard, model, run, simulate, study, submit
+from orchestrator.cli import console, demo, device, farm, leaderboard, logs, model, run, simulate, status, study, submit
 from orchestrator.errors import ModelError, PifarmError, SpecError, TransportError
 
 app = typer.Typer(
@@ -24,7 +24,8 @@ app.add_typer(study.app, name="study")
 app.add_typer(run.app, name="run")
 app.add_typer(farm.database_app, name="db")
 app.command("up")(farm.up)
-app.command("status")(farm.status)
+app.command("status")(status.status)
+app.command("logs")(logs.logs)
 app.command("key")(farm.key)
 app.command("worker")(farm.worker)
 app.command("tick")(farm.tick)

@@ -99,6 +99,11 @@ def as_json(value: Any) -> Any:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
     """A table for a person; `right` names the columns of figures."""
+    out.print(make_table(title, columns, rows, right))
+
+
+def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> Table:
+    """The same, to be part of something larger."""
     table = Table(
         title=shown(title) if title else None,
         title_justify="left",
@@ -110,7 +115,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(shown(cell) for cell in row))
-    out.print(table)
+    return table
 
 
 @contextmanager

@@ -1,10 +1,13 @@
-"""`pifarm up | status | key | worker | tick | dashboard | db`: the farm itself."""
+"""`pifarm up | key | worker | tick | dashboard | db`: the farm's processes, its key, its database."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli import console
+
+if TYPE_CHECKING:
+    from orchestrator.config import Settings
 
 database_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
@@ -16,45 +19,24 @@ def up(
         bool, typer.Option("--on-demand", help="Leave when nobody needs the farm.", hidden=True)
     ] = False,
 ) -> None:
-    """Run the farm: broker, worker, tick and dashboard under one supervisor; Ctrl-C drains it."""
-    from orchestrator import embedded
+    """Run the farm: broker, worker, tick and dashboard under one supervisor; Ctrl-C drains it, a second one ends it."""
+    import os
 
+    from orchestrator import embedded
+    from orchestrator.config import complaints, keep_private
+    from orchestrator.log_lines import log_to
+    from orchestrator.supervisor.rotation import part_log
+    from orchestrator.supervisor.supervise import supervise
+
+    keep_private()
     if on_demand:
         embedded.detach()
     farm = console.the_farm()
-    settings = farm.settings
-    where = (
-        f"dashboard: http://{settings.dashboard_address}:{settings.dashboard_port}"
-        if with_dashboard
-        else "no dashboard"
-    )
-    embedded.supervise(
-        farm,
-        with_dashboard=with_dashboard,
-        on_demand=on_demand,
-        on_ready=lambda: console.tell(f"pifarm is up ({where}; logs: {settings.logs_dir}); Ctrl-C stops it"),
-    )
-
-
-def status(as_json: JsonOption = False) -> None:
-    """What the farm is doing now."""
-    from orchestrator import embedded
-    from orchestrator.cli.device import device_rows
-    from orchestrator.cli.study import study_rows
-    from orchestrator.lifecycle import StudyState
-    from orchestrator.queries.farm import list_devices
-    from orchestrator.queries.studies import list_studies
-
-    farm = console.the_farm()
-    devices = list_devices(farm.database)
-    studies = [study for study in list_studies(farm.database) if study.state is StudyState.ACTIVE]
-    is_up = embedded.is_running(farm.settings) or not farm.settings.has_own_broker
-    if as_json:
-        console.print_json({"is_up": is_up, "home": str(farm.settings.home), "devices": devices, "studies": studies})
-        return
-    console.say(f"farm {farm.farm_id}: {'up' if is_up else 'not running; start it with `pifarm up`'}")
-    console.print_table("devices", *device_rows(devices))
-    console.print_table("active studies", *study_rows(studies))
+    with os.fdopen(part_log(farm.settings, "supervisor").open(), "a", encoding="utf-8") as lines:
+        log_to(lines, keys_dir=farm.settings.keys_dir)
+        for complaint in complaints(farm.settings):
+            console.tell(f"warning: {complaint}")
+        supervise(farm, with_dashboard=with_dashboard, on_demand=on_demand, tell=console.tell)
 
 
 def key() -> None:
@@ -67,19 +49,17 @@ def key() -> None:
 def worker() -> None:
     """Run a worker alone; `pifarm up` runs one for you."""
     from orchestrator import queue
-    from orchestrator.config import load_settings
     from orchestrator.farm import open_farm
 
-    settings = load_settings()
+    settings = _settings_of_a_part("worker")
     queue.run_worker(settings, open_farm(settings))
 
 
 def tick() -> None:
     """Run the tick alone; `pifarm up` runs one for you. One per farm is enough, two do no harm."""
     from orchestrator import queue
-    from orchestrator.config import load_settings
 
-    queue.run_tick(load_settings())
+    queue.run_tick(_settings_of_a_part("tick"))
 
 
 def dashboard() -> None:
@@ -87,10 +67,28 @@ def dashboard() -> None:
     import os
 
     from dashboard.launch import dashboard_command
+    from orchestrator.config import keep_private
 
+    keep_private()
     settings = console.the_farm().settings
     command = dashboard_command(settings.dashboard_address, settings.dashboard_port)
     os.execvpe(command[0], command, settings.environment())
+
+
+def _settings_of_a_part(name: str) -> "Settings":
+    """The settings of a process whose log lines go to standard error."""
+    import os
+    import sys
+
+    from orchestrator.config import keep_private, load_settings
+    from orchestrator.events import log
+    from orchestrator.log_lines import log_to
+
+    keep_private()
+    settings = load_settings()
+    log_to(sys.stderr, keys_dir=settings.keys_dir)
+    log.info("process started", part=name, pid=os.getpid(), home=str(settings.home))
+    return settings
 
 
 @database_app.command("upgrade")
@@ -99,3 +97,17 @@ def upgrade() -> None:
     from orchestrator.db.migrate import current_revision
 
     console.say(f"database is at revision {current_revision(console.the_farm().database)}")
+
+
+@database_app.command("downgrade")
+def downgrade(
+    revision: Annotated[str, typer.Argument(help="The revision that an older pifarm knows; `base` empties it.")],
+) -> None:
+    """Take the database back to an older schema, for an older pifarm; make a backup first."""
+    from orchestrator.db import migrate
+    from orchestrator.supervisor.state import supervisor_lock
+
+    farm = console.the_farm()
+    with supervisor_lock(farm.settings, "db downgrade"):
+        migrate.downgrade(farm.database, revision)
+    console.say(f"database is at revision {revision}; the next command of this pifarm would bring it up again")
