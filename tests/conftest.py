@@ -13,6 +13,7 @@ from tests.programs import find_program
 settings.register_profile(
     "pifarm", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
+settings.register_profile("long", settings.get_profile("pifarm"), max_examples=5000)
 settings.load_profile("pifarm")
 
 

@@ -127,7 +127,8 @@ def telemetry(draw: st.DrawFn) -> Telemetry:
     numbers, integers = maybe(NUMBERS), maybe(st.integers(0, 2**62))
     return Telemetry(
         at_ns=tuple(sorted(column(TIMES_NS))), temperature_c=column(numbers), clock_hz=column(numbers),
-        requested_hz=column(numbers), throttled=column(integers), memory_available_bytes=column(integers), rss_bytes=column(integers),
+        requested_hz=column(numbers), throttled=column(integers), memory_available_bytes=column(integers),
+        rss_bytes=column(integers),
         foreign_cpu=column(numbers), fan_rpm=column(numbers), power_w=column(numbers),
     )  # fmt: skip
 
@@ -150,6 +151,16 @@ def ends(draw: st.DrawFn) -> Ended:
 
 
 _TENSORS = st.lists(st.builds(TensorFact, name=TEXT, dtype=TEXT, shape=SHAPES), max_size=3).map(tuple)
+GATES_PASSED = st.builds(
+    GatePassed,
+    at_ns=TIMES_NS, waited_s=SECONDS, timed_out=st.booleans(), reason=TEXT, temperature_c=maybe(CELSIUS),
+    start_c=maybe(CELSIUS), idle_c=maybe(CELSIUS), foreign_cpu=maybe(NUMBERS),
+)  # fmt: skip
+LOADS = st.builds(
+    Loaded,
+    at_ns=TIMES_NS, load_ns=TIMES_NS, first_ns=TIMES_NS, runtime_version=TEXT, inputs=_TENSORS, outputs=_TENSORS,
+    output_sha256=TEXT, options=FACTS,
+)  # fmt: skip
 RECORDS: st.SearchStrategy[Record] = st.one_of(
     st.builds(
         Claimed,
@@ -162,16 +173,8 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
         absent=st.lists(TEXT, max_size=3).map(tuple),
     ),
     st.builds(PhaseEntered, phase=st.sampled_from(Phase), at_ns=TIMES_NS),
-    st.builds(
-        GatePassed,
-        at_ns=TIMES_NS, waited_s=SECONDS, timed_out=st.booleans(), reason=TEXT, temperature_c=maybe(CELSIUS),
-        start_c=maybe(CELSIUS), idle_c=maybe(CELSIUS), foreign_cpu=maybe(NUMBERS),
-    ),
-    st.builds(
-        Loaded,
-        at_ns=TIMES_NS, load_ns=TIMES_NS, first_ns=TIMES_NS, runtime_version=TEXT, inputs=_TENSORS, outputs=_TENSORS,
-        output_sha256=TEXT, options=FACTS,
-    ),
+    GATES_PASSED,
+    LOADS,
     inferences(),
     telemetry(),
     ends(),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from agent.wire.codec import WireError
 from agent.wire.journal import encode_line
@@ -15,8 +15,8 @@ from orchestrator.attempts import OvertakenError
 from orchestrator.db.columns import join_inferences, join_telemetry, unpack_inferences, unpack_telemetry
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow, StudyDeviceRow
-from orchestrator.ingest import Ingested, ingest
+from orchestrator.db.tables import AttemptRow, ChunkRow, StudyDeviceRow
+from orchestrator.ingest import Ingested
 from orchestrator.lifecycle import AttemptState
 from tests.journals import (
     SECOND_NS,
@@ -26,20 +26,17 @@ from tests.journals import (
     make_inferences,
     opening_records,
 )
+from tests.orchestrator.known_run import (
+    ATTEMPT,
+    RUN,
+    bring,
+    ingested_rows,
+    remember,
+    restore,
+    start_known_run,
+)
 from tests.racing import at_once
-from tests.small_farm import dump, get_attempt, plant, set_columns, start_attempt
-
-ATTEMPT = 1
-RUN = "cafe"
-
-
-def start_known_run(database: Database) -> Database:
-    """A started attempt at a run whose name the tests' journals bear."""
-    farm = plant(database)
-    with database.write() as session:
-        session.execute(update(RunRow).values(id=RUN))
-    assert start_attempt(database, farm.device_id).attempt_id == ATTEMPT
-    return database
+from tests.small_farm import get_attempt, set_columns
 
 
 @pytest.fixture
@@ -58,29 +55,14 @@ def each_started(each_database: Database) -> Database:
 def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Database]]:
     """Makes the attempt of the only run start anew, as often as an example wants it."""
     database = start_known_run(open_migrated(f"sqlite:///{tmp_path_factory.mktemp('ingest') / 'pifarm.db'}"))
-    blank = dict.fromkeys(("claimed", "environment", "gate", "loaded", "ended"))
+    rows = remember(database)
 
     def start_anew() -> Database:
-        with database.write() as session:
-            session.execute(ChunkRow.__table__.delete())  # type: ignore[attr-defined]  # a Table, typed as FromClause
-        set_columns(database, AttemptRow, ATTEMPT, cursor_byte=0, cursor_seq=0, phases={}, **blank)
+        restore(database, rows)
         return database
 
     yield start_anew
     database.engine.dispose()
-
-
-def bring(database: Database, data: bytes, from_byte: int | None = None) -> Ingested:
-    """Ingest `data`, that was fetched from `from_byte`, by default from where the attempt's cursor is."""
-    with database.write() as session:
-        attempt = session.get_one(AttemptRow, ATTEMPT)
-        return ingest(session, attempt, data, attempt.cursor_byte if from_byte is None else from_byte)
-
-
-def rows(database: Database) -> dict[str, list[tuple[object, ...]]]:
-    """What ingest may write to."""
-    everything = dump(database)
-    return {name: everything[name] for name in ("attempts", "chunks", "study_devices")}
 
 
 def make_journal(records: Sequence[Record] | None = None) -> bytes:
@@ -120,13 +102,13 @@ def test_however_a_journal_arrives_in_pieces_the_rows_are_the_same(
 ) -> None:
     database = fresh_database()
     bring(database, JOURNAL)
-    at_once_rows = rows(database)
+    at_once_rows = ingested_rows(database)
     database = fresh_database()
     for cut in [*sorted(cuts), len(JOURNAL)]:
         for _ in range(2 if repeats else 1):
             cursor = get_attempt(database, ATTEMPT).cursor_byte
             bring(database, JOURNAL[cursor : max(cut, cursor)])
-    assert rows(database) == at_once_rows
+    assert ingested_rows(database) == at_once_rows
 
 
 @settings(max_examples=40)
@@ -147,7 +129,7 @@ def test_a_journal_cut_at_any_byte_loses_at_most_its_last_line(
 @given(place=st.integers(0, len(JOURNAL) - 1), flip=st.integers(1, 255))
 def test_a_corrupted_byte_stores_nothing(fresh_database: Callable[[], Database], place: int, flip: int) -> None:
     database = fresh_database()
-    before = rows(database)
+    before = ingested_rows(database)
     damaged = bytearray(JOURNAL)
     damaged[place] ^= flip
     is_last_newline = place == len(JOURNAL) - 1
@@ -157,54 +139,54 @@ def test_a_corrupted_byte_stores_nothing(fresh_database: Callable[[], Database],
         return
     with pytest.raises(WireError):
         bring(database, bytes(damaged))
-    assert rows(database) == before
+    assert ingested_rows(database) == before
 
 
 def test_nothing_new_changes_nothing(started: Database) -> None:
     bring(started, JOURNAL[:5000])
-    before = rows(started)
+    before = ingested_rows(started)
     assert bring(started, b"") == Ingested(lines=0, ended=None)
-    assert rows(started) == before
+    assert ingested_rows(started) == before
 
 
 def test_a_line_after_the_end_record_is_refused(started: Database) -> None:
-    before = rows(started)
+    before = ingested_rows(started)
     records = completed_records(RUN)
     with pytest.raises(WireError, match="a line after the end record"):
         bring(started, make_journal([*records, records[-2]]))
-    assert rows(started) == before
+    assert ingested_rows(started) == before
 
 
 def test_a_line_after_the_end_record_is_refused_even_if_it_comes_later(started: Database) -> None:
     bring(started, JOURNAL)
-    before = rows(started)
+    before = ingested_rows(started)
     late = make_inferences(Phase.WINDOW, [1_000], 10**12)
     with pytest.raises(WireError, match="a line after the end record"):
         bring(started, encode_line(LINES, late))
-    assert rows(started) == before
+    assert ingested_rows(started) == before
 
 
 @pytest.mark.parametrize(("run_id", "number"), [("another", 1), (RUN, 2)])
 def test_a_journal_of_another_attempt_is_refused(started: Database, run_id: str, number: int) -> None:
-    before = rows(started)
+    before = ingested_rows(started)
     with pytest.raises(WireError, match=rf"belongs to {run_id}\.{number}, not {RUN}\.1"):
         bring(started, make_journal(completed_records(run_id, number)))
-    assert rows(started) == before
+    assert ingested_rows(started) == before
 
 
 def test_a_journal_that_does_not_say_whose_it_is_is_refused(started: Database) -> None:
-    before = rows(started)
+    before = ingested_rows(started)
     with pytest.raises(WireError, match="journal line 0: expected the claim first"):
         bring(started, make_journal(completed_records(RUN)[1:]))
-    assert rows(started) == before
+    assert ingested_rows(started) == before
 
 
 def test_a_missing_line_is_noticed(started: Database) -> None:
     lines = JOURNAL.splitlines(keepends=True)
-    before = rows(started)
+    before = ingested_rows(started)
     with pytest.raises(WireError, match="journal line 3: seq: expected 3, got 4"):
         bring(started, b"".join(lines[:3] + lines[4:]))
-    assert rows(started) == before
+    assert ingested_rows(started) == before
 
 
 @pytest.mark.parametrize("pieces", [1, 3])
@@ -228,19 +210,19 @@ def test_of_many_who_ingest_the_same_bytes_at_once_one_stores_them(each_started:
 
 def test_bytes_from_where_the_cursor_no_longer_is_are_not_taken_for_damage(started: Database) -> None:
     bring(started, JOURNAL)
-    before = rows(started)
+    before = ingested_rows(started)
     for data in (JOURNAL, JOURNAL[:3000], b"", b"rubbish\n"):
         with pytest.raises(OvertakenError):
             bring(started, data, from_byte=0)
-    assert rows(started) == before
+    assert ingested_rows(started) == before
 
 
 def test_nothing_is_added_to_an_attempt_that_was_closed_meanwhile(started: Database) -> None:
     set_columns(started, AttemptRow, ATTEMPT, state=AttemptState.LOST)
-    before = rows(started)
+    before = ingested_rows(started)
     with pytest.raises(OvertakenError):
         bring(started, JOURNAL)
-    assert rows(started) == before
+    assert ingested_rows(started) == before
 
 
 def test_the_first_gate_of_a_study_settles_its_start_temperature_for_good(started: Database) -> None:
