@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from agent.wire.records import Claimed, Ended, Environment, Inferences, Outcome, Phase, PhaseEntered
+from agent.wire.records import Claimed, Ended, Environment, Inferences, Outcome, Phase, PhaseEntered, Record
 from tests.agent.strategies import FACTS, GATES_PASSED, LOADS, RECORDS, SCALARS, ends, telemetry
 from tests.journals import completed_records, encode_journal, opening_records
 from tests.orchestrator.known_run import RUN
