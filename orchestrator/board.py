@@ -7,7 +7,7 @@ beyond understanding becomes a `DeviceError` with an excerpt.
 from collections.abc import Sequence
 from typing import NoReturn
 
-from agent.wire.codec import WireError, dumps, loads
+from agent.wire.codec import WireError, dumps, loads, require
 from agent.wire.records import Answer, Probe, Refused, RefusedBecause, Status
 from agent.wire.spec import Fence, RunSpec, is_plain_name
 from orchestrator.bundle import bundle_target
@@ -23,6 +23,7 @@ from orchestrator.transport.errands import (
 
 START_WAIT_S = 8.0
 MAX_JOURNAL_BYTES = 1024 * 1024
+MAX_ANSWER_BYTES = 256 * 1024
 _ANSWER_S = 30.0
 _NO_SUCH_FILE = b"can't open file"
 _PREFLIGHT_S = 150.0
@@ -47,19 +48,23 @@ class Board:
         nothing was started.
         """
         words = ["start", "--home", ".", "--wait-s", f"{wait_s:g}"]
-        return self._ask_status(words, stdin=dumps(spec).encode(), timeout_s=wait_s + _ANSWER_S)[0]
+        status, _ = self._ask_status(words, stdin=dumps(spec).encode(), timeout_s=wait_s + _ANSWER_S)
+        return _require_same(status, spec.run_id, spec.attempt)
 
     def status(
         self, run_id: str, attempt: int, from_byte: int, *, max_bytes: int = MAX_JOURNAL_BYTES
     ) -> tuple[Status, bytes]:
         """The state of an attempt, and its journal from a byte on, at most `max_bytes` of it."""
         words = ["status", *_attempt(run_id, attempt), "--from", str(from_byte), "--max-bytes", str(max_bytes)]
-        return self._ask_status(words, timeout_s=_ANSWER_S)
+        status, journal = self._ask_status(words, timeout_s=_ANSWER_S)
+        if len(journal) > max_bytes:
+            raise DeviceError(f"status: at most {max_bytes} journal bytes were asked for, the board sent {len(journal)}")
+        return _require_same(status, run_id, attempt), journal
 
     def abort(self, run_id: str, attempt: int, fence: Fence) -> Status:
         """End an attempt and everything of it; its state afterwards. Raises as `start` does."""
         words = ["abort", *_attempt(run_id, attempt), "--farm", fence.farm_id, "--fence", str(fence.number)]
-        return self._ask_status(words, timeout_s=_ABORT_S)[0]
+        return _require_same(self._ask_status(words, timeout_s=_ABORT_S)[0], run_id, attempt)
 
     def probe(self, runtimes: Sequence[str] = (), *, take_over: Fence | None = None) -> Probe:
         """What the board is, and which of these runtimes really work on it.
@@ -113,6 +118,7 @@ class Board:
         if not newline:
             _refuse(words[0], done)
         try:
+            require(len(line) <= MAX_ANSWER_BYTES, "answer", f"at most {MAX_ANSWER_BYTES} bytes", len(line))
             answer = loads(Answer, line)
         except WireError as error:
             raise DeviceError(f"{words[0]}: the board's answer does not fit: {error}; {words_of(done)}") from error
@@ -125,6 +131,12 @@ class Board:
 
 def _attempt(run_id: str, attempt: int) -> list[str]:
     return ["--home", ".", "--run", run_id, "--attempt", str(attempt)]
+
+
+def _require_same(status: Status, run_id: str, attempt: int) -> Status:
+    if (status.run_id, status.attempt) != (run_id, attempt):
+        raise DeviceError(f"the board was asked about {run_id}.{attempt}, and answered about another attempt")
+    return status
 
 
 def _refuse(command: str, done: Completed) -> NoReturn:

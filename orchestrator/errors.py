@@ -17,9 +17,14 @@ Only device and transport faults are retried. A message names the field or the t
 what came, and says what to do next.
 """
 
+from agent.wire.codec import storable
+
 
 class PifarmError(Exception):
-    """Root of every error that pifarm raises on purpose."""
+    """Root of every error that pifarm raises on purpose. Its message, that may quote a board, fits every database."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(storable(message))
 
 
 class SpecError(PifarmError):
