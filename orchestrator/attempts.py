@@ -1,7 +1,8 @@
 """Attempts in SQL, from the moment before a start is sent until what became of it is settled.
 
 An attempt is `staging` while nothing can run on the board yet, `started` from before the start command is sent until
-its end is known. Whoever comes late, after its lease was lost, finds the attempt changed and changes nothing.
+its end is known. Whoever comes late, after its lease was lost, finds the attempt or the lease changed and changes
+nothing.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow
 from orchestrator.events import EventKind, record
+from orchestrator.leases import Lease
 from orchestrator.lifecycle import (
     GIVEN_UP,
     MAX_DEVICE_FAULTS,
@@ -28,11 +30,12 @@ from orchestrator.lifecycle import (
     after,
 )
 
+_CLAIMED_BEFORE = "claimed_before"
+_UNSEEN = (GIVEN_UP, _CLAIMED_BEFORE)  # closed here, while the board may still be at it
 _KEPT_BY_BOARDS = (
     AttemptRow.state.not_in(OPEN_ATTEMPT_STATES),
     AttemptRow.started_at_s.is_not(None),
     AttemptRow.forgotten_at_s.is_(None),
-    AttemptRow.code != GIVEN_UP,
 )
 
 
@@ -42,26 +45,36 @@ class OvertakenError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A closed attempt, as its board knows it."""
+    """A closed attempt, as its board knows it. Not `is_seen`: its board has not said that it is over."""
 
     attempt_id: int
     run_id: str
     number: int
+    is_seen: bool
 
 
-def mark_started(database: Database, attempt_id: int) -> bool:
+def require_lease(session: Session, lease: Lease) -> None:
+    """Let the caller's transaction commit only if nobody has taken the device's lease since; the last thing in it.
+
+    Raises `OvertakenError`. Attempt, run, device: rows are locked in this order everywhere.
+    """
+    fence = session.scalar(select(DeviceRow.fence).where(DeviceRow.id == lease.device_id).with_for_update())
+    if fence != lease.fence:
+        raise OvertakenError(f"device {lease.device_id}: somebody else looks after it now")
+
+
+def mark_started(session: Session, attempt_id: int) -> bool:
     """Note that a start is about to be sent; False where the run or this attempt at it is no longer wanted."""
-    with database.write() as session:
-        attempt = session.get(AttemptRow, attempt_id, with_for_update=True)
-        if attempt is None or not attempt.is_open:
-            return False
-        run = locked_run(session, attempt.run_id)
-        following = after(run.state, RunEvent.STARTED) if run.state is RunState.STAGING else run.state
-        if following is not RunState.RUNNING:
-            return False
-        run.state, attempt.state = following, AttemptState.STARTED
-        run.started_at_s = attempt.started_at_s = session.scalar(select(now_s()))
-        return True
+    attempt = session.get(AttemptRow, attempt_id, with_for_update=True)
+    if attempt is None or not attempt.is_open:
+        return False
+    run = locked_run(session, attempt.run_id)
+    following = after(run.state, RunEvent.STARTED) if run.state is RunState.STAGING else run.state
+    if following is not RunState.RUNNING:
+        return False
+    run.state, attempt.state = following, AttemptState.STARTED
+    run.started_at_s = attempt.started_at_s = session.scalar(select(now_s()))
+    return True
 
 
 def require_open(session: Session, attempt: AttemptRow) -> None:
@@ -83,18 +96,22 @@ def close(session: Session, attempt: AttemptRow, state: AttemptState, code: str 
 
 
 def to_forget(database: Database, device_id: int) -> list[Ended]:
-    """Attempts that are settled here and that the board still keeps; one given up unseen is not among them."""
-    query = select(AttemptRow.id, AttemptRow.run_id, AttemptRow.number).where(
+    """Attempts that are closed here and that the board may still keep."""
+    query = select(AttemptRow.id, AttemptRow.run_id, AttemptRow.number, AttemptRow.code).where(
         AttemptRow.device_id == device_id, *_KEPT_BY_BOARDS
     )
     with database.read() as session:
-        return [Ended(attempt_id=id, run_id=run_id, number=number) for id, run_id, number in session.execute(query)]
+        return [
+            Ended(attempt_id=id, run_id=run_id, number=number, is_seen=code not in _UNSEEN)
+            for id, run_id, number, code in session.execute(query)
+        ]
 
 
 def any_to_forget(database: Database) -> bool:
-    """Whether some board still keeps what is settled here."""
+    """Whether some board still keeps what it has said the end of."""
+    query = select(AttemptRow.id).where(*_KEPT_BY_BOARDS, AttemptRow.code.not_in(_UNSEEN))
     with database.read() as session:
-        return session.scalar(select(AttemptRow.id).where(*_KEPT_BY_BOARDS).limit(1)) is not None
+        return session.scalar(query.limit(1)) is not None
 
 
 def note_forgotten(database: Database, ended: Sequence[Ended]) -> None:
@@ -104,16 +121,30 @@ def note_forgotten(database: Database, ended: Sequence[Ended]) -> None:
         session.execute(update(AttemptRow).where(AttemptRow.id.in_(ids)).values(forgotten_at_s=now_s()))
 
 
-def withdraw(database: Database, attempt_id: int) -> None:
-    """Forget an attempt that never reached the board: its run waits again, no try is counted, the machine is free."""
-    with database.write() as session:
-        attempt = session.get(AttemptRow, attempt_id, with_for_update=True)
-        if attempt is None or attempt.state is not AttemptState.STAGING:
-            return
-        run = locked_run(session, attempt.run_id)
-        session.delete(attempt)
-        run.attempts_made -= 1
+def withdraw(session: Session, attempt_id: int, seen: AttemptState = AttemptState.STAGING) -> None:
+    """Forget an attempt that no board has claimed: its run waits again, no try is counted, the machine is free.
+
+    Nothing happens where it is no longer in the state that the caller has `seen`.
+    """
+    attempt = session.get(AttemptRow, attempt_id, with_for_update=True)
+    if attempt is None or attempt.state is not seen:
+        return
+    run = locked_run(session, attempt.run_id)
+    session.delete(attempt)
+    run.attempts_made -= 1
+    run.state = after(run.state, RunEvent.REQUEUED) or run.state
+
+
+def disown(session: Session, attempt: AttemptRow, message: str) -> None:
+    """Close an attempt that its board knows as another one, after a restore: the run waits for a new number.
+
+    Nobody is at fault, so no try is counted. Raises `OvertakenError` where somebody else has closed it already.
+    """
+    close(session, attempt, AttemptState.LOST, _CLAIMED_BEFORE, message)
+    run = locked_run(session, attempt.run_id)
+    if run.state in (RunState.STAGING, RunState.RUNNING):
         run.state = after(run.state, RunEvent.REQUEUED) or run.state
+        record(session, EventKind.RUN_REQUEUED, message, device_id=attempt.device_id, run_id=run.id)
 
 
 def fail(session: Session, attempt: AttemptRow, state: AttemptState, fault: Fault, code: str, message: str) -> None:

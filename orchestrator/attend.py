@@ -3,15 +3,18 @@
     lease -> open attempt? -> none: pick the next run, stage it, start it
                            -> one:  fetch and ingest what is new; ended or lost: settle it, go on
 
-It carries no state: whatever it knows is in SQL or on the board, so it may be called twice, late, or never. It speaks
+It carries no state: whatever it knows is in SQL or on the board, so it may be called twice, late, or never. What it
+writes to SQL is committed only while nobody else has taken its lease, however long it slept meanwhile. It speaks
 to a board only when the board expects it: between the announced start of the quiet window and its end the connection
 is closed.
 """
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
 
 from agent.wire import WIRE_VERSION
 from agent.wire.codec import WireError
@@ -20,9 +23,11 @@ from agent.wire.records import Fault, LostCause, RunState, Status
 from agent.wire.spec import Fence, RunSpec
 from orchestrator import attempts, leases, links, picking, quota, results, staging
 from orchestrator.attempts import OvertakenError
+from orchestrator.board import Board
 from orchestrator.db.tables import AttemptRow, DeviceRow
 from orchestrator.errors import (
     BusyError,
+    ClaimedError,
     DeviceError,
     HostKeyError,
     NotStagedError,
@@ -82,10 +87,14 @@ class Attendant:
     def look_after(self) -> float | None:
         """Serve the device for at most about `ATTENTION_S`; returns when to come back, None: when called."""
         try:
-            with self.connect(self.farm, self.lease.device_id) as link:
-                return self._serve(link)
+            return self._reach()
         except OvertakenError:
             return LONGEST_WAIT_S
+
+    def _reach(self) -> float | None:
+        try:
+            with self.connect(self.farm, self.lease.device_id) as link:
+                return self._serve(link)
         except (HostKeyError, OwnedError) as error:
             self._stop_device(str(error))
             return None
@@ -130,9 +139,10 @@ class Attendant:
             if not (assignment.is_staged or self._bring(link, assignment)):
                 return 0.0
         except (TransportError, DeviceError):
-            attempts.withdraw(self.farm.database, assignment.attempt_id)
+            self._withdraw(assignment, AttemptState.STAGING)
             raise
-        is_wanted = attempts.mark_started(self.farm.database, assignment.attempt_id)
+        with self._writing() as session:
+            is_wanted = attempts.mark_started(session, assignment.attempt_id)
         return self._start(link, assignment) if is_wanted else 0.0
 
     def _bring(self, link: Link, assignment: Assignment) -> bool:
@@ -154,7 +164,12 @@ class Attendant:
         except StaleFenceError as error:
             return self._overtake(error.number or 0)
         except OwnedError:
+            self._withdraw(assignment, AttemptState.STARTED)
             raise
+        except ClaimedError as error:
+            with self._writing() as session:
+                attempts.disown(session, session.get_one(AttemptRow, assignment.attempt_id), str(error))
+            return 0.0
         except DeviceError as error:
             self._lose(assignment, AttemptState.ENDED, Fault.DEVICE, "refused", str(error))
             return 0.0
@@ -182,11 +197,11 @@ class Attendant:
             )
             return 0.0
         self._note_contact(status)
-        return self._take_in(assignment, status, data)
+        return self._take_in(board, assignment, status, data)
 
-    def _take_in(self, assignment: Assignment, status: Status, data: bytes) -> float:
+    def _take_in(self, board: Board, assignment: Assignment, status: Status, data: bytes) -> float:
         try:
-            with self.farm.database.write() as session:
+            with self._writing() as session:
                 attempt = session.get_one(AttemptRow, assignment.attempt_id)
                 taken = ingest(session, attempt, data, assignment.cursor_byte)
                 if taken.ended is not None:
@@ -194,6 +209,8 @@ class Attendant:
         except OvertakenError:
             return 0.0
         except WireError as error:
+            if status.state is RunState.ACTIVE and not self._is_over(board, assignment.run_id, assignment.number):
+                return TURN_RETRY_S
             self._lose(assignment, AttemptState.LOST, Fault.DEVICE, "journal_damaged", str(error))
             return 0.0
         if taken.ended is not None:
@@ -204,29 +221,43 @@ class Attendant:
         return _until_next_report(status)
 
     def _tidy_up(self, link: Link) -> None:
-        """Let the board forget what is settled here."""
-        ended = attempts.to_forget(self.farm.database, self.lease.device_id)
+        """Let the board forget what is closed here; what was closed without its word it has to end first."""
+        closed = attempts.to_forget(self.farm.database, self.lease.device_id)
+        board = link.board(link.bundle_hash)
+        ended = [each for each in closed if each.is_seen or self._is_over(board, each.run_id, each.number)]
         if ended:
-            link.board(link.bundle_hash).forget([(attempt.run_id, attempt.number) for attempt in ended])
+            board.forget([(each.run_id, each.number) for each in ended])
             attempts.note_forgotten(self.farm.database, ended)
+        if closed:
+            with self._writing() as session:
+                links.note_reachable(session, self.lease.device_id)
 
     def _call_off(self, link: Link, assignment: Assignment) -> float:
         """End an attempt whose run is no longer wanted; what it measured is not counted."""
         board = link.board(assignment.bundle_hash)
-        if assignment.state is AttemptState.STARTED:
-            try:
-                status = board.abort(assignment.run_id, assignment.number, self._fence())
-            except StaleFenceError as error:
-                return self._overtake(error.number or 0)
-            if status.state is RunState.ACTIVE:
-                return TURN_RETRY_S
-        with self.farm.database.write() as session:
+        if assignment.state is AttemptState.STARTED and not self._is_over(board, assignment.run_id, assignment.number):
+            return TURN_RETRY_S
+        with self._writing() as session:
             attempt = session.get_one(AttemptRow, assignment.attempt_id)
             attempts.close(session, attempt, AttemptState.ABANDONED, "called_off", "the run was cancelled")
         return 0.0
 
+    def _is_over(self, board: Board, run_id: str, number: int) -> bool:
+        """End an attempt on the board; False: ask again. A board that lost even the agent's code has nothing of it."""
+        try:
+            return board.abort(run_id, number, self._fence()).state is not RunState.ACTIVE
+        except StaleFenceError as error:
+            self._overtake(error.number or 0)
+            return False
+        except NotStagedError:
+            return True
+
+    def _withdraw(self, assignment: Assignment, seen: AttemptState) -> None:
+        with self._writing() as session:
+            attempts.withdraw(session, assignment.attempt_id, seen)
+
     def _lose(self, assignment: Assignment, state: AttemptState, fault: Fault, code: str, message: str) -> None:
-        with self.farm.database.write() as session:
+        with self._writing() as session:
             attempt = session.get_one(AttemptRow, assignment.attempt_id)
             attempts.fail(session, attempt, state, fault, code, message)
 
@@ -235,17 +266,24 @@ class Attendant:
         self.lease = lease or self.lease
         return 0.0 if lease else LONGEST_WAIT_S
 
-    def _note_contact(self, status: Status) -> None:
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
         with self.farm.database.write() as session:
+            yield session
+            session.flush()
+            attempts.require_lease(session, self.lease)
+
+    def _note_contact(self, status: Status) -> None:
+        with self._writing() as session:
             links.note_contact(session, self.lease.device_id, status)
 
     def _stop_device(self, reason: str) -> None:
-        with self.farm.database.write() as session:
+        with self._writing() as session:
             attempts.make_sick(session, session.get_one(DeviceRow, self.lease.device_id), reason)
 
     def _back_off(self, error: Exception) -> float:
         log.warning("device unreachable", device=self.lease.device_id, message=str(error))
-        with self.farm.database.write() as session:
+        with self._writing() as session:
             return links.note_unreachable(session, self.lease.device_id, str(error), MAX_BACKOFF_S)
 
     def _fence(self) -> Fence:

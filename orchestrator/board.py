@@ -11,7 +11,15 @@ from agent.wire.codec import WireError, dumps, loads, require
 from agent.wire.records import Answer, Probe, Refused, RefusedBecause, Status
 from agent.wire.spec import Fence, RunSpec, is_plain_name
 from orchestrator.bundle import bundle_target
-from orchestrator.errors import BusyError, DeviceError, NotStagedError, OwnedError, SpecError, StaleFenceError
+from orchestrator.errors import (
+    BusyError,
+    ClaimedError,
+    DeviceError,
+    NotStagedError,
+    OwnedError,
+    SpecError,
+    StaleFenceError,
+)
 from orchestrator.transport import Completed, Transport
 from orchestrator.transport.errands import (
     NO_SUCH_PROGRAM,
@@ -44,8 +52,8 @@ class Board:
     def start(self, spec: RunSpec, *, wait_s: float = START_WAIT_S) -> Status:
         """Start a run, or find it started; waits on the board for it to be ready, at most `wait_s`.
 
-        Raises `BusyError`, `OwnedError`, `StaleFenceError`, `NotStagedError`, `SpecError` and `DeviceError`; then
-        nothing was started.
+        Raises `BusyError`, `OwnedError`, `StaleFenceError`, `ClaimedError`, `NotStagedError`, `SpecError` and
+        `DeviceError`; then nothing was started.
         """
         words = ["start", "--home", ".", "--wait-s", f"{wait_s:g}"]
         status, _ = self._ask_status(words, stdin=dumps(spec).encode(), timeout_s=wait_s + _ANSWER_S)
@@ -151,6 +159,8 @@ def _refusal(refused: Refused) -> Exception:
             return OwnedError(refused.message)
         case RefusedBecause.STALE_FENCE:
             return StaleFenceError(refused.message, owner=refused.owner, number=refused.number)
+        case RefusedBecause.CLAIMED_BEFORE:
+            return ClaimedError(refused.message)
         case RefusedBecause.BAD_SPEC:
             return SpecError(refused.message)
         case RefusedBecause.NO_ARTIFACT:

@@ -8,7 +8,8 @@
     │   ├── OwnedError       another farm owns the board                     never retried
     │   ├── BusyError        something measures on that machine already      no attempt is spent
     │   ├── NotStagedError   the board lacks a bundle or an artifact         pushed, asked again
-    │   └── StaleFenceError  the board has heard a younger voice of ours     the fence is raised
+    │   ├── StaleFenceError  the board has heard a younger voice of ours     the fence is raised
+    │   └── ClaimedError     the board knows that attempt as another one     the run gets another attempt
     ├── TransportError   the board cannot be reached, or the link broke      retried
     │   └── HostKeyError     the host key is not the pinned one              never retried
     └── InternalError    pifarm's own fault: a bug, or a database it cannot use
@@ -58,6 +59,10 @@ class StaleFenceError(DeviceError):
         super().__init__(message)
         self.owner = owner
         self.number = number
+
+
+class ClaimedError(DeviceError):
+    """A board that claimed the attempt before: with another spec, or it has forgotten it since."""
 
 
 class NotStagedError(DeviceError):

@@ -54,14 +54,20 @@ def link_to(farm: Farm, device_id: int) -> Iterator[Link]:
 
 def note_contact(session: Session, device_id: int, status: Status) -> None:
     """Keep what a board just said of itself; pages show it with its age."""
-    device = session.get_one(DeviceRow, device_id)
-    device.last_seen_at_s = session.scalar(select(now_s()))
-    device.unreachable_in_row = 0
-    device.state_reason = "" if device.state is DeviceState.READY else device.state_reason
+    device = note_reachable(session, device_id)
     device.last_phase = status.phase.value if status.phase else None
     device.last_waiting_for = status.waiting_for
     if status.temperature_c is not None:
         device.last_temperature_c = status.temperature_c
+
+
+def note_reachable(session: Session, device_id: int) -> DeviceRow:
+    """Note that a board answered: what kept it away before no longer does."""
+    device = session.get_one(DeviceRow, device_id)
+    device.last_seen_at_s = session.scalar(select(now_s()))
+    device.unreachable_in_row = 0
+    device.state_reason = "" if device.state is DeviceState.READY else device.state_reason
+    return device
 
 
 def note_unreachable(session: Session, device_id: int, reason: str, longest_s: float) -> float:

@@ -110,7 +110,10 @@ def retry(database: Database, study_id: int) -> int:
 
 
 def abandon(database: Database, study_id: int) -> int:
-    """Give up a study's open attempts whose board will not come back; returns how many. What they measured is lost."""
+    """Give up a study's open attempts whose board will not come back; returns how many. What they measured is lost.
+
+    A board that does come back ends and forgets them before it gets other work.
+    """
     with database.write() as session:
         _get_study(session, study_id)
         open_attempts = session.scalars(
@@ -119,11 +122,15 @@ def abandon(database: Database, study_id: int) -> int:
             .where(RunRow.study_id == study_id, AttemptRow.state.in_(OPEN_ATTEMPT_STATES))
             .with_for_update(of=AttemptRow)
         ).all()
+        at_s = session.scalar(select(now_s()))
         for attempt in open_attempts:
-            attempt.state, attempt.closed_at_s = AttemptState.ABANDONED, session.scalar(select(now_s()))
+            attempt.state, attempt.closed_at_s = AttemptState.ABANDONED, at_s
             attempt.code, attempt.message = GIVEN_UP, "given up by an operator"
-            run = attempt.run
-            run.state = after(run.state, RunEvent.GAVE_UP) or run.state
+            run = session.get_one(RunRow, attempt.run_id, with_for_update=True, populate_existing=True)
+            if (following := after(run.state, RunEvent.GAVE_UP)) is not None:
+                run.state, run.ended_at_s = following, at_s
+        leases.call(session, sorted({attempt.device_id for attempt in open_attempts}))
+        close_if_done(session, study_id)
         return len(open_attempts)
 
 

@@ -6,7 +6,7 @@ time whoever speaks to the board disturbs it. What a run comes to is a journal t
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.wire.codec import dumps, loads
@@ -65,7 +65,8 @@ class PretendedBoard:
     """The board: a `Transport`.
 
     Tests set `trouble` (raised by each contact), `refusals` (of the next starts) and so on; `cut_after` raises its
-    error once, after the command that it names was carried out.
+    error once, after the command that it names was carried out; with `shows_all` a run's journal can be read before
+    its end.
     """
 
     clock: Clock
@@ -78,10 +79,12 @@ class PretendedBoard:
     slices: int = 1
     files: set[str] = field(default_factory=set)
     runs: dict[str, PretendedRun] = field(default_factory=dict)
+    history: set[str] = field(default_factory=set)
     started: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     pushed: list[str] = field(default_factory=list)
     disturbances: int = 0
+    shows_all: bool = False
 
     def open(self) -> None:
         """Be reached."""
@@ -128,6 +131,7 @@ class PretendedBoard:
         """Lose everything, as if somebody had removed the farm folder."""
         self.files.clear()
         self.runs.clear()
+        self.history.clear()
         self.fence = None
 
     def _contact(self) -> None:
@@ -144,16 +148,22 @@ class PretendedBoard:
                 return self._refuse(RefusedBecause.NO_ARTIFACT), b""
             if (refusal := self._admit(spec.fence)) is not None:
                 return refusal, b""
+            if spec.folder in self.history:
+                return self._refuse(RefusedBecause.CLAIMED_BEFORE), b""
             self.started.append(spec.folder)
+            self.history.add(spec.folder)
             journal = encode_journal(self.outcome(spec))
             self.runs[spec.folder] = PretendedRun(spec=spec, ends_at_s=self.clock.now_s + self.quiet_s, journal=journal)
+        elif replace(self.runs[spec.folder].spec, fence=spec.fence) != spec:
+            return self._refuse(RefusedBecause.CLAIMED_BEFORE), b""
         return self._answer(spec.run_id, spec.attempt, b""), b""
 
     def _status(self, options: dict[str, str], stdin: bytes) -> tuple[Answer, bytes]:
         run_id, attempt = options["--run"], int(options["--attempt"])
         run = self.runs.get(f"{run_id}.{attempt}")
         first, size = int(options["--from"]), int(options["--max-bytes"])
-        journal = b"" if run is None or self._is_active(run) else run.journal[first : first + size]
+        is_hidden = run is None or (self._is_active(run) and not self.shows_all)
+        journal = b"" if run is None or is_hidden else run.journal[first : first + size]
         return self._answer(run_id, attempt, journal), journal
 
     def _abort(self, options: dict[str, str], stdin: bytes) -> tuple[Answer, bytes]:
@@ -175,6 +185,8 @@ class PretendedBoard:
             self.runs.pop(name.removeprefix("runs/"), None)
             self.files = {file for file in self.files if not file.startswith(f"{name}/")}
         self.commands.append("remove")
+        if error := self.cut_after.pop("remove", None):
+            raise error
         return Completed(exit_code=0, stdout=json.dumps(list(names)).encode(), stderr=b"")
 
     def _admit(self, fence: Fence) -> Answer | None:

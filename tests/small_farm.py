@@ -112,8 +112,20 @@ def open_attempt(database: Database, device_id: int) -> Assignment:
 def start_attempt(database: Database, device_id: int) -> Assignment:
     """The same, with the start command sent."""
     opened = open_attempt(database, device_id)
-    assert attempts.mark_started(database, opened.attempt_id)
+    assert mark_started(database, opened.attempt_id)
     return opened
+
+
+def mark_started(database: Database, attempt_id: int) -> bool:
+    """Note that a start is about to be sent."""
+    with database.write() as session:
+        return attempts.mark_started(session, attempt_id)
+
+
+def withdraw(database: Database, attempt_id: int) -> None:
+    """Take back an attempt that never reached the board."""
+    with database.write() as session:
+        attempts.withdraw(session, attempt_id)
 
 
 def get_device(database: Database, device_id: int) -> DeviceRow:

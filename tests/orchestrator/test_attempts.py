@@ -6,7 +6,7 @@ Each test runs on SQLite and on a real PostgreSQL.
 import pytest
 
 from agent.wire.records import Fault
-from orchestrator import attempts, picking, studies
+from orchestrator import picking, studies
 from orchestrator.attempts import OvertakenError
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow, StudyRow
@@ -22,12 +22,14 @@ from tests.small_farm import (
     get_device,
     get_run,
     make_submission,
+    mark_started,
     open_attempt,
     plant,
     plant_twins,
     runs_of,
     set_columns,
     start_attempt,
+    withdraw,
 )
 
 
@@ -41,14 +43,14 @@ def test_a_cancel_that_comes_before_the_start_holds(database: Database) -> None:
     farm = plant(database)
     opened = open_attempt(database, farm.device_id)
     studies.cancel(database, farm.study_id)
-    assert not attempts.mark_started(database, opened.attempt_id)
+    assert not mark_started(database, opened.attempt_id)
     assert get_run(database, opened.run_id).state is RunState.CANCELLED
 
 
 def test_racing_with_a_cancel_a_start_either_goes_before_or_does_not_happen(database: Database) -> None:
     farm = plant(database)
     opened = open_attempt(database, farm.device_id)
-    acts = (lambda: attempts.mark_started(database, opened.attempt_id), lambda: studies.cancel(database, farm.study_id))
+    acts = (lambda: mark_started(database, opened.attempt_id), lambda: studies.cancel(database, farm.study_id))
     at_once(2, lambda index: acts[index]())
     assert get_run(database, opened.run_id).state is RunState.CANCELLED
     now = picking.current(database, farm.device_id)
@@ -69,7 +71,7 @@ def test_racing_with_a_cancel_a_failure_does_not_bring_a_run_back(database: Data
 def test_marking_a_start_twice_is_no_second_start_of_another_state(database: Database) -> None:
     farm = plant(database)
     opened = start_attempt(database, farm.device_id)
-    assert attempts.mark_started(database, opened.attempt_id)
+    assert mark_started(database, opened.attempt_id)
     assert get_run(database, opened.run_id).state is RunState.RUNNING
     assert get_attempt(database, opened.attempt_id).state is AttemptState.STARTED
 
@@ -79,7 +81,7 @@ def test_an_attempt_that_never_reached_the_board_counts_no_try(database: Databas
     for _ in range(MAX_DEVICE_FAULTS + SICK_AFTER_FAULTS):
         opened = open_attempt(database, farm.device_id)
         assert opened.number == 1
-        attempts.withdraw(database, opened.attempt_id)
+        withdraw(database, opened.attempt_id)
     run = get_run(database, opened.run_id)
     assert (run.state, run.attempts_made, run.device_faults) == (RunState.QUEUED, 0, 0)
     assert get_device(database, farm.device_id).state is DeviceState.READY
@@ -89,7 +91,7 @@ def test_withdrawing_frees_the_machine_and_does_not_undo_a_cancel(database: Data
     first, second = plant_twins(database, "a", "b")
     opened = open_attempt(database, first)
     studies.cancel(database, opened.study_id)
-    attempts.withdraw(database, opened.attempt_id)
+    withdraw(database, opened.attempt_id)
     assert get_run(database, opened.run_id).state is RunState.CANCELLED
     studies.submit(database, make_submission(devices=("b",)))
     open_attempt(database, second)
@@ -133,7 +135,7 @@ def test_a_device_is_sick_after_faults_in_a_row_and_keeps_its_queue(database: Da
     farm = plant(database, labels=["a", "b", "c"])
     faults = 0
     while isinstance(opened := picking.open_next(database, farm.device_id), Assignment):
-        attempts.mark_started(database, opened.attempt_id)
+        mark_started(database, opened.attempt_id)
         fail_attempt(database, opened)
         faults += 1
     device = get_device(database, farm.device_id)
@@ -176,8 +178,8 @@ def test_whoever_comes_late_changes_nothing(database: Database) -> None:
     fail_attempt(database, late, state=AttemptState.LOST)
     open_attempt(database, farm.device_id)
     before = dump(database)
-    attempts.withdraw(database, late.attempt_id)
-    assert not attempts.mark_started(database, late.attempt_id)
+    withdraw(database, late.attempt_id)
+    assert not mark_started(database, late.attempt_id)
     with pytest.raises(OvertakenError):
         fail_attempt(database, late)
     with pytest.raises(OvertakenError):
@@ -205,7 +207,7 @@ def test_of_many_who_see_the_same_fault_at_once_one_counts_it(database: Database
 def test_an_attempt_that_another_attendant_has_started_is_not_withdrawn(database: Database) -> None:
     farm = plant(database)
     late = open_attempt(database, farm.device_id)
-    attempts.mark_started(database, late.attempt_id)
-    attempts.withdraw(database, late.attempt_id)
+    mark_started(database, late.attempt_id)
+    withdraw(database, late.attempt_id)
     assert get_run(database, late.run_id).state is RunState.RUNNING
     assert count_open(database) == 1

@@ -133,6 +133,7 @@ def test_a_start_that_never_arrived_is_sent_again_for_the_same_attempt(yard: Yar
     study_id = submit(yard)
     yard.visit()
     board.runs.clear()
+    board.history.clear()
     yard.work()
     assert [(run.state, run.attempts_made) for run in runs_of(yard.database, study_id)] == [(RunState.DONE, 1)]
 
