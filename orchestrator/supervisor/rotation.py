@@ -55,10 +55,10 @@ class LogFile:
         return [path for path in (*kept, self.path) if path.exists()]
 
     def _copy(self, source: int) -> None:
-        """Only the last `max_bytes`: a file that somebody else let grow must not fill the disk a second time."""
+        """Twice `max_bytes` at most: a file that grew while nobody looked must not fill the disk a second time."""
         target = os.open(self._piece(1), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(source, "rb", closefd=False) as whole, os.fdopen(target, "wb") as piece:
-            whole.seek(max(0, os.fstat(source).st_size - self.max_bytes))
+            whole.seek(max(0, os.fstat(source).st_size - 2 * self.max_bytes))
             shutil.copyfileobj(whole, piece)
 
     def _piece(self, number: int) -> Path:
