@@ -12,7 +12,7 @@ MADE_HERE := $(shell [ "$$(cat .venv/made-in 2>/dev/null)" = "$$(pwd -P)" ] && $
 # Tests share nothing and run side by side, but for those of the whole farm, which take turns at this machine's lock.
 UNIT := "not (ssh or postgres or browser or arm64 or integration)"
 
-.PHONY: help setup demo test unit lint clean remake
+.PHONY: help setup demo test unit bench lint clean remake
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make demo    run the whole farm on this machine (ARGS='...' goes to pifarm demo)"
 	@echo "make test    run every test: unit, ssh, postgres, browser, integration"
 	@echo "make unit    run the unit tests only"
+	@echo "make bench   run every benchmark, about 45 minutes (ARGS='--only push' for some, ARGS=--json for machines)"
 	@echo "make lint    run ruff check, ruff format --check and mypy --strict"
 	@echo "make clean   remove .venv and everything that tools left behind"
 
@@ -40,6 +41,9 @@ test: .venv/stamp
 
 unit: .venv/stamp
 	@$(PY) -m pytest -n 2 -m $(UNIT) $(ARGS)
+
+bench: .venv/stamp
+	@$(PY) -m benchmarks $(ARGS)
 
 lint: .venv/stamp
 	@$(PY) -m ruff check .
