@@ -3,7 +3,8 @@
 ``history.jsonl`` lies beside ``runs/``. A line is added when an attempt is claimed, when its measuring process is
 there, and when it has ended. The claim is written and durable before the attempt comes into being, so the board never
 claims the same attempt twice, whatever was forgotten meanwhile and whoever asks late. The other lines are a record for
-people and for checks: nothing depends on them, and a full disk costs them. Nothing is written in the quiet window.
+people and for checks: nothing depends on them, and a full disk costs them; the end is told once the journal is
+complete. Nothing is written in the quiet window.
 """
 
 import contextlib
@@ -14,11 +15,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.processes import ProcessId
 from agent.wire.codec import WireError, dumps, loads
+from agent.wire.records import Ended
 from agent.wire.spec import Fence
 
 HISTORY = "history.jsonl"
@@ -69,12 +71,15 @@ class Teller:
         with contextlib.suppress(OSError):
             _append(self.home, self._entry(Happening.MEASURING, process))
 
-    def ended(self, agent: ProcessId, outcome: str, code: str) -> None:
-        """Say how the attempt ended."""
+    def ended(self, agent: ProcessId, end: Ended, monotonic_ns: int) -> None:
+        """Say how the attempt ended and when, once its journal is complete."""
+        entry = replace(
+            self._entry(Happening.ENDED, agent), monotonic_ns=monotonic_ns, outcome=end.outcome.value, code=end.code
+        )
         with contextlib.suppress(OSError):
-            _append(self.home, self._entry(Happening.ENDED, agent, outcome, code))
+            _append(self.home, entry)
 
-    def _entry(self, happening: Happening, process: ProcessId, outcome: str = "", code: str = "") -> Entry:
+    def _entry(self, happening: Happening, process: ProcessId) -> Entry:
         return Entry(
             happening=happening,
             run_id=self.run_id,
@@ -84,8 +89,6 @@ class Teller:
             process=process,
             at_s=time.time(),
             monotonic_ns=time.monotonic_ns(),
-            outcome=outcome,
-            code=code,
         )
 
 

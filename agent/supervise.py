@@ -251,9 +251,9 @@ class Supervisor:
             self._chronicle.settle()
         except RunFault as full:
             ended = self._failed(full)
-        self._teller.ended(self._claim.agent, ended.outcome.value, ended.code)
         self._lock.close()
         self._spool.end(ended)
+        self._teller.ended(self._claim.agent, ended, self._claim.origin_ns + ended.at_ns)
 
     def _swapped_bytes(self) -> int | None:
         before, after = self._swapped_before_bytes, self._swapped_after_bytes

@@ -103,7 +103,7 @@ def _bear_witness(home: Path) -> None:
         is_alone = True
     except BlockingIOError:
         is_alone = False
-    line = {"pid": os.getpid(), "monotonic_ns": time.monotonic_ns(), "alone": is_alone}
+    line = {"pid": os.getpid(), "agent": os.getppid(), "monotonic_ns": time.monotonic_ns(), "alone": is_alone}
     log = os.open(home / "witness.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     os.write(log, json.dumps(line).encode() + b"\n")
     os.close(log)

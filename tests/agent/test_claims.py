@@ -10,7 +10,7 @@ import pytest
 from agent.history import Happening, read_history
 from agent.wire.records import Outcome, RefusedBecause, RunState
 from agent.wire.spec import Fence
-from tests.agent.board import Board, ended
+from tests.agent.board import Board, ended, wait_for
 from tests.agent.specs import make_spec
 
 pytestmark = pytest.mark.integration
@@ -40,6 +40,7 @@ def test_the_boards_history_tells_who_measured_and_how_it_ended(board: Board) ->
     good, bad = make_spec(), make_spec("run2", runtime_options={"median_ms": 2.0, "fail_at": 3})
     for spec in (good, bad):
         board.run(spec)
+    wait_for(lambda: len(list(read_history(board.home))) == 6)
     told = [(line.happening.value, line.run_id, line.outcome, line.code) for line in read_history(board.home)]
     assert told == [
         ("claimed", "run1", "", ""),

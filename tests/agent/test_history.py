@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from agent.history import HISTORY, MAX_BYTES, OLDER, Happening, Teller, read_history, was_claimed
 from agent.processes import ProcessId
+from agent.wire.records import Ended, Fault, Outcome
 from agent.wire.spec import Fence
 
 AGENT, MEASURING = ProcessId(pid=10, started="100"), ProcessId(pid=11, started="101")
+KILLED = Ended(at_ns=1, outcome=Outcome.FAILED, fault=Fault.DEVICE, code="killed:SIGKILL")
 
 
 def teller(home: Path, run_id: str = "run1", attempt: int = 1) -> Teller:
@@ -21,12 +23,12 @@ def test_an_attempt_is_told_from_claim_to_end(tmp_path: Path) -> None:
     tell = teller(tmp_path)
     tell.claimed(AGENT)
     tell.measuring(MEASURING)
-    tell.ended(AGENT, "failed", "killed:SIGKILL")
+    tell.ended(AGENT, KILLED, 5000)
     lines = list(read_history(tmp_path))
     assert [line.happening for line in lines] == [Happening.CLAIMED, Happening.MEASURING, Happening.ENDED]
     assert [line.process for line in lines] == [AGENT, MEASURING, AGENT]
     assert {(line.run_id, line.attempt, line.fence.number, line.boot_id) for line in lines} == {("run1", 1, 3, "boot")}
-    assert lines[-1].code == "killed:SIGKILL"
+    assert (lines[-1].outcome, lines[-1].code, lines[-1].monotonic_ns) == ("failed", "killed:SIGKILL", 5000)
 
 
 def test_a_board_without_a_past_has_claimed_nothing(tmp_path: Path) -> None:
@@ -68,4 +70,4 @@ def test_only_the_claim_insists_on_being_kept(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         teller(nowhere).claimed(AGENT)
     teller(nowhere).measuring(MEASURING)
-    teller(nowhere).ended(AGENT, "completed", "")
+    teller(nowhere).ended(AGENT, KILLED, 5000)
