@@ -24,6 +24,7 @@ from orchestrator.config import Settings
 from orchestrator.db.tables import DeviceRow, StudyRow
 from orchestrator.farm import Farm, open_farm
 from orchestrator.lifecycle import StudyState
+from orchestrator.log_lines import log_to
 from orchestrator.transport.address import SshAddress
 from orchestrator.transport.keys import FarmKey, HostKey
 
@@ -87,6 +88,7 @@ def running_farm(home: Path) -> Iterator[RunningFarm]:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = Settings(home=home, database_url=f"sqlite:///{home / 'pifarm.db'}", broker_url="")
     environment = {name: value for name, value in settings.environment().items() if name != BROKER_URL}
+    log_to(sys.stderr, keys_dir=settings.keys_dir)
     farm = open_farm(settings)
     try:
         builds = [

@@ -34,7 +34,7 @@ class ClaimWatch:
         self.origins_ns: dict[str, int] = {}
         self._runs = runs
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._keep_looking, daemon=True)
 
     def start(self) -> None:
         """Begin to look."""
@@ -45,11 +45,15 @@ class ClaimWatch:
         self._stopping.set()
         self._thread.join()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Note the claims that are there now."""
+        for claim in self._runs.glob("[!.]*/claim.json"):
+            if claim.parent.name not in self.origins_ns:
+                self._note(claim)
+
+    def _keep_looking(self) -> None:
         while not self._stopping.wait(POLL_S):
-            for claim in self._runs.glob("[!.]*/claim.json"):
-                if claim.parent.name not in self.origins_ns:
-                    self._note(claim)
+            self.look()
 
     def _note(self, claim: Path) -> None:
         try:
