@@ -4,25 +4,28 @@ import collections
 import os
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from agent.errors import RunFault, explain_death
 from agent.frames import HEAT_STOP, FrameReader, Job, Kind, Order
+from agent.isolation import PRIVATE_UMASK
 from agent.processes import ProcessId, identify, rss_bytes
 from agent.wire.codec import dumps
 
 _READ_BYTES = 256 * 1024
 _LAST_WORDS_BYTES = 4096
 _LAST_BREATH_S = 5.0
+_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
 
 class MeasuringProcess:
-    """One fresh process for one run.
+    """One fresh process for one run, in a folder of its own and with an environment that says nothing of the agent's.
 
     Lifecycle: made running, with the job on its way; `read` when one of `descriptors` has something, `take` what came;
     `order`; `end` in any case. What it prints is kept in memory, never written to disk: only its end is of use.
     """
 
-    def __init__(self, argv: Sequence[str], job: Job, lock_descriptor: int) -> None:
+    def __init__(self, argv: Sequence[str], job: Job, lock_descriptor: int, folder: Path) -> None:
         orders, self._orders = os.pipe()
         self._results, results = os.pipe()
         self._printed, prints = os.pipe()
@@ -30,7 +33,14 @@ class MeasuringProcess:
         passed = (orders, results, lock_descriptor)
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=prints, stderr=prints, pass_fds=passed
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=prints,
+                stderr=prints,
+                pass_fds=passed,
+                cwd=folder,
+                env={**_ENVIRONMENT, "HOME": str(folder), "TMPDIR": str(folder)},
+                umask=PRIVATE_UMASK,
             )
         finally:
             for descriptor in (orders, results, prints):

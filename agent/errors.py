@@ -31,6 +31,7 @@ FAULT_OF: Mapping[str, Fault] = {
     "runtime_missing": Fault.DEVICE,  # the runtime cannot be imported
     "crashed_running": Fault.DEVICE,  # ended by a signal of its own after it had loaded well
     "killed": Fault.DEVICE,  # somebody else sent SIGKILL or SIGTERM
+    "isolation_failed": Fault.DEVICE,  # the board refused the isolation that it had just allowed
     "no_space": Fault.DEVICE,  # the disk filled up in spite of the reserve
     # pifarm
     "measuring_failed": Fault.AGENT,  # the measuring process ended without a word

@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.isolation import Network
 from agent.wire.records import Phase, StoppedBy
 from agent.wire.spec import RunSpec
 
@@ -39,12 +40,13 @@ class Order(bytes, enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """All that a measuring process needs. `origin_ns` is the monotonic time of the claim."""
+    """All that a measuring process needs. `origin_ns` is the monotonic time of the claim, `network` what it keeps."""
 
     spec: RunSpec
     model_path: str
     origin_ns: int
     agent_pid: int
+    network: Network = Network.HOST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """The measuring process: loads one model in a fresh interpreter, answers once, and times it between two orders.
 
 Invariants: from the start of the warm-up to the end of the window there is no output, and garbage collection is off.
-It holds the machine's lock as long as it lives, by an inherited descriptor, and it dies with its agent.
+It holds the machine's lock as long as it lives, by an inherited descriptor, and it dies with its agent. It is isolated
+before it opens the model.
 """
 
 import ctypes
@@ -19,6 +20,7 @@ from typing import Any, TypeVar
 
 from agent.errors import RunFault
 from agent.frames import HEAT_STOP, Failure, Job, Kind, Measured, Order, pack_samples, send_frame
+from agent.isolation import isolate
 from agent.protocol import Bounds, warm_up_bounds, window_bounds
 from agent.runtimes import Feeds, Session, load_runtime
 from agent.timing import MIN_CAPACITY, Samples, capacity_for, time_inferences, warm_up
@@ -30,7 +32,6 @@ T = TypeVar("T")
 _CHUNK = 4096
 _JOURNAL_BYTES_EACH = 32  # of one inference, generously
 _PR_SET_PDEATHSIG = 1
-_OOM_SCORE = "800"  # the kernel takes this process before the agent
 
 
 class Measurement:
@@ -124,11 +125,10 @@ class Measurement:
 def run_measurement(orders: int, results: int) -> int:
     """Do the job that the first line of `orders` describes; exit code of the process."""
     job = loads(Job, _read_line(orders))
-    _die_with(job.agent_pid)
-    _offer_to_oom_killer()
-    measurement = Measurement(job, orders, results)
     try:
-        measurement.run()
+        isolate(job.network)
+        _die_with(job.agent_pid)
+        Measurement(job, orders, results).run()
     except RunFault as fault:
         send_frame(results, Kind.FAILED, dumps(Failure(code=fault.code, message=fault.message)).encode())
     except MemoryError:
@@ -211,9 +211,3 @@ def _watch(agent_pid: int) -> None:
     while os.getppid() == agent_pid:
         time.sleep(1.0)
     os._exit(1)
-
-
-def _offer_to_oom_killer() -> None:
-    score = Path("/proc/self/oom_score_adj")
-    if score.exists():
-        score.write_text(_OOM_SCORE)

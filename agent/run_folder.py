@@ -48,6 +48,12 @@ class RunFolder:
         """Path of the journal."""
         return self.path / JOURNAL
 
+    def work_folder(self) -> Path:
+        """The folder that the measuring process works in, made now."""
+        folder = self.path / "work"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
     def spec(self) -> RunSpec:
         """The spec that was claimed."""
         return loads(RunSpec, (self.path / "spec.json").read_bytes())

@@ -13,6 +13,7 @@ import errno
 import os
 import time
 import traceback
+from pathlib import Path
 
 from agent import bundle, contact
 from agent.burner import BurnerProcesses
@@ -25,6 +26,7 @@ from agent.errors import RunAborted, RunFault
 from agent.frames import Job, Kind, Measured, Order, unpack_samples
 from agent.gate import PERIOD_S, pass_gate
 from agent.home import Home
+from agent.isolation import network_here
 from agent.lock import MachineLock
 from agent.machine import swapped_out_bytes, uptime_s
 from agent.processes import is_alive
@@ -37,7 +39,7 @@ from agent.telemetry import Sampler
 from agent.watch import Signals, Watch
 from agent.wire.codec import loads
 from agent.wire.records import Claimed, Ended, Environment, Fault, Inferences, Loaded, Outcome, Phase
-from agent.wire.spec import Regime, RunSpec
+from agent.wire.spec import Limits, Regime, RunSpec, Scalar
 
 _SUSTAINED_REPORT_S = 60.0
 _CONTACT_POLL_S = 0.03
@@ -58,6 +60,9 @@ class Supervisor:
         self._spool = Spool(folder.path)
         self._chronicle = Chronicle(self._spool, self._sampler, claim.origin_ns)
         self._teller = teller(home, spec, claim)
+        self._model = home.artifact(spec.artifact_id, spec.main_file)
+        self._interpreter = home.interpreter(spec.runtime)
+        self._network = network_here((self._model, Path(self._interpreter), bundle.location()))
         self._round = 0
         self._first_s = 0.0
         self._report_at_s = 0.0
@@ -110,6 +115,8 @@ class Supervisor:
                 "runtime": spec.runtime,
                 "threads": spec.threads,
                 "artifact_id": spec.artifact_id,
+                "network": self._network.value,
+                **limit_facts(spec.limits),
             },
             sources=sensors.sources,
             absent=sensors.absent,
@@ -127,10 +134,16 @@ class Supervisor:
         self._chronicle.enter(Phase.LOAD, self._period_s)
         self._publish()
         spec = self._spec
-        model = self._home.artifact(spec.artifact_id, spec.main_file)
-        job = Job(spec=spec, model_path=str(model), origin_ns=self._claim.origin_ns, agent_pid=os.getpid())
-        command = bundle.command_line(self._home.interpreter(spec.runtime), "measure")
-        child = self._watch.child = MeasuringProcess(command, job, self._lock.descriptor)
+        job = Job(
+            spec=spec,
+            model_path=str(self._model),
+            origin_ns=self._claim.origin_ns,
+            agent_pid=os.getpid(),
+            network=self._network,
+        )
+        command = bundle.command_line(self._interpreter, "measure")
+        folder = self._folder.work_folder()
+        child = self._watch.child = MeasuringProcess(command, job, self._lock.descriptor, folder)
         self._note_measuring(child)
         loaded = loads(Loaded, self._watch.expect(Kind.LOADED))
         self._watch.is_loaded = True
@@ -271,6 +284,12 @@ def _explain(error: Exception) -> RunFault:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return RunFault("no_space", f"{error.filename or 'the run folder'}: {error.strerror}")
     return RunFault("agent_failed", f"{type(error).__name__}: {error}; the traceback is in agent.log")
+
+
+def limit_facts(limits: Limits) -> dict[str, Scalar]:
+    """What the run may use, as facts of its environment."""
+    given = {"limit_wall_s": limits.wall_s, "limit_rss_bytes": limits.rss_bytes}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def supervise(home: Home, folder: RunFolder, claim: Claim, spec: RunSpec, lock: MachineLock) -> None:

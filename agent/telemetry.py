@@ -44,6 +44,11 @@ class Sampler:
         """How many samples wait to be drained."""
         return len(self._at_ns)
 
+    @property
+    def latest_rss_bytes(self) -> int | None:
+        """Memory of the measuring process at the last look that was not drained yet."""
+        return self._rss[-1] if self._rss else None
+
     def sample(self) -> Reading:
         """Look at every sensor now, and set the time of the next look on the period's grid."""
         now_ns = time.monotonic_ns()
