@@ -20,7 +20,7 @@ from agent.wire import WIRE_VERSION
 from agent.wire.codec import WireError
 from agent.wire.journal import MAX_LINE_BYTES
 from agent.wire.records import Fault, LostCause, RunState, Status
-from agent.wire.spec import Fence, RunSpec
+from agent.wire.spec import Fence, Limits, RunSpec
 from orchestrator import attempts, leases, links, picking, quota, results, staging
 from orchestrator.attempts import OvertakenError
 from orchestrator.board import Board
@@ -41,6 +41,7 @@ from orchestrator.farm import Farm
 from orchestrator.ingest import ingest
 from orchestrator.leases import Lease
 from orchestrator.lifecycle import AttemptState
+from orchestrator.limits import limits_for
 from orchestrator.links import Link
 from orchestrator.picking import Assignment, Idle, NotMyTurn
 
@@ -174,7 +175,7 @@ class Attendant:
             self._lose(assignment, AttemptState.ENDED, Fault.DEVICE, "refused", str(error))
             return 0.0
         self._note_contact(status)
-        return _until_next_report(status)
+        return _until_next_report(status, assignment)
 
     def _collect(self, link: Link, assignment: Assignment) -> float:
         board = link.board(assignment.bundle_hash)
@@ -218,7 +219,7 @@ class Attendant:
         if status.state is RunState.LOST and taken.lines == 0:
             self._lose(assignment, AttemptState.LOST, Fault.DEVICE, "lost", _explain_loss(status.cause))
             return 0.0
-        return _until_next_report(status)
+        return _until_next_report(status, assignment)
 
     def _tidy_up(self, link: Link) -> None:
         """Let the board forget what is closed here; what was closed without its word it has to end first."""
@@ -303,13 +304,21 @@ class Attendant:
             runtime_options=assignment.runtime_options,
             protocol=assignment.protocol,
             inputs=assignment.inputs,
+            limits=self._limits(assignment),
         )
 
+    def _limits(self, assignment: Assignment) -> Limits:
+        with self.farm.database.read() as session:
+            memory_bytes = session.get_one(DeviceRow, assignment.device_id).probe.get("memory_bytes")
+        return limits_for(assignment.protocol, memory_bytes, self.farm.settings.memory_share)
 
-def _until_next_report(status: Status) -> float:
+
+def _until_next_report(status: Status, assignment: Assignment) -> float:
+    """When the board wants to be asked again; whatever it says, not later than its run may last."""
     if status.state is not RunState.ACTIVE:
         return 0.0
-    return LONGEST_WAIT_S if status.next_report_in_s is None else status.next_report_in_s
+    wanted_s = LONGEST_WAIT_S if status.next_report_in_s is None else status.next_report_in_s
+    return min(max(wanted_s, 0.0), limits_for(assignment.protocol, None, 1.0).wall_s)
 
 
 def _explain_loss(cause: LostCause | None) -> str:

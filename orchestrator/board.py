@@ -66,7 +66,7 @@ class Board:
         words = ["status", *_attempt(run_id, attempt), "--from", str(from_byte), "--max-bytes", str(max_bytes)]
         status, journal = self._ask_status(words, timeout_s=_ANSWER_S)
         if len(journal) > max_bytes:
-            raise DeviceError(f"status: at most {max_bytes} journal bytes were asked for, the board sent {len(journal)}")
+            raise DeviceError(f"status: at most {max_bytes} journal bytes were asked for, {len(journal)} came")
         return _require_same(status, run_id, attempt), journal
 
     def abort(self, run_id: str, attempt: int, fence: Fence) -> Status:

@@ -1,0 +1,18 @@
+"""What a run may use on its board before the agent ends it: time from the protocol, memory from the board. Pure."""
+
+from agent.wire.spec import Limits, Protocol
+
+LOAD_S = 900.0
+SLACK_S = 300.0
+WARM_UPS = 4  # a busy board goes back to its gate three times
+
+
+def limits_for(protocol: Protocol, memory_bytes: int | None, memory_share: float) -> Limits:
+    """The limits of a run: the longest load, warm-ups and window that the protocol allows, a share of the memory.
+
+    Without a known memory there is no limit but the kernel's own.
+    """
+    return Limits(
+        wall_s=LOAD_S + WARM_UPS * protocol.warm_up.max_s + protocol.window.max_s + SLACK_S,
+        rss_bytes=None if memory_bytes is None else max(int(memory_bytes * memory_share), 1),
+    )
