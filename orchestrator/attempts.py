@@ -90,6 +90,7 @@ def close(session: Session, attempt: AttemptRow, state: AttemptState, code: str 
     Raises `OvertakenError` where somebody else has ended it already.
     """
     require_open(session, attempt)
+    locked_run(session, attempt.run_id)
     attempt.state, attempt.code, attempt.message = state, code, message
     attempt.closed_at_s = session.scalar(select(now_s()))
     session.execute(update(DeviceRow).where(DeviceRow.id == attempt.device_id).values(last_served_at_s=now_s()))

@@ -13,6 +13,7 @@
     ├── TransportError   the board cannot be reached, or the link broke      retried
     │   └── HostKeyError     the host key is not the pinned one              never retried
     └── InternalError    pifarm's own fault: a bug, or a database it cannot use
+        └── DatabaseError    the database is away, or refuses to go on       the next tick tries again
 
 Only device and transport faults are retried. A message names the field or the thing, what was expected and
 what came, and says what to do next.
@@ -79,3 +80,7 @@ class HostKeyError(TransportError):
 
 class InternalError(PifarmError):
     """A fault of pifarm itself or of the database that it was given."""
+
+
+class DatabaseError(InternalError):
+    """A database that does not answer, broke off, or refuses to go on; whatever was not committed is not stored."""

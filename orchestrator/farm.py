@@ -26,7 +26,7 @@ class Farm:
 
 def open_farm(settings: Settings) -> Farm:
     """The farm of these settings, ready for use; raises `SpecError` where the database cannot be."""
-    database = open_migrated(settings.database_url)
+    database = open_migrated(settings.database_url, settings.worker_threads)
     with contextlib.suppress(IntegrityError), database.write() as session:  # somebody else was first: theirs it is
         if session.get(FarmRow, 1) is None:
             session.add(FarmRow(farm_id=f"farm-{secrets.token_hex(6)}"))

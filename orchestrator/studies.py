@@ -79,34 +79,12 @@ def submit(database: Database, submission: Submission) -> int:
 
 def cancel(database: Database, study_id: int) -> int:
     """Cancel a study in whatever state it is; returns how many runs that ended. Boards are told on next contact."""
-    with database.write() as session:
-        study = _get_study(session, study_id)
-        not_ended = select(RunRow).where(RunRow.study_id == study_id, RunRow.state.not_in(ENDED_RUN_STATES))
-        runs = session.scalars(not_ended.with_for_update()).all()
-        for run in runs:
-            run.state = after(run.state, RunEvent.CANCELLED) or run.state
-            run.ended_at_s = session.scalar(select(now_s()))
-        if study.state is StudyState.ACTIVE:
-            study.state = StudyState.CANCELLED
-            study.ended_at_s = session.scalar(select(now_s()))
-            record(session, EventKind.STUDY_CANCELLED, f"{len(runs)} runs cancelled", study_id=study_id)
-        leases.call(session, sorted({run.device_id for run in runs}))
-        return len(runs)
+    return database.retried(lambda session: _cancel(session, study_id))
 
 
 def retry(database: Database, study_id: int) -> int:
     """Queue a study's failed, cancelled and invalid runs again; returns how many."""
-    with database.write() as session:
-        study = _get_study(session, study_id)
-        its_runs = session.scalars(select(RunRow).where(RunRow.study_id == study_id).with_for_update())
-        runs = [run for run in its_runs if _is_worth_retrying(run)]
-        for run in runs:
-            run.state = after(run.state, RunEvent.RETRIED) or run.state
-            run.device_faults = run.invalid_results = 0
-        if runs:
-            study.state, study.ended_at_s = StudyState.ACTIVE, None
-        leases.call(session, sorted({run.device_id for run in runs}))
-        return len(runs)
+    return database.retried(lambda session: _retry(session, study_id))
 
 
 def abandon(database: Database, study_id: int) -> int:
@@ -135,7 +113,12 @@ def abandon(database: Database, study_id: int) -> int:
 
 
 def close_if_done(session: Session, study_id: int) -> None:
-    """End a study whose runs have all ended, in the caller's transaction."""
+    """End a study whose runs have all ended, in the caller's transaction.
+
+    Whoever ends the last run sees all others: the study is locked first, as two may end runs of it at once.
+    """
+    session.flush()
+    session.execute(select(StudyRow.id).where(StudyRow.id == study_id).with_for_update())
     open_runs = select(RunRow.id).where(RunRow.study_id == study_id, RunRow.state.not_in(ENDED_RUN_STATES)).limit(1)
     if session.scalar(open_runs) is not None:
         return
@@ -184,6 +167,34 @@ def block_order(seed: int, device_id: int, block: int, count: int) -> list[int]:
     order = list(range(count))
     random.Random(f"{seed}/{device_id}/{block}").shuffle(order)
     return order
+
+
+def _cancel(session: Session, study_id: int) -> int:
+    not_ended = select(RunRow).where(RunRow.study_id == study_id, RunRow.state.not_in(ENDED_RUN_STATES))
+    runs = session.scalars(not_ended.order_by(RunRow.id).with_for_update()).all()
+    study = _get_study(session, study_id)
+    for run in runs:
+        run.state = after(run.state, RunEvent.CANCELLED) or run.state
+        run.ended_at_s = session.scalar(select(now_s()))
+    if study.state is StudyState.ACTIVE:
+        study.state = StudyState.CANCELLED
+        study.ended_at_s = session.scalar(select(now_s()))
+        record(session, EventKind.STUDY_CANCELLED, f"{len(runs)} runs cancelled", study_id=study_id)
+    leases.call(session, sorted({run.device_id for run in runs}))
+    return len(runs)
+
+
+def _retry(session: Session, study_id: int) -> int:
+    its_runs = select(RunRow).where(RunRow.study_id == study_id).order_by(RunRow.id).with_for_update()
+    runs = [run for run in session.scalars(its_runs) if _is_worth_retrying(run)]
+    study = _get_study(session, study_id)
+    for run in runs:
+        run.state = after(run.state, RunEvent.RETRIED) or run.state
+        run.device_faults = run.invalid_results = 0
+    if runs:
+        study.state, study.ended_at_s = StudyState.ACTIVE, None
+    leases.call(session, sorted({run.device_id for run in runs}))
+    return len(runs)
 
 
 def _submit(session: Session, submission: Submission) -> int:

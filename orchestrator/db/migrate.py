@@ -12,16 +12,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.db.session import Database, explain, open_engine
+from orchestrator.db.session import DEFAULT_THREADS, Database, explain, open_engine
 from orchestrator.errors import InternalError, SpecError
 
 _POSTGRES_LOCK = 0x70696661726D
 _LATEST = "head"
 
 
-def open_migrated(database_url: str) -> Database:
+def open_migrated(database_url: str, threads: int = DEFAULT_THREADS) -> Database:
     """The database at a URL, at this version's schema; raises `SpecError` if it is newer or cannot be opened."""
-    database = Database(open_engine(database_url))
+    database = Database(open_engine(database_url, threads))
     try:
         upgrade(database)
     except BaseException:
@@ -60,6 +60,11 @@ def current_revision(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def is_known(revision: str) -> bool:
+    """Whether this pifarm knows a revision, so that a database at it can be brought to this version's schema."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
@@ -68,6 +73,7 @@ def _config() -> Config:
 
 def _wait_for_others(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = 0"))  # a migration takes what it takes
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRES_LOCK})
 
 

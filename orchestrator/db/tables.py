@@ -114,6 +114,7 @@ class DeviceRow(Base):
     lease_holder: Mapped[str | None] = mapped_column(ShortText)
     lease_expires_at_s: Mapped[float] = mapped_column(default=0.0)
     next_attention_at_s: Mapped[float | None] = mapped_column(index=True)
+    attention_noted_at_s: Mapped[float | None]
     wake_after_s: Mapped[float] = mapped_column(default=0.0)
 
     @property
