@@ -184,9 +184,16 @@ def _with_boards(farm: Farm, kinds: Sequence[str], servers: Servers | None) -> I
         _supervised(farm) as supervisor,
     ):
         for board in boards:
+            _keep_clock_high(board)
             new = fleet.NewBoard(name=board.name, address=str(board.address))
             fleet.add_board(farm, new, board.host_key, progress=lambda step, detail: None)
         yield LivingFarm(farm=farm, boards=boards, supervisor=supervisor, servers=servers)
+
+
+def _keep_clock_high(board: SimulatedBoard) -> None:
+    """As its owner would: a board that computes nothing lets its clock fall, and such a run is measured again."""
+    for file in (board.home / "board").rglob("scaling_governor"):
+        file.write_text("performance\n")
 
 
 @contextlib.contextmanager
