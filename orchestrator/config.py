@@ -6,6 +6,7 @@ from `PIFARM_HOME`, by default the platform's user data folder.
 
 import os
 import re
+import tomllib
 from pathlib import Path
 from typing import Self
 
@@ -115,6 +116,15 @@ class Settings(BaseSettings):
     def has_own_broker(self) -> bool:
         """Whether the embedded broker serves this farm, because no other was named."""
         return not self.broker_url
+
+    def would_stay_with(self, file: Path) -> bool:
+        """Whether, with another settings file in the state home, this farm would work, on the same database."""
+        try:
+            given = tomllib.loads(file.read_text(encoding="utf-8"))
+            other = Settings(**{**given, "home": self.home})
+        except (ValidationError, ValueError, TypeError):
+            return False
+        return (other.database_url, other.broker_url) == (self.database_url, self.broker_url)
 
     def environment(self) -> dict[str, str]:
         """The environment for a process of this farm: this process's own, with the settings made explicit."""

@@ -78,7 +78,7 @@ def look_at(farm: Farm) -> FarmStatus:
     devices = list_devices(farm.database)
     studies = tuple(study for study in list_studies(farm.database, MANY_STUDIES) if study.state is StudyState.ACTIVE)
     doorbell = ServerView(url=masked(broker.broker_url(settings)), is_answering=broker.is_answering(settings))
-    heartbeats = _heartbeats(settings)
+    heartbeats = heartbeats_of(settings)
     free_bytes = shutil.disk_usage(settings.home).free
     is_up = is_running(settings) or (not settings.has_own_broker and doorbell.is_answering)
     return FarmStatus(
@@ -109,7 +109,8 @@ def look_at(farm: Farm) -> FarmStatus:
     )
 
 
-def _heartbeats(settings: Settings) -> tuple[HeartbeatView, ...]:
+def heartbeats_of(settings: Settings) -> tuple[HeartbeatView, ...]:
+    """The signs of life of the farm's processes that share this state home."""
     files = sorted(settings.heartbeats_dir.glob("*@*"))
     ages = ((file.name, Heartbeat(file=file).age_s()) for file in files)
     return tuple(HeartbeatView(name=name, age_s=age_s) for name, age_s in ages if age_s is not None)

@@ -8,7 +8,21 @@ import sys
 
 import typer
 
-from orchestrator.cli import console, demo, device, farm, leaderboard, logs, model, run, simulate, status, study, submit
+from orchestrator.cli import (
+    backup,
+    console,
+    demo,
+    device,
+    farm,
+    leaderboard,
+    logs,
+    model,
+    run,
+    simulate,
+    status,
+    study,
+    submit,
+)
 from orchestrator.errors import ModelError, PifarmError, SpecError, TransportError
 
 app = typer.Typer(
@@ -26,6 +40,8 @@ app.add_typer(farm.database_app, name="db")
 app.command("up")(farm.up)
 app.command("status")(status.status)
 app.command("logs")(logs.logs)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("key")(farm.key)
 app.command("worker")(farm.worker)
 app.command("tick")(farm.tick)
