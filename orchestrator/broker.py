@@ -1,4 +1,4 @@
-"""The embedded broker: a real valkey-server on a socket in a private folder, for farms that name no other.
+"""The broker: a Redis or Valkey that the settings name, or the embedded one, a real valkey-server on a private socket.
 
 Messages are doorbells, so losing the broker loses nothing; its append-only file only saves seconds.
 """
@@ -15,10 +15,21 @@ from redis.retry import Retry
 from orchestrator.config import MAX_SOCKET_PATH, Settings, masked
 from orchestrator.errors import InternalError, SpecError
 
+_SOCKET = "redis+socket://"
+
 
 def broker_url(settings: Settings) -> str:
-    """The URL that Celery uses: the configured broker, or the embedded one's socket."""
-    return settings.broker_url or f"redis+socket://{socket_path(settings)}?virtual_host=0"
+    """The URL that Celery uses: the configured broker's or the embedded one's; raises `SpecError` if it is none."""
+    if settings.has_own_broker:
+        return f"{_SOCKET}{socket_path(settings)}?virtual_host=0"
+    _client(settings).close()
+    return settings.broker_url
+
+
+def require_answering(settings: Settings) -> None:
+    """Raise `SpecError` where a configured broker does not answer; the embedded one is started by the supervisor."""
+    if not settings.has_own_broker and not is_answering(settings):
+        raise SpecError(f"broker: {masked(settings.broker_url)} does not answer; start it, or unset PIFARM_BROKER_URL")
 
 
 def socket_path(settings: Settings) -> Path:
@@ -57,11 +68,16 @@ def _client(settings: Settings) -> redis.Redis:
     once = Retry(NoBackoff(), 0)
     if settings.has_own_broker:
         return redis.Redis(unix_socket_path=str(socket_path(settings)), socket_timeout=2.0, retry=once)
+    url = settings.broker_url
     try:
-        return redis.Redis.from_url(settings.broker_url, socket_timeout=2.0, socket_connect_timeout=2.0, retry=once)
+        if url.startswith(_SOCKET):  # Celery's way to write it
+            path = url.replace(_SOCKET, "unix://", 1).replace("virtual_host=", "db=")
+            return redis.Redis.from_url(path, socket_timeout=2.0, retry=once)
+        return redis.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0, retry=once)
     except ValueError as error:
         raise SpecError(
-            f"broker_url: expected e.g. redis://host:6379/0, got {masked(settings.broker_url)!r}"
+            f"broker_url: expected e.g. redis://host:6379/0, got {masked(url)!r}; "
+            "in a password write / @ : # ? % as %2F %40 %3A %23 %3F %25"
         ) from error
 
 

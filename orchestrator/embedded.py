@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 
 from orchestrator import broker
-from orchestrator.config import Settings, masked
-from orchestrator.errors import InternalError, SpecError
+from orchestrator.config import Settings
+from orchestrator.errors import InternalError
 from orchestrator.supervisor.clients import registered
 from orchestrator.supervisor.rotation import part_log
 from orchestrator.supervisor.state import is_running, read_state
@@ -34,10 +34,7 @@ def running(settings: Settings) -> Iterator[None]:
 def ensure_running(settings: Settings) -> None:
     """Return once a supervisor is ready, starting one where none runs; cheap to call again and again."""
     if not settings.has_own_broker:
-        if not broker.is_answering(settings):
-            raise SpecError(
-                f"broker: {masked(settings.broker_url)} does not answer; start it, or unset PIFARM_BROKER_URL"
-            )
+        broker.require_answering(settings)
         return
     deadline_s, spawn_at_s = time.monotonic() + STARTUP_S, time.monotonic()
     while not is_ready(settings):

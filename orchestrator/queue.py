@@ -1,11 +1,12 @@
 """The Celery app: two tasks that carry an id or nothing, take seconds, and may be delivered twice, late, or never.
 
 SQL is the memory, Celery is the muscle: messages are doorbells. So they are acknowledged early, nothing waits for a
-result, and a lost one costs at most `leases.LOST_WAKE_S`.
+result, and a lost one costs at most `leases.LOST_WAKE_S`. A broker or a database that goes away is waited for.
 """
 
 import os
 import secrets
+import signal
 import threading
 from collections.abc import Iterable
 
@@ -16,6 +17,7 @@ from orchestrator import leases
 from orchestrator.attend import attend
 from orchestrator.broker import broker_url
 from orchestrator.config import Settings
+from orchestrator.errors import DatabaseError
 from orchestrator.events import log
 from orchestrator.farm import Farm
 from orchestrator.heartbeat import Heartbeat
@@ -23,6 +25,7 @@ from orchestrator.heartbeat import Heartbeat
 ATTEND = "pifarm.attend"
 TICK = "pifarm.tick"
 TICK_S = 1.0
+TICK_LIFE_S = 60.0  # by the wall clocks of two hosts: less would take a clock that is set wrong for a worker too few
 WORKER_OPTIONS = (
     "--pool=threads",
     "--queues=attend,tick",
@@ -52,9 +55,10 @@ def make_app(settings: Settings) -> Celery:
             "visibility_timeout": 60,
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
+            "socket_connect_timeout": 5.0,
+            "socket_timeout": 10.0,
+            "socket_keepalive": True,
         },
-        beat_schedule={"tick": {"task": TICK, "schedule": TICK_S, "options": {"expires": 5 * TICK_S}}},
-        beat_max_loop_interval=TICK_S,
     )
     return app
 
@@ -67,17 +71,23 @@ def serve(app: Celery, farm: Farm) -> None:
 
     @app.task(name=ATTEND)
     def attend_device(device_id: int) -> None:
-        attend(
-            farm,
-            device_id,
-            f"{holder}-{threading.get_ident()}",
-            lambda other: wake(app, [other]),
-            stopping.wait,
-        )
+        try:
+            attend(
+                farm,
+                device_id,
+                f"{holder}-{threading.get_ident()}",
+                lambda other: wake(app, [other]),
+                stopping.wait,
+            )
+        except DatabaseError as error:
+            log.warning("visit broken off", device=device_id, message=str(error))
 
     @app.task(name=TICK)
     def tick() -> None:
-        wake(app, leases.claim_due(farm.database))
+        try:
+            wake(app, leases.claim_due(farm.database))
+        except DatabaseError as error:
+            log.warning("tick not done", message=str(error))
 
 
 def wake(app: Celery, device_ids: Iterable[int]) -> None:
@@ -91,10 +101,17 @@ def wake(app: Celery, device_ids: Iterable[int]) -> None:
 
 def ring_worker(settings: Settings) -> None:
     """Give the workers one tick to do, so that they can show that they work; without a broker nothing happens."""
+    send_tick(make_app(settings))
+
+
+def send_tick(app: Celery) -> bool:
+    """Send one tick; without a broker nothing happens. Whether it was sent."""
     try:
-        make_app(settings).send_task(TICK, expires=5 * TICK_S, retry=False)
+        app.send_task(TICK, expires=TICK_LIFE_S, retry=False)
     except kombu.exceptions.OperationalError as error:
         log.warning("tick not sent", message=str(error))
+        return False
+    return True
 
 
 def run_worker(settings: Settings, farm: Farm) -> None:
@@ -109,12 +126,20 @@ def run_worker(settings: Settings, farm: Farm) -> None:
 
 
 def run_tick(settings: Settings) -> None:
-    """Send a tick a second until told to stop; the schedule lives in memory only."""
+    """Send a tick a second until told to stop.
+
+    Celery's beat reads the wall clock, and would stand still for as long as that steps back; this does not read any.
+    """
     heartbeat = Heartbeat.of(settings.heartbeats_dir, "tick")
     heartbeat.begin()
-    signals.after_task_publish.connect(lambda **_: heartbeat.beat(), weak=False)
-    _leave_logging_alone()
-    make_app(settings).Beat(scheduler="celery.beat:Scheduler", loglevel="WARNING", quiet=True).run()
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    app = make_app(settings)
+    while not stopping.is_set():
+        if send_tick(app):
+            heartbeat.beat()
+        stopping.wait(TICK_S)
 
 
 def _leave_logging_alone() -> None:

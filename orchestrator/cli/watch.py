@@ -9,6 +9,7 @@ from rich.text import Text
 
 from orchestrator import embedded
 from orchestrator.cli import console
+from orchestrator.errors import DatabaseError
 from orchestrator.farm import Farm
 from orchestrator.lifecycle import StudyState
 from orchestrator.numbers_text import duration
@@ -57,17 +58,22 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
     with Live(progress, console=console.err, refresh_per_second=1) as live:
         while study.state is StudyState.ACTIVE:
             time.sleep(REFRESH_S)
-            embedded.ensure_running(farm.settings)
-            study = get_study(farm.database, study_id)
-            eta = (
-                ""
-                if study.eta_s is None or study.state is not StudyState.ACTIVE
-                else f"about {duration(study.eta_s)} left"
-            )
-            progress.update(task, completed=_ended(study), eta=eta)
-            devices = [device for device in list_devices(farm.database) if device.name in study.devices]
-            live.update(Group(progress, *(_device_line(device) for device in devices)))
+            if farm.settings.has_own_broker:
+                embedded.ensure_running(farm.settings)
+            try:
+                study, devices = get_study(farm.database, study_id), list_devices(farm.database)
+            except DatabaseError:
+                progress.update(task, eta="waiting for the database")
+                continue
+            progress.update(task, completed=_ended(study), eta=_time_left(study))
+            shown = [device for device in devices if device.name in study.devices]
+            live.update(Group(progress, *(_device_line(device) for device in shown)))
     return study
+
+
+def _time_left(study: StudyView) -> str:
+    is_known = study.eta_s is not None and study.state is StudyState.ACTIVE
+    return f"about {duration(study.eta_s)} left" if is_known else ""
 
 
 def _ended(study: StudyView) -> int:

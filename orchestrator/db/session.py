@@ -121,6 +121,8 @@ def open_engine(url: str, threads: int = DEFAULT_THREADS) -> Engine:
     """
     try:
         parsed = make_url(url)
+        if "@" in (parsed.host or ""):
+            raise ValueError("part of a password was taken for the host")
         is_sqlite = parsed.get_backend_name() == "sqlite"
         ours = {} if is_sqlite else {name: value for name, value in _SERVER.items() if name not in parsed.query}
         engine = create_engine(
@@ -133,7 +135,8 @@ def open_engine(url: str, threads: int = DEFAULT_THREADS) -> Engine:
         )
     except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:
         raise SpecError(
-            f"database_url: expected e.g. sqlite:////path or postgresql+psycopg://..., got {masked(url)!r}"
+            f"database_url: expected e.g. sqlite:////path or postgresql+psycopg://..., got {masked(url)!r}; "
+            "in a password write @ as %40"
         ) from error
     if is_sqlite:
         _prepare_sqlite(engine, parsed)

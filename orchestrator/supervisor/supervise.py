@@ -52,8 +52,9 @@ class Orders:
 def supervise(farm: Farm, *, with_dashboard: bool, on_demand: bool, tell: Callable[[str], None]) -> None:
     """Run the farm's parts until told to stop or, on demand, until nobody needs them; never two at once.
 
-    Raises `KeyboardInterrupt` where it was ended at once.
+    Raises `KeyboardInterrupt` where it was ended at once, `SpecError` where the configured broker does not answer.
     """
+    broker.require_answering(farm.settings)
     orders = Orders()
     orders.listen()
     with supervisor_lock(farm.settings, "up"):
