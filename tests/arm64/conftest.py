@@ -40,7 +40,7 @@ class Pifarm:
         environment = {**os.environ, "PIFARM_HOME": str(self.home)}
         began_s = time.monotonic()
         done = subprocess.run(
-            [str(program), *words], capture_output=True, text=True, env=environment, timeout=3600, check=False
+            [str(program), *words], capture_output=True, text=True, env=environment, timeout=1800, check=False
         )
         seconds = time.monotonic() - began_s
         answer = done.stderr + ("" if "--json" in words else done.stdout)

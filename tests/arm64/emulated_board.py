@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[2] / "scripts/make-arm64-board"
+PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,9 @@ class EmulatedBoard:
         place, _, port = self.address.rpartition(":")
         options = ["UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=no", "LogLevel=ERROR", "BatchMode=yes"]
         argv = ["ssh", "-i", str(key), "-p", port, *(word for option in options for word in ("-o", option))]
-        return subprocess.run([*argv, place, command], capture_output=True, text=True, check=True, timeout=120).stdout
+        return subprocess.run(
+            [*argv, place, command], capture_output=True, text=True, check=True, timeout=PATIENCE_S
+        ).stdout
 
 
 def reason_against() -> str:
@@ -48,4 +51,4 @@ def emulated_board(folder: Path, *options: str) -> Iterator[EmulatedBoard]:
             yield EmulatedBoard(address=address, fingerprint=fingerprint, root=folder / "root")
         finally:
             process.stdin.close()
-            process.wait(60)
+            process.wait(PATIENCE_S)
