@@ -29,7 +29,7 @@ from orchestrator.db.tables import ArtifactRow, AttemptRow, BuildRow, DeviceRow,
 from orchestrator.farm import Farm, open_farm
 from orchestrator.lifecycle import ENDED_RUN_STATES, DeviceState, StudyState
 from orchestrator.simulator.boards import BOARD_KINDS
-from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
+from orchestrator.simulator.farm import SimulatedBoard, board_names, simulated_boards
 from orchestrator.transport.keys import FarmKey
 
 MODEL = "pretended"
@@ -218,7 +218,7 @@ def arena(home: Path, board_count: int) -> Iterator[Arena]:
     with contextlib.ExitStack() as stack:
         stack.callback(farm.database.engine.dispose)
         folder = farm.settings.home / "boards"
-        has_small_disk = stack.enter_context(_small_disk(folder / kinds[-1]))
+        has_small_disk = stack.enter_context(_small_disk(folder / board_names(kinds)[-1]))
         boards = stack.enter_context(simulated_boards(folder, kinds, [key.public_line]))
         for board in boards:
             _add_device(farm, board, bundle)

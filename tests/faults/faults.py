@@ -5,6 +5,7 @@ Each gives what was done in words and, where it lasts, how long and how it is ta
 
 import contextlib
 import json
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ import redis
 
 from orchestrator import studies
 from orchestrator.simulator.farm import SimulatedBoard
-from tests.faults.arena import Arena
+from tests.faults.arena import SMALL_DISK_BYTES, Arena
 from tests.faults.plan import FaultKind, PlannedFault
 
 T = TypeVar("T")
@@ -225,13 +226,15 @@ def _cut_journal(arena: Arena, rng: random.Random) -> Done | None:
 def _fill_disk(arena: Arena, rng: random.Random) -> Done | None:
     if arena.small_disk is None:
         return None
-    ballast = arena.small_disk.home / "ballast"
-    with contextlib.suppress(OSError), ballast.open("wb") as file:
-        while True:
-            file.write(b"\0" * 65536)
-    with contextlib.suppress(OSError), ballast.open("ab", buffering=0) as file:
-        while True:
-            file.write(b"\0")
+    home = arena.small_disk.home
+    ballast, disk = home / "ballast", os.statvfs(home)
+    if not home.is_mount() or disk.f_blocks * disk.f_frsize > SMALL_DISK_BYTES:
+        raise AssertionError(f"{home} has no small disk of its own; nothing was filled")
+    with ballast.open("ab", buffering=0) as file:
+        for piece in (65536, 4096, 1):
+            with contextlib.suppress(OSError):
+                for _ in range(SMALL_DISK_BYTES // 65536 + 64):
+                    file.write(bytes(piece))
     return Done(text=arena.small_disk.name, lasts_s=rng.uniform(1.0, 6.0), undo=lambda: ballast.unlink(missing_ok=True))
 
 
