@@ -13,7 +13,7 @@ ENV PYTHONUNBUFFERED=1 \
 # The state home holds the farm's private key: it belongs to this user and is nobody else's to read. A new volume takes
 # owner and mode from the folder that it is mounted over.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/pifarm --shell /usr/sbin/nologin pifarm \
-    && install -d -o pifarm -g pifarm -m 0700 /var/lib/pifarm \
+    && install -d -o pifarm -g pifarm -m 0700 /var/lib/pifarm /var/lib/pifarm/heartbeats \
     && install -d -o pifarm -g pifarm -m 0755 /authorized \
     && install -d -m 1777 /run/lock
 
