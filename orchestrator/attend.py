@@ -47,6 +47,7 @@ from orchestrator.picking import Assignment, Idle, NotMyTurn
 
 LONGEST_WAIT_S = 5.0
 ATTENTION_S = 20.0
+MOST_STEPS = 200  # of one visit; an honest board never needs as many, and a dishonest one gets no more
 SLICE_S = 8.0
 BUSY_RETRY_S = 2.0
 TURN_RETRY_S = 1.0
@@ -104,7 +105,9 @@ class Attendant:
 
     def _serve(self, link: Link) -> float | None:
         ends_at = self.clock() + ATTENTION_S
-        while leases.renew(self.farm.database, self.lease):
+        for _ in range(MOST_STEPS):
+            if not leases.renew(self.farm.database, self.lease):
+                break
             assignment = picking.current(self.farm.database, self.lease.device_id)
             if assignment is None:
                 self._tidy_up(link)
@@ -218,6 +221,10 @@ class Attendant:
             return 0.0
         if status.state is RunState.LOST and taken.lines == 0:
             self._lose(assignment, AttemptState.LOST, Fault.DEVICE, "lost", _explain_loss(status.cause))
+            return 0.0
+        if status.state is RunState.ENDED and taken.lines == 0:
+            message = "the board calls the run ended, but its journal has no end"
+            self._lose(assignment, AttemptState.LOST, Fault.DEVICE, "journal_damaged", message)
             return 0.0
         return _until_next_report(status, assignment)
 
