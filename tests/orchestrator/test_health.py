@@ -19,11 +19,11 @@ from orchestrator.simulator.farm import simulated_boards
 
 
 @pytest.fixture
-def heartbeat(tmp_path: Path) -> Heartbeat:
+def heartbeat(tmp_path: Path) -> Iterator[Heartbeat]:
     """One that has begun and not beaten yet."""
     heartbeat = Heartbeat(file=tmp_path / "heartbeats" / "part@here")
-    heartbeat.begin()
-    return heartbeat
+    with heartbeat.begun():
+        yield heartbeat
 
 
 def make_old(heartbeat: Heartbeat, age_s: float) -> None:
@@ -62,7 +62,7 @@ def test_a_worker_that_works_is_well_and_is_not_rung_for(heartbeat: Heartbeat) -
 def test_an_idle_worker_without_a_tick_is_well_if_it_answers_a_ring(heartbeat: Heartbeat, forget: bool) -> None:
     make_old(heartbeat, STALE_S + 5)
     if forget:
-        heartbeat.begin()
+        heartbeat.file.unlink()
     rung: list[str] = []
 
     def work(_: float) -> None:
@@ -157,10 +157,9 @@ def test_a_simulator_that_has_not_started_is_not_well(tmp_path: Path, content: s
 def test_each_part_is_looked_for_where_the_settings_say(tmp_path: Path) -> None:
     with serving(Answering) as port:
         settings = Settings(home=tmp_path, dashboard_port=port, broker_url="redis://127.0.0.1:1/0")
+        settings.heartbeats_dir.mkdir()
         for part in ("worker", "tick"):
-            heartbeat = Heartbeat.of(settings.heartbeats_dir, part)
-            heartbeat.begin()
-            heartbeat.beat()
+            Heartbeat.of(settings.heartbeats_dir, part).beat()
         with simulated_boards(settings.simulated_dir, ["pi5-bare"], []):
             assert [health.look_at(part, settings).is_well for part in Part] == [True] * 4
 
@@ -175,10 +174,9 @@ def test_the_exit_code_says_it_too(
     said: str,
 ) -> None:
     monkeypatch.setenv("PIFARM_HOME", str(tmp_path))
-    heartbeat = Heartbeat.of(tmp_path / "heartbeats", "tick")
-    heartbeat.begin()
     if beats:
-        heartbeat.beat()
+        (tmp_path / "heartbeats").mkdir()
+        Heartbeat.of(tmp_path / "heartbeats", "tick").beat()
     assert health.main(["tick"]) == code
     assert capsys.readouterr().out.startswith(said)
 

@@ -1,6 +1,7 @@
 """A heartbeat is young while work is done, old when it stops, and never anybody else's."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,11 @@ from orchestrator.heartbeat import EVERY_S, OLD_S, Heartbeat
 
 
 @pytest.fixture
-def heartbeat(tmp_path: Path) -> Heartbeat:
+def heartbeat(tmp_path: Path) -> Iterator[Heartbeat]:
     """One whose clock stands still until it is moved."""
     heartbeat = Heartbeat(file=tmp_path / "heartbeats" / "worker@here", clock=lambda: 0.0)
-    heartbeat.begin()
-    return heartbeat
+    with heartbeat.begun():
+        yield heartbeat
 
 
 def test_before_the_first_beat_there_is_none(heartbeat: Heartbeat) -> None:
@@ -42,7 +43,13 @@ def test_many_beats_touch_the_file_once_in_ten_seconds(heartbeat: Heartbeat) -> 
 
 def test_a_process_that_begins_forgets_what_its_forerunner_left(heartbeat: Heartbeat) -> None:
     heartbeat.beat()
-    heartbeat.begin()
+    with heartbeat.begun():
+        assert heartbeat.age_s() is None
+
+
+def test_an_orderly_end_is_told_at_once(heartbeat: Heartbeat) -> None:
+    with heartbeat.begun():
+        heartbeat.beat()
     assert heartbeat.age_s() is None
 
 
@@ -51,18 +58,18 @@ def test_what_a_host_left_that_is_long_gone_is_swept_and_its_neighbours_stay(hea
     for file, at_s in ((gone, 0.0), (neighbour, 10.0)):
         file.touch()
         os.utime(file, (at_s, at_s))
-    heartbeat.begin(now_s=OLD_S + 5.0)
-    assert not gone.exists()
-    assert neighbour.exists()
+    with heartbeat.begun(now_s=OLD_S + 5.0):
+        assert not gone.exists()
+        assert neighbour.exists()
 
 
 def test_worker_and_tick_of_a_host_have_their_own(tmp_path: Path) -> None:
     worker, tick = Heartbeat.of(tmp_path, "worker"), Heartbeat.of(tmp_path, "tick")
-    worker.begin()
-    worker.beat()
-    assert worker.age_s() is not None
-    assert tick.age_s() is None
-    assert Heartbeat.of(tmp_path, "worker").age_s() is not None, "another process finds it by the same name"
+    with worker.begun():
+        worker.beat()
+        assert worker.age_s() is not None
+        assert tick.age_s() is None
+        assert Heartbeat.of(tmp_path, "worker").age_s() is not None, "another process finds it by the same name"
 
 
 def test_the_folder_is_for_its_owner_alone(heartbeat: Heartbeat) -> None:

@@ -36,6 +36,12 @@ from tests.small_farm import (
 )
 
 
+@pytest.fixture
+def database(each_database: Database) -> Database:
+    """Each kind of database."""
+    return each_database
+
+
 def deliver(database: Database, assignment: Assignment, records: Iterable[Record]) -> None:
     """A whole journal arrives and its end is settled, as an attendant does it: in one transaction."""
     with database.write() as session:

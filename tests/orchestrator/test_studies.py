@@ -20,6 +20,12 @@ from tests.racing import at_once
 from tests.small_farm import QUICK, add_device, add_model, dump, get_device, get_study, make_submission, plant, runs_of
 
 
+@pytest.fixture
+def database(each_database: Database) -> Database:
+    """Each kind of database."""
+    return each_database
+
+
 def labels_in_order(database: Database, study_id: int, device_id: int) -> list[list[str]]:
     """For each block of a study on a device, the labels of its variants in their order."""
     query = (
@@ -94,11 +100,11 @@ def test_a_variant_that_was_measured_before_is_the_same_variant(database: Databa
     }
 
 
-def test_two_submissions_at_once_that_name_the_same_new_variants_are_both_stored(each_database: Database) -> None:
-    add_device(each_database)
-    add_model(each_database, labels=["a", "b", "c"])
-    ids = at_once(4, lambda _: studies.submit(each_database, make_submission(threads=(1, 2, 4))))
-    variants = [{run.variant_id for run in runs_of(each_database, study_id)} for study_id in ids]
+def test_two_submissions_at_once_that_name_the_same_new_variants_are_both_stored(database: Database) -> None:
+    add_device(database)
+    add_model(database, labels=["a", "b", "c"])
+    ids = at_once(4, lambda _: studies.submit(database, make_submission(threads=(1, 2, 4))))
+    variants = [{run.variant_id for run in runs_of(database, study_id)} for study_id in ids]
     assert len(set(ids)) == 4
     assert all(len(each) == 9 for each in variants)
     assert len(set.union(*variants)) == 9

@@ -26,6 +26,12 @@ from tests.small_farm import (
 )
 
 
+@pytest.fixture
+def database(each_database: Database) -> Database:
+    """Each kind of database."""
+    return each_database
+
+
 def test_cancelling_holds_at_once_for_a_queued_a_staging_and_a_running_run(database: Database) -> None:
     add_device(database, "queued")
     staging, running = add_device(database, "staging"), add_device(database, "running")

@@ -1,4 +1,4 @@
-"""How many statements a query takes."""
+"""Both kinds of database for every query, and how many statements it takes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,6 +10,12 @@ from sqlalchemy import event
 from orchestrator.db.session import Database
 
 CountStatements = Callable[[Database], AbstractContextManager[list[str]]]
+
+
+@pytest.fixture
+def database(each_database: Database) -> Database:
+    """Each kind of database."""
+    return each_database
 
 
 @pytest.fixture

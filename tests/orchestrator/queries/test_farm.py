@@ -13,11 +13,11 @@ from orchestrator.queries.models import get_model, list_models
 from tests import factories
 
 
-def test_a_device_says_what_it_is_and_how_old_that_is(each_database: Database) -> None:
-    factories.add_device(each_database)
-    with each_database.write() as session:
+def test_a_device_says_what_it_is_and_how_old_that_is(database: Database) -> None:
+    factories.add_device(database)
+    with database.write() as session:
         session.execute(update(DeviceRow).values(last_seen_at_s=DeviceRow.created_at_s - 30, last_temperature_c=51.5))
-    device = get_device(each_database, "pi5-1")
+    device = get_device(database, "pi5-1")
     assert (device.name, device.address, device.board_type, device.state) == (
         "pi5-1",
         "pi@pi5-1.lan",
@@ -60,23 +60,23 @@ def test_an_unknown_device_or_model_lists_what_there_is(database: Database) -> N
         get_model(database, "x")
 
 
-def test_a_model_shows_its_builds_with_files_and_metrics(each_database: Database) -> None:
-    factories.add_model(each_database, "b", metrics={"int8": {"mAP50": 0.68}})
-    factories.add_model(each_database, "a", ("only",))
-    assert [model.model for model in list_models(each_database)] == ["a", "b"]
-    fp32, int8 = get_model(each_database, "b").builds
+def test_a_model_shows_its_builds_with_files_and_metrics(database: Database) -> None:
+    factories.add_model(database, "b", metrics={"int8": {"mAP50": 0.68}})
+    factories.add_model(database, "a", ("only",))
+    assert [model.model for model in list_models(database)] == ["a", "b"]
+    fp32, int8 = get_model(database, "b").builds
     assert (fp32.label, fp32.is_baseline, fp32.format, fp32.files) == ("fp32", True, "onnx", ("model.onnx",))
     assert (int8.is_baseline, int8.metrics) == (False, {"mAP50": {"value": 0.68, "source": "declared"}})
     assert fp32.inputs[0]["shape"] == [1, 3, 64, 64]
 
 
-def test_events_come_newest_first_and_of_whom_they_are_asked(each_database: Database) -> None:
-    example = factories.fill(each_database)
-    with each_database.write() as session:
+def test_events_come_newest_first_and_of_whom_they_are_asked(database: Database) -> None:
+    example = factories.fill(database)
+    with database.write() as session:
         device = session.scalar(select(func.min(DeviceRow.id)))
         record(session, EventKind.DEVICE_ADDED, "first", device_id=device)
         record(session, EventKind.STUDY_ENDED, "second", study_id=example.study)
-    assert [event.message for event in recent_events(each_database)] == ["second", "first"]
-    assert [event.device for event in recent_events(each_database, device="pi5-1")] == ["pi5-1"]
-    assert [event.study for event in recent_events(each_database, study=example.study)] == [example.study]
-    assert len(recent_events(each_database, limit=1)) == 1
+    assert [event.message for event in recent_events(database)] == ["second", "first"]
+    assert [event.device for event in recent_events(database, device="pi5-1")] == ["pi5-1"]
+    assert [event.study for event in recent_events(database, study=example.study)] == [example.study]
+    assert len(recent_events(database, limit=1)) == 1

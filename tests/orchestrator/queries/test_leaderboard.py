@@ -49,9 +49,9 @@ def test_the_keys_of_the_contract_come_first_and_in_its_order() -> None:
     assert [field.name for field in dataclasses.fields(LeaderboardRow)][: len(KEYS)] == KEYS
 
 
-def test_variants_are_ranked_with_the_figures_of_their_runs(each_database: Database) -> None:
-    one_device(each_database, {"fp32": 100.0, "int8": 70.0})
-    best, last = leaderboard(each_database).rows
+def test_variants_are_ranked_with_the_figures_of_their_runs(database: Database) -> None:
+    one_device(database, {"fp32": 100.0, "int8": 70.0})
+    best, last = leaderboard(database).rows
     assert (best.variant, best.rank, last.variant, last.rank) == ("int8@onnxruntime,t4", 1, "fp32@onnxruntime,t4", 2)
     assert (best.runs, best.samples, best.devices, best.threads) == (3, 120, ("pi5-1",), 4)
     assert best.median_ms == pytest.approx(70, rel=0.02)
@@ -132,13 +132,13 @@ def test_several_boards_of_a_type_are_one_row_with_each_board_in_it(database: Da
     assert ranks(database, device="pi5-2") == [("int8", 1), ("fp32", 2)]
 
 
-def test_only_counted_valid_and_suspect_runs_rank_and_the_rest_is_listed(each_database: Database) -> None:
-    study = one_device(each_database, {"fp32": 100.0, "int8": 70.0}, blocks=4)
-    invalid, failed, cancelled, suspect = factories.run_ids(each_database, study, label="int8")
+def test_only_counted_valid_and_suspect_runs_rank_and_the_rest_is_listed(database: Database) -> None:
+    study = one_device(database, {"fp32": 100.0, "int8": 70.0}, blocks=4)
+    invalid, failed, cancelled, suspect = factories.run_ids(database, study, label="int8")
     reason = {"code": "throttled", "text": "throttled: 3 counted samples; cool the board"}
-    factories.change_run(each_database, invalid, verdict=Verdict.INVALID, reasons=[reason])
+    factories.change_run(database, invalid, verdict=Verdict.INVALID, reasons=[reason])
     factories.change_run(
-        each_database,
+        database,
         failed,
         state=RunState.FAILED,
         verdict=None,
@@ -146,9 +146,9 @@ def test_only_counted_valid_and_suspect_runs_rank_and_the_rest_is_listed(each_da
         code="killed",
         message="SIGILL",
     )
-    factories.change_run(each_database, cancelled, state=RunState.CANCELLED, verdict=None, counted_attempt=None)
-    factories.change_run(each_database, suspect, verdict=Verdict.SUSPECT)
-    board = leaderboard(each_database)
+    factories.change_run(database, cancelled, state=RunState.CANCELLED, verdict=None, counted_attempt=None)
+    factories.change_run(database, suspect, verdict=Verdict.SUSPECT)
+    board = leaderboard(database)
     row = next(row for row in board.rows if row.variant.startswith("int8"))
     assert (row.runs, row.verdicts) == (1, {"valid": 0, "suspect": 1, "invalid": 1})
     assert {(run.run, run.code, run.reason) for run in board.excluded} == {
@@ -254,8 +254,8 @@ def test_bad_options_are_refused(database: Database, options: dict[str, Any], me
         leaderboard(database, **options)
 
 
-def test_an_empty_farm_has_an_empty_leaderboard(each_database: Database) -> None:
-    board = leaderboard(each_database)
+def test_an_empty_farm_has_an_empty_leaderboard(database: Database) -> None:
+    board = leaderboard(database)
     assert (board.rows, board.excluded) == ((), ())
 
 

@@ -11,10 +11,10 @@ from tests import factories
 from tests.orchestrator.queries.conftest import CountStatements
 
 
-def test_a_run_says_what_it_is_and_how_it_went(each_database: Database) -> None:
-    example = factories.fill(each_database)
-    run_id = factories.run_ids(each_database, example.study, label="int8", device="pi5-1")[0]
-    run = get_run(each_database, run_id)
+def test_a_run_says_what_it_is_and_how_it_went(database: Database) -> None:
+    example = factories.fill(database)
+    run_id = factories.run_ids(database, example.study, label="int8", device="pi5-1")[0]
+    run = get_run(database, run_id)
     assert (run.run, run.study, run.model, run.variant) == (run_id, example.study, "yolov9-c", "int8@onnxruntime,t4")
     assert (run.device, run.board_type, run.simulated, run.protocol, run.regime) == (
         "pi5-1",
@@ -88,10 +88,10 @@ def test_a_list_of_runs_takes_as_many_statements_however_long(database: Database
     assert len(few) == len(many) <= 5
 
 
-def test_a_series_has_warm_up_and_window_on_one_axis_with_telemetry(each_database: Database) -> None:
-    example = factories.fill(each_database)
-    run_id = factories.run_ids(each_database, example.study)[0]
-    series, run = run_series(each_database, run_id), get_run(each_database, run_id)
+def test_a_series_has_warm_up_and_window_on_one_axis_with_telemetry(database: Database) -> None:
+    example = factories.fill(database)
+    run_id = factories.run_ids(database, example.study)[0]
+    series, run = run_series(database, run_id), get_run(database, run_id)
     assert (len(series.start_s), series.is_counted.sum(), run.samples) == (43, 40, 40)
     assert np.median(series.latency_ms[series.is_counted]) == pytest.approx(run.median_ms)
     assert np.all(np.diff(series.start_s) > 0)

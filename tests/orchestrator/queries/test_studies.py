@@ -20,9 +20,9 @@ def farm(database: Database) -> Database:
     return database
 
 
-def test_a_finished_study_says_what_it_was(each_database: Database) -> None:
-    example = factories.fill(each_database)
-    study = get_study(each_database, example.study)
+def test_a_finished_study_says_what_it_was(database: Database) -> None:
+    example = factories.fill(database)
+    study = get_study(database, example.study)
     assert (study.model, study.protocol, study.regime, study.blocks) == ("yolov9-c", "standard", "burst", 3)
     assert (study.devices, study.variants, study.simulated) == (example.devices, example.variants, True)
     assert (study.state, study.counts["done"], study.total, study.eta_s) == (StudyState.DONE, 12, 12, None)
