@@ -4,6 +4,7 @@ A runtime is tried in a process of its own, with a tiny model, because a wheel t
 dies with SIGILL and would take the agent with it.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from agent import bundle
 from agent.device import board_text, board_type, is_simulated, read_facts, serial
 from agent.errors import RefusedError, explain_death
 from agent.fence import read_fence, take_over
-from agent.home import Home
+from agent.home import SCRIPTED, Home
 from agent.lock import Holder, take_lock
 from agent.machine import boot_id, machine_id
 from agent.report import Reply
@@ -70,10 +71,11 @@ def preflight_apart(home: Home, runtime: str) -> tuple[str | None, str]:
 
 
 def _hand_over(home: Home, new_owner: Fence) -> None:
-    lock = take_lock(home.lock_path("any"), Holder(folder=str(home.path)))
-    if lock is None:
-        raise RefusedError(RefusedBecause.BUSY, "something measures on this machine; take it over when it has ended")
-    try:
+    with contextlib.ExitStack() as held:
+        for runtime in ("any", SCRIPTED):
+            lock = take_lock(home.lock_path(runtime), Holder(folder=str(home.path)))
+            if lock is None:
+                message = "something measures on this machine; take it over when it has ended"
+                raise RefusedError(RefusedBecause.BUSY, message)
+            held.callback(lock.close)
         take_over(home.path, new_owner)
-    finally:
-        lock.close()

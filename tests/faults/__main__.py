@@ -1,6 +1,6 @@
 """`make test-faults`: at least 200 runs under fire, and a table of what that cost.
 
-python -m tests.faults [--seed N] [--runs 200] [--boards 8] [--faults 150] [--keep FOLDER]
+python -m tests.faults [--seed N] [--runs 200] [--boards 8] [--faults 120] [--keep FOLDER]
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--runs", type=int, default=224)
     parser.add_argument("--boards", type=int, default=8)
-    parser.add_argument("--faults", type=int, default=150)
+    parser.add_argument("--faults", type=int, default=120)
     parser.add_argument("--keep", type=Path, help="a new folder for the state home, kept afterwards")
     options = parser.parse_args()
     _tell(f"seed {options.seed}: the same seed gives the same faults, not the same moments")

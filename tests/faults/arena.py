@@ -91,14 +91,15 @@ class Arena:
             app.send_task(queue.ATTEND, args=[device_id], retry=False, queue=queue_name)
         app.close()
 
-    def submit(self, blocks: int) -> int:
-        """A study of one pretended variant on every board; called for at once."""
+    def submit(self, blocks: int, settings: Sequence[str] = PROTOCOL, *, board: str | None = None) -> int:
+        """A study of one pretended variant on one board, or on all."""
         return studies.submit(
             self.farm.database,
             studies.Submission(
                 model=MODEL,
-                protocol=protocols.with_overrides(protocols.preset("demo").protocol, PROTOCOL),
+                protocol=protocols.with_overrides(protocols.preset("demo").protocol, settings),
                 blocks=blocks,
+                devices=() if board is None else (board,),
                 bundle_hash=self.bundle.hash,
                 runtime_options=RUNTIME_OPTIONS,
                 seed=1,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import kombu.exceptions
 import psutil
 import redis
 
@@ -51,7 +52,7 @@ def inject(arena: Arena, fault: PlannedFault) -> Done | None:
     """Do it; None where there was nothing to do it to."""
     try:
         return _HOW[fault.kind](arena, random.Random(fault.seed))
-    except (psutil.Error, redis.RedisError, OSError):
+    except (psutil.Error, redis.RedisError, kombu.exceptions.OperationalError, OSError):
         return None  # the target was gone, or the broker down, just then
 
 
@@ -60,7 +61,7 @@ def _kill_worker(arena: Arena, rng: random.Random) -> Done | None:
     if worker is None:
         return None
     worker.kill()
-    _let_time_pass(arena, worker.pid)
+    let_lease_run_out(arena, worker.pid)
     return Done(text=f"worker {worker.pid}")
 
 
@@ -69,12 +70,12 @@ def _put_worker_to_sleep(arena: Arena, rng: random.Random) -> Done | None:
     if worker is None:
         return None
     arena.freeze(worker)
-    count = _let_time_pass(arena, worker.pid)
+    count = let_lease_run_out(arena, worker.pid)
     lasts_s = rng.uniform(1.0, 5.0)
     return Done(text=f"worker {worker.pid} holding {count}", lasts_s=lasts_s, undo=lambda: arena.thaw(worker))
 
 
-def _let_time_pass(arena: Arena, pid: int) -> int:
+def let_lease_run_out(arena: Arena, pid: int) -> int:
     """The leases of a worker run out, as they would in a minute."""
     return arena.sql(
         "UPDATE devices SET lease_expires_at_s = lease_expires_at_s - :s WHERE lease_holder LIKE :who",
@@ -104,7 +105,7 @@ def _kill_supervisor(arena: Arena, rng: random.Random) -> Done | None:
     arena.supervisor.kill()
     arena.supervisor.wait()
     for pid in workers:
-        _let_time_pass(arena, pid)
+        let_lease_run_out(arena, pid)
     return Done(text=f"supervisor {arena.supervisor.pid}")
 
 
@@ -155,7 +156,7 @@ def _kill_measuring(arena: Arena, rng: random.Random) -> Done | None:
 
 
 def _signal_run(arena: Arena, rng: random.Random, role: str, send: Callable[[psutil.Process], None]) -> Done | None:
-    target = _chosen(_runs(arena), rng)
+    target = _chosen(living_runs(arena), rng)
     if target is None or role not in target[1]:
         return None
     send(target[1][role])
@@ -163,7 +164,7 @@ def _signal_run(arena: Arena, rng: random.Random, role: str, send: Callable[[psu
 
 
 def _put_agent_to_sleep(arena: Arena, rng: random.Random) -> Done | None:
-    target = _chosen(_runs(arena), rng)
+    target = _chosen(living_runs(arena), rng)
     if target is None:
         return None
     agent = target[1]["agent"]
@@ -172,7 +173,7 @@ def _put_agent_to_sleep(arena: Arena, rng: random.Random) -> Done | None:
 
 
 def _kill_agent_with_sleeping_child(arena: Arena, rng: random.Random) -> Done | None:
-    target = _chosen([run for run in _runs(arena) if "measuring" in run[1]], rng)
+    target = _chosen([run for run in living_runs(arena) if "measuring" in run[1]], rng)
     if target is None:
         return None
     target[1]["measuring"].suspend()
@@ -238,7 +239,7 @@ def _fill_disk(arena: Arena, rng: random.Random) -> Done | None:
     return Done(text=arena.small_disk.name, lasts_s=rng.uniform(1.0, 6.0), undo=lambda: ballast.unlink(missing_ok=True))
 
 
-def _step_clock(arena: Arena, rng: random.Random) -> Done | None:
+def step_clock(arena: Arena, rng: random.Random) -> Done | None:
     """Every stored time moves by as much: to SQL the clock has stepped the other way."""
     step_s = rng.choice([-86400.0, -3600.0, -30.0, 30.0, 3600.0, 86400.0])
     with arena.farm.database.write() as session:
@@ -287,7 +288,7 @@ def _give_up(arena: Arena, rng: random.Random) -> Done | None:
     return Done(text=f"study {study}, {count} attempts")
 
 
-def _runs(arena: Arena) -> list[tuple[Path, dict[str, psutil.Process]]]:
+def living_runs(arena: Arena) -> list[tuple[Path, dict[str, psutil.Process]]]:
     """The run folders whose agent lives, and the processes of each."""
     return [found for board in arena.boards for found in _runs_on(board)]
 
@@ -349,7 +350,7 @@ _HOW: Mapping[FaultKind, Inject] = {
     FaultKind.JOURNAL_CORRUPTED: _corrupt_journal,
     FaultKind.JOURNAL_CUT: _cut_journal,
     FaultKind.DISK_FULL: _fill_disk,
-    FaultKind.CLOCK_STEP: _step_clock,
+    FaultKind.CLOCK_STEP: step_clock,
     FaultKind.FENCE_RESTORED: _restore_fences,
     FaultKind.CANCELLED: _cancel,
     FaultKind.GIVEN_UP: _give_up,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SHORTEST_GAP_S = 0.3
-LONGEST_GAP_S = 2.2
+LONGEST_GAP_S = 3.7
 
 
 class FaultKind(enum.Enum):
