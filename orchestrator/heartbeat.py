@@ -4,9 +4,10 @@ Only health checks read it; nothing in the farm depends on it. One file per proc
 so that containers that share the home do not answer for each other.
 """
 
+import contextlib
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ OLD_S = 7 * 86400.0
 class Heartbeat:
     """The sign of life of one process. Cheap: the file is touched at most once in `EVERY_S`, however often it beats.
 
-    Lifecycle: `begin` once when the process starts, `beat` whenever work is done, from any thread.
+    Lifecycle: `begun` around the process's work, `beat` whenever some is done, from any thread.
     """
 
     file: Path
@@ -30,13 +31,20 @@ class Heartbeat:
         """The one of a part of the farm (worker, tick) on this host."""
         return cls(file=folder / f"{part}@{platform.node() or 'here'}")
 
-    def begin(self, now_s: float | None = None) -> None:
-        """Forget what an earlier process of this name left, and what hosts left that are long gone."""
+    @contextlib.contextmanager
+    def begun(self, now_s: float | None = None) -> Iterator[None]:
+        """While inside, the process may beat. What an earlier one of this name left is forgotten at the beginning, as
+        is what hosts left that are long gone; at the end nothing is left, so that an orderly end is told at once.
+        """
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.file.unlink(missing_ok=True)
         for other in self.file.parent.iterdir():
             if (age_s := Heartbeat(file=other).age_s(now_s)) is not None and age_s > OLD_S:
                 other.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            self.file.unlink(missing_ok=True)
 
     def beat(self) -> None:
         """Say that work was done now."""

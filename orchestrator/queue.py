@@ -8,7 +8,7 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import kombu.exceptions
 from celery import Celery, signals
@@ -63,8 +63,10 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
-def serve(app: Celery, farm: Farm) -> None:
-    """Register the two tasks. While the worker shuts down, attendants stop waiting and leave."""
+def serve(app: Celery, farm: Farm, on_done: Callable[[], None] = lambda: None) -> None:
+    """Register the two tasks; `on_done` hears of each that was not broken off. While the worker shuts down, attendants
+    stop waiting and leave.
+    """
     holder = f"{os.getpid()}-{secrets.token_hex(4)}"
     stopping = threading.Event()
     signals.worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
@@ -81,6 +83,8 @@ def serve(app: Celery, farm: Farm) -> None:
             )
         except DatabaseError as error:
             log.warning("visit broken off", device=device_id, message=str(error))
+        else:
+            on_done()
 
     @app.task(name=TICK)
     def tick() -> None:
@@ -88,6 +92,8 @@ def serve(app: Celery, farm: Farm) -> None:
             wake(app, leases.claim_due(farm.database))
         except DatabaseError as error:
             log.warning("tick not done", message=str(error))
+        else:
+            on_done()
 
 
 def wake(app: Celery, device_ids: Iterable[int]) -> None:
@@ -117,12 +123,11 @@ def send_tick(app: Celery) -> bool:
 def run_worker(settings: Settings, farm: Farm) -> None:
     """Work until told to stop (SIGTERM: finish what is in hand)."""
     app = make_app(settings)
-    serve(app, farm)
     heartbeat = Heartbeat.of(settings.heartbeats_dir, "worker")
-    heartbeat.begin()
-    signals.task_success.connect(lambda **_: heartbeat.beat(), weak=False)
+    serve(app, farm, heartbeat.beat)
     _leave_logging_alone()
-    app.worker_main(["--quiet", "worker", f"--concurrency={settings.worker_threads}", *WORKER_OPTIONS])
+    with heartbeat.begun():
+        app.worker_main(["--quiet", "worker", f"--concurrency={settings.worker_threads}", *WORKER_OPTIONS])
 
 
 def run_tick(settings: Settings) -> None:
@@ -131,15 +136,15 @@ def run_tick(settings: Settings) -> None:
     Celery's beat reads the wall clock, and would stand still for as long as that steps back; this does not read any.
     """
     heartbeat = Heartbeat.of(settings.heartbeats_dir, "tick")
-    heartbeat.begin()
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     app = make_app(settings)
-    while not stopping.is_set():
-        if send_tick(app):
-            heartbeat.beat()
-        stopping.wait(TICK_S)
+    with heartbeat.begun():
+        while not stopping.is_set():
+            if send_tick(app):
+                heartbeat.beat()
+            stopping.wait(TICK_S)
 
 
 def _leave_logging_alone() -> None:

@@ -225,12 +225,12 @@ def test_a_running_farm_is_not_restored(backup: Path, farm: Farm) -> None:
 def test_a_farm_of_services_that_worked_lately_is_not_restored(backup: Path, tmp_path: Path) -> None:
     settings = new_home(tmp_path, broker_url="redis://elsewhere:6379/0")
     heartbeat = Heartbeat.of(settings.heartbeats_dir, "worker")
-    heartbeat.begin()
-    heartbeat.beat()
-    with pytest.raises(SpecError, match=r"worker@.* did its work 0 s ago; stop worker, tick and dashboard"):
+    with heartbeat.begun():
+        heartbeat.beat()
+        with pytest.raises(SpecError, match=r"worker@.* did its work 0 s ago; stop worker, tick and dashboard"):
+            restore(settings, backup, replace=False)
+        os.utime(heartbeat.file, (0, 0))
         restore(settings, backup, replace=False)
-    os.utime(heartbeat.file, (0, 0))
-    restore(settings, backup, replace=False)
 
 
 def test_settings_that_would_lead_to_another_database_are_put_beside(
