@@ -5,6 +5,7 @@ under its name or it is not there. Its name is a hash of what it is for, so ever
 """
 
 import hashlib
+import re
 import shlex
 import sys
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from agent.wire.spec import is_plain_name
 from orchestrator.errors import DeviceError
 from orchestrator.transport import Transport
 from orchestrator.transport.errands import JobState, Survey, job_state, launch_job, stop_job
@@ -21,6 +23,8 @@ from orchestrator.transport.receiver import digest_of
 
 BOARD_FOLDER = "wheelhouse"
 _OLDEST_GLIBC = 17
+_TWO_DIGITS = re.compile(r"[0-9]{1,2}")
+_LEAST_SLICE_S = 1.0
 _LEGACY = {17: "manylinux2014"}
 PIP_OPTIONS = ("--disable-pip-version-check", "--no-input", "--progress-bar=off", "--only-binary=:all:")
 
@@ -37,9 +41,11 @@ class WheelPlatform:
     def of(cls, survey: Survey, python: tuple[int, int]) -> Self:
         """The platform of a board; raises `DeviceError` where no wheels are made for it."""
         major, _, minor = survey.libc_version.partition(".")
-        if survey.libc != "glibc" or major != "2" or not minor.isdecimal():
+        if survey.libc != "glibc" or major != "2" or _TWO_DIGITS.fullmatch(minor) is None:
             found = f"{survey.libc} {survey.libc_version}".strip() or "another C library"
             raise DeviceError(f"wheels can be pushed to boards with glibc only, this one has {found}")
+        if not is_plain_name(survey.machine):
+            raise DeviceError(f"wheels can be pushed to a known processor only, this one is {survey.machine!r}")
         return cls(machine=survey.machine, glibc_minor=int(minor), python=python)
 
     @property
@@ -82,12 +88,21 @@ def push_wheels(transport: Transport, house: Path, *, slice_s: float, progress: 
     """Bring every wheel to the board; False where the slice was over before: call again."""
     ends_s = time.monotonic() + slice_s
     for wheel in sorted(house.glob("*.whl")):
-        progress(f"pushing {wheel.name}")
-        left_s = max(ends_s - time.monotonic(), 0.0)
-        target = f"{BOARD_FOLDER}/{wheel.name}"
-        if not transport.push(wheel, target, sha256=digest_of(wheel), slice_s=left_s).complete:
+        # A slow board may need the whole slice to look at what it has: then a little is sent all the same.
+        left_s = max(ends_s - time.monotonic(), _LEAST_SLICE_S)
+        if not _push_wheel(transport, wheel, left_s, progress):
             return False
     return True
+
+
+def _push_wheel(transport: Transport, wheel: Path, slice_s: float, tell: Callable[[str], None]) -> bool:
+    return transport.push(
+        wheel,
+        f"{BOARD_FOLDER}/{wheel.name}",
+        sha256=digest_of(wheel),
+        slice_s=slice_s,
+        progress=lambda sent_bytes, size_bytes: tell(f"pushing {wheel.name}"),
+    ).complete
 
 
 def _fetching(key: str, platform: WheelPlatform, requirements: Sequence[str]) -> str:

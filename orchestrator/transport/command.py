@@ -12,7 +12,9 @@ from typing import Protocol, Self
 
 from orchestrator.errors import DeviceError
 
-MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+"""Of output and error output together; the largest answer is a piece of a journal of 5 MiB. What is not read here fills
+the channel's window, and the board has to wait."""
 SILENCE_S = 30.0
 """How long a channel may take nothing of what is sent."""
 
@@ -110,6 +112,8 @@ class Command:
         return self._channel.exit_status, bytes(self._stdout), bytes(self._stderr)
 
     def _more(self, ends_s: float) -> bool:
+        if time.monotonic() >= ends_s:  # one that prints without end is as late as one that says nothing
+            raise TimeoutError("the command did not end in time")
         ended = self._channel.eof_received or self._channel.closed
         if self._channel.recv_ready():
             self._stdout += self._channel.recv(MAX_OUTPUT_BYTES)

@@ -1,14 +1,14 @@
 """The orchestrator's end of an errand: asks, and reads the answer strictly."""
 
 import enum
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
-from agent.wire.codec import WireError, decode
+from agent.wire.codec import WireError, decode, excerpt, parse_json, require
+from agent.wire.spec import is_plain_name
 from orchestrator.errors import DeviceError
 from orchestrator.transport import Completed, Transport
 
@@ -65,6 +65,10 @@ class StagedArtifact:
     size_bytes: int
     complete: bool
 
+    def __post_init__(self) -> None:
+        require(is_plain_name(self.artifact_id), "artifact_id", "a plain name", self.artifact_id)
+        require(self.size_bytes >= 0, "size_bytes", "0 or more", self.size_bytes)
+
 
 def take_survey(transport: Transport) -> Survey:
     """Look around; raises `DeviceError` where the board has no Python at all."""
@@ -90,13 +94,17 @@ def list_artifacts(transport: Transport) -> list[StagedArtifact]:
     """The artifacts that lie on the board."""
     answer = _run(transport, ["artifacts"])
     if not isinstance(answer, list):
-        raise DeviceError(f"artifacts: expected a list, the board said {str(answer)[:200]}")
+        raise DeviceError(f"artifacts: expected a list, the board said {excerpt(answer)}")
     return [_decoded(StagedArtifact, each, "artifacts") for each in answer]
 
 
 def remove_folders(transport: Transport, names: Sequence[str]) -> list[str]:
     """Remove folders of the farm folder; gives the names of those that were there."""
-    return [str(name) for name in _run(transport, ["remove", *names])]
+    answer = _run(transport, ["remove", *names])
+    removed = answer if isinstance(answer, list) else []
+    if not isinstance(answer, list) or not all(name in names for name in removed):
+        raise DeviceError(f"remove: expected some of {', '.join(names)}, the board said {excerpt(answer)}")
+    return removed
 
 
 def words_of(done: Completed) -> str:
@@ -112,7 +120,7 @@ def _run(transport: Transport, words: list[str]) -> Any:
     if done.exit_code != 0:
         raise DeviceError(f"{words[0]}: exit code {done.exit_code}: {words_of(done)}")
     try:
-        return json.loads(done.stdout)
+        return parse_json(done.stdout)
     except ValueError as error:
         raise DeviceError(f"{words[0]}: expected JSON, the board said {done.stdout[:200]!r}") from error
 

@@ -1,7 +1,6 @@
 """The orchestrator's end of a push, for every transport: what to send, what was answered, whom to blame."""
 
 import hashlib
-import json
 import math
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Self
 
+from agent.wire.codec import excerpt, parse_json
 from agent.wire.spec import is_relative_name
 from orchestrator.errors import DeviceError, SpecError, TransportError
 from orchestrator.transport import Progress, Pushed
@@ -69,7 +69,7 @@ class Reply:
     def of(cls, message: object, parcel: Parcel) -> Self:
         """The reply that a decoded line is; raises `DeviceError` for no space and for anything unknown."""
         match message:
-            case {"have": int(have)} if 0 <= have <= parcel.size_bytes:
+            case {"have": int(have)} if not isinstance(have, bool) and 0 <= have <= parcel.size_bytes:
                 return cls(have=have)
             case {"complete": True}:
                 return cls(complete=True)
@@ -80,13 +80,13 @@ class Reply:
                     f"{parcel.target}: no space on the board: {parcel.size_bytes} bytes are needed,"
                     f" {free} can be used; free some, or remove artifacts that no study needs"
                 )
-        raise DeviceError(f"{parcel.target}: the board's receiver said {str(message)[:200]!r}")
+        raise DeviceError(f"{parcel.target}: the board's receiver said {excerpt(message)}")
 
     @classmethod
     def parse(cls, line: bytes, parcel: Parcel) -> Self:
         """The reply that a line is; raises `DeviceError`."""
         try:
-            message = json.loads(line)
+            message = parse_json(line)
         except ValueError:
             message = line.decode("utf-8", "replace")
         return cls.of(message, parcel)

@@ -1,0 +1,35 @@
+"""What a run may use: enough for the longest honest run, and never more than the board has."""
+
+import pytest
+
+from agent.wire.spec import Limits
+from orchestrator.db.tables import DeviceRow
+from orchestrator.limits import limits_for
+from orchestrator.protocols import PRESETS
+from tests.orchestrator.yard import Yard, submit
+from tests.pretended_board import PretendedBoard
+from tests.small_farm import set_columns
+
+GiB = 2**30
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_wall_is_behind_the_longest_run_that_a_protocol_allows(name: str) -> None:
+    protocol = PRESETS[name].protocol
+    wall_s = limits_for(protocol, None, 0.8).wall_s
+    assert wall_s > 600 + protocol.warm_up.max_s + protocol.window.max_s
+    assert wall_s < 3600
+
+
+def test_the_memory_is_a_share_of_the_boards() -> None:
+    protocol = PRESETS["quick"].protocol
+    assert limits_for(protocol, 4 * GiB, 0.5).rss_bytes == 2 * GiB
+    assert limits_for(protocol, None, 0.5).rss_bytes is None
+
+
+def test_a_run_is_started_with_the_limits_of_its_board(yard: Yard, board: PretendedBoard) -> None:
+    set_columns(yard.database, DeviceRow, 1, probe={"memory_bytes": 10 * GiB})
+    submit(yard)
+    yard.visit()
+    (run,) = board.runs.values()
+    assert run.spec.limits == Limits(wall_s=1800.0, rss_bytes=8 * GiB)
