@@ -20,6 +20,7 @@ from agent.wire.records import Answer, Refused
 from agent.wire.spec import Fence, is_plain_name
 
 _WAIT_S = 8.0
+PRIVATE_UMASK = 0o077
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and leave."""
     answers = os.dup(1)
     os.dup2(2, 1)
+    os.umask(PRIVATE_UMASK)
     try:
         options = _parser().parse_args(arguments)
         if options.command in _INNER:

@@ -65,7 +65,7 @@ def _be_agent(home: Home, spec: RunSpec, prepared: Path, lock: MachineLock, said
 def _leave_descriptors(log: Path, *kept: int) -> None:
     """Keep nothing of the asker's but `kept`, or its connection would never close; print into `log`."""
     null = os.open(os.devnull, os.O_RDONLY)
-    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for target, source in ((0, null), (1, out), (2, out)):
         os.dup2(source, target)
     for before, after in itertools.pairwise([2, *sorted(kept), _MOST_DESCRIPTORS]):

@@ -124,7 +124,7 @@ class ArtifactStore:
     """The store under one folder, on one file system.
 
     *Lifecycle*: opened by naming it; nothing to close. Folders are made at need, for their owner alone
-    (0700); blobs and manifests are read-only (0444). What a killed process left in ``parts/`` is removed by
+    (0700); blobs and manifests are read-only (0400). What a killed process left in ``parts/`` is removed by
     an `add` a day later.
     """
 
@@ -193,7 +193,7 @@ class ArtifactStore:
                 file.write(piece)
                 report(piece)
             file.flush()
-            os.fchmod(file.fileno(), 0o444)
+            os.fchmod(file.fileno(), 0o400)
             os.fsync(file.fileno())
             target = place(digest.hexdigest())
             _make_folder(target.parent)

@@ -19,14 +19,26 @@ Only device and transport faults are retried. A message names the field or the t
 what came, and says what to do next.
 """
 
+import re
+
 from agent.wire.codec import storable
+
+_PASSWORD = re.compile(r"(\w+://[^\s/:@'\"]*):[^\s/'\"]*@")
 
 
 class PifarmError(Exception):
-    """Root of every error that pifarm raises on purpose. Its message, that may quote a board, fits every database."""
+    """Root of every error that pifarm raises on purpose.
+
+    Its message may quote a board or a setting: it fits every database, and it holds no password of a URL.
+    """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(storable(message))
+        super().__init__(without_passwords(storable(message)))
+
+
+def without_passwords(text: str) -> str:
+    """The text with ``***`` in place of the password of every URL in it."""
+    return _PASSWORD.sub(r"\1:***@", text)
 
 
 class SpecError(PifarmError):

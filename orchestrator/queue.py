@@ -73,6 +73,9 @@ def serve(app: Celery, farm: Farm, on_done: Callable[[], None] = lambda: None) -
 
     @app.task(name=ATTEND)
     def attend_device(device_id: int) -> None:
+        if type(device_id) is not int:
+            log.warning("message refused", expected="a device's number", got=type(device_id).__name__)
+            return
         try:
             attend(
                 farm,

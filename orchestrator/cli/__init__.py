@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 what was asked for failed; 2 wrong use or bad input; 3 the
 on standard error that says what to do next; `--json` prints one document on standard output and nothing else.
 """
 
+import os
 import sys
 
 import typer
@@ -61,6 +62,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; every error that pifarm raises on purpose ends here."""
+    os.umask(0o077)  # whatever a command writes, and whatever it starts, is its owner's alone
     try:
         app()
     except (SpecError, ModelError, TransportError) as error:

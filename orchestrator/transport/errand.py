@@ -201,5 +201,6 @@ COMMANDS = {
 }
 
 if __name__ == "__main__":
+    os.umask(0o077)
     answer = COMMANDS[sys.argv[1]](*sys.argv[2:])  # type: ignore[operator]  # the words are the caller's
     sys.stdout.write(json.dumps(answer) + "\n")

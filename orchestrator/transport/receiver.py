@@ -72,7 +72,7 @@ def free_bytes(folder: Path) -> int:
 
 def append(part: Path, have: int, size: int, stream: Stream) -> int:
     """Write `stream` into `part` from byte `have`; gives how far it came."""
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT, 0o644)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         while have < size:
             piece = memoryview(stream.read1(min(PIECE_BYTES, size - have)))
@@ -104,5 +104,6 @@ def say_line(message: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)
     with os.fdopen(0, "rb") as stdin:
         receive(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], stdin, say_line)
