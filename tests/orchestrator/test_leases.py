@@ -1,6 +1,8 @@
 """Leases and wake-up marks: who may act for a device, and that no work and no device is overlooked.
 
-Time passes by setting columns. Each test runs on SQLite and on a real PostgreSQL.
+Time passes by setting columns, and a clock that steps back by an hour is one that finds every time an hour further
+ahead. Each test runs on SQLite and on a real PostgreSQL; races of threads are here, those of processes in
+`test_lease_races`.
 """
 
 import pytest
@@ -10,12 +12,13 @@ from orchestrator import leases
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
-from orchestrator.leases import LEASE_S, LOST_WAKE_S, MAX_WAKES_A_TICK, Lease
+from orchestrator.leases import LEASE_S, LOST_WAKE_S, MAX_WAKES_A_TICK, SLACK_S, Lease
 from orchestrator.lifecycle import DeviceState
 from tests.racing import at_once
 from tests.small_farm import add_device, get_device, plant, set_columns, start_attempt
 
 LONG_AGO_S = 1.0
+HOUR_S = 3600.0
 
 
 @pytest.fixture
@@ -49,6 +52,14 @@ def seconds_until(database: Database, device_id: int) -> float | None:
             select(DeviceRow.next_attention_at_s - now_s()).where(DeviceRow.id == device_id)
         )
         return value
+
+
+def step_clock_back(database: Database, device_id: int, by_s: float = HOUR_S) -> None:
+    """As if the database's clock had been set back."""
+    device = get_device(database, device_id)
+    names = ("lease_expires_at_s", "next_attention_at_s", "attention_noted_at_s", "wake_after_s")
+    marks = {name: getattr(device, name) for name in names}
+    set_columns(database, DeviceRow, device_id, **{name: at_s + by_s for name, at_s in marks.items() if at_s})
 
 
 def test_the_databases_clock_reads_the_time_of_day(database: Database) -> None:
@@ -272,3 +283,59 @@ def test_work_that_is_submitted_while_a_lease_is_given_back_is_always_seen(datab
 
         at_once(2, act)
         assert leases.claim_due(database) == [farm.device_id]
+
+
+def test_a_clock_that_steps_back_does_not_keep_a_device_for_a_holder_that_is_gone(database: Database) -> None:
+    gone = take(database, add_device(database))
+    step_clock_back(database, gone.device_id)
+    assert take(database, gone.device_id, "worker-2").fence == gone.fence + 1
+    assert not leases.renew(database, gone)
+
+
+def test_a_clock_that_steps_back_takes_no_lease_from_a_holder_that_lives(database: Database) -> None:
+    lease = take(database, add_device(database))
+    step_clock_back(database, lease.device_id)
+    assert leases.renew(database, lease)
+    assert leases.take(database, lease.device_id, "worker-2") is None
+
+
+def test_a_lease_that_ends_as_late_as_one_can_is_held(database: Database) -> None:
+    lease = take(database, add_device(database))
+    step_clock_back(database, lease.device_id, SLACK_S - 1.0)
+    assert leases.take(database, lease.device_id, "worker-2") is None
+
+
+def test_a_clock_that_steps_back_delays_no_call(database: Database) -> None:
+    device_id = add_device(database)
+    call(database, device_id)
+    step_clock_back(database, device_id)
+    assert leases.claim_due(database) == [device_id]
+
+
+def test_a_clock_that_steps_back_delays_no_second_message_after_a_lost_one(database: Database) -> None:
+    device_id = add_device(database)
+    call(database, device_id)
+    assert leases.claim_due(database) == [device_id]
+    step_clock_back(database, device_id)
+    assert leases.claim_due(database) == [device_id]
+    assert leases.claim_due(database) == []
+
+
+def test_a_clock_that_steps_back_delays_no_promised_return(database: Database) -> None:
+    farm = plant(database)
+    leases.release(database, take(database, farm.device_id), 300.0)
+    step_clock_back(database, farm.device_id)
+    assert leases.claim_due(database) == [farm.device_id]
+
+
+def test_an_announced_quiet_of_hours_is_kept(database: Database) -> None:
+    farm = plant(database)
+    leases.release(database, take(database, farm.device_id), 5 * HOUR_S)
+    assert leases.claim_due(database) == []
+
+
+def test_a_device_with_nothing_to_do_is_left_alone_when_the_clock_steps_back(database: Database) -> None:
+    lease = take(database, add_device(database))
+    leases.release(database, lease, None)
+    step_clock_back(database, lease.device_id)
+    assert leases.claim_due(database) == []
