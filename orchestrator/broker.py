@@ -12,8 +12,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from orchestrator.config import MAX_SOCKET_PATH, Settings, masked
-from orchestrator.errors import InternalError, SpecError
+from orchestrator.config import MAX_SOCKET_PATH, Settings
+from orchestrator.errors import masked, InternalError, SpecError
 
 _SOCKET = "redis+socket://"
 

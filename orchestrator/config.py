@@ -5,7 +5,6 @@ from `PIFARM_HOME`, by default the platform's user data folder.
 """
 
 import os
-import re
 import tomllib
 from pathlib import Path
 from typing import Self
@@ -19,12 +18,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from orchestrator.errors import SpecError
+from orchestrator.errors import SpecError, masked
 
 MAX_SOCKET_PATH = 100
 SETTINGS_FILE = "pifarm.toml"
 _OTHERS = 0o077
-_PASSWORD = re.compile(r"(://[^:@/\s]*:)\S+@")
 
 
 class Settings(BaseSettings):
@@ -152,11 +150,6 @@ def keep_private() -> None:
     os.umask(_OTHERS)
 
 
-def masked(text: str) -> str:
-    """A text with the password of each URL in it replaced by ``***``."""
-    return _PASSWORD.sub(r"\1***@", text)
-
-
 def complaints(settings: Settings) -> list[str]:
     """What others on this machine may read and should not, each with the remedy."""
     found = []
@@ -166,7 +159,8 @@ def complaints(settings: Settings) -> list[str]:
         is_open = bool(settings.file.stat().st_mode & _OTHERS)
     except FileNotFoundError:
         is_open = False
-    if is_open and _PASSWORD.search(settings.file.read_text(encoding="utf-8")):
+    text = settings.file.read_text(encoding="utf-8") if is_open else ""
+    if masked(text) != text:
         found.append(f"others may read the password in the settings file; run: chmod 600 {settings.file}")
     return found
 

@@ -1,7 +1,8 @@
 """Rows and raw series as CSV texts. Pure.
 
 Numbers are written in full (`repr`), so that nothing is lost; nested values are JSON; what is absent is an empty cell.
-A text that a spreadsheet would take for a formula is quoted with an apostrophe.
+A text that a spreadsheet would take for a formula is quoted with an apostrophe, and what would steer a terminal is
+replaced: a name may come from a board.
 """
 
 import csv
@@ -9,11 +10,13 @@ import dataclasses
 import io
 import json
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from orchestrator.queries.rows import LeaderboardRow, RunSeries
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_STEERING = ("Cc", "Cf", "Cs")
 
 
 def leaderboard_csv(rows: Iterable[LeaderboardRow]) -> str:
@@ -36,6 +39,14 @@ def telemetry_csv(series: RunSeries) -> str:
     return _csv(names, ([_cell(value) for value in sample] for sample in zip(*columns, strict=True)))
 
 
+def harmless(text: str) -> str:
+    """The text as a cell: never a formula, without a character that steers a terminal."""
+    shown = "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in _STEERING and char != "\n" else char for char in text
+    )
+    return f"'{shown}" if text.startswith(_FORMULA_STARTS) else shown
+
+
 def _csv(header: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -48,7 +59,7 @@ def _cell(value: object) -> object:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+        return harmless(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
     return json.dumps(value) if isinstance(value, dict | list | tuple) else value

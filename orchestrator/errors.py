@@ -33,11 +33,11 @@ class PifarmError(Exception):
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(without_passwords(storable(message)))
+        super().__init__(masked(storable(message)))
 
 
-def without_passwords(text: str) -> str:
-    """The text with ``***`` in place of the password of every URL in it."""
+def masked(text: str) -> str:
+    """A text with the password of each URL in it replaced by ``***``."""
     return _PASSWORD.sub(r"\1:***@", text)
 
 

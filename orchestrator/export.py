@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv, parquet
 
+from orchestrator.csv_text import harmless
 from orchestrator.db.columns import FLOAT_SERIES, INTEGER_SERIES, InferenceColumns, TelemetryColumns
 from orchestrator.db.session import Database
 from orchestrator.errors import SpecError
@@ -29,7 +30,6 @@ from orchestrator.queries.studies import get_study
 SCHEMA_VERSION = 1
 _MOST_RUNS = 1_000_000
 _BUFFERED_ROWS = 200_000
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _TEXT, _INT, _FLOAT, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
 
@@ -223,7 +223,7 @@ def _without_formulas(table: Any) -> Any:
     """The table with an apostrophe before every text that a spreadsheet would take for a formula."""
     for index, field in enumerate(table.schema):
         if field.type == _TEXT and field.name != "run":
-            texts = [f"'{t}" if t and t.startswith(_FORMULA_STARTS) else t for t in table.column(index).to_pylist()]
+            texts = [text and harmless(text) for text in table.column(index).to_pylist()]
             table = table.set_column(index, field, pa.array(texts, _TEXT))
     return table
 

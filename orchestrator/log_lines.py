@@ -13,7 +13,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from orchestrator.config import masked
+from orchestrator.errors import masked
 
 _ORDER = ("at", "level", "event", "device", "run", "study", "message")
 _STAMP: tuple[Processor, ...] = (

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator import broker
-from orchestrator.config import Settings, complaints, masked
+from orchestrator.config import Settings, complaints
+from orchestrator.errors import masked
 from orchestrator.db.migrate import current_revision
 from orchestrator.farm import Farm
 from orchestrator.heartbeat import Heartbeat

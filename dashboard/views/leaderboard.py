@@ -66,7 +66,7 @@ def _choose_scope(url: str, studies: Sequence[StudyView]) -> tuple[int | None, s
 
 
 def _choose(label: str, key: str, values: Iterable[str]) -> str | None:
-    return st.pills(label, sorted(set(values)), key=key, bind="query-params")
+    return st.pills(label, sorted(set(values)), format_func=as_plain, key=key, bind="query-params")
 
 
 def _show_scope(studies: Sequence[StudyView], number: int | None) -> None:

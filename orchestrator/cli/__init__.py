@@ -4,7 +4,6 @@ Exit codes: 0 done; 1 what was asked for failed; 2 wrong use or bad input; 3 the
 on standard error that says what to do next; `--json` prints one document on standard output and nothing else.
 """
 
-import os
 import sys
 
 import typer
@@ -24,6 +23,7 @@ from orchestrator.cli import (
     study,
     submit,
 )
+from orchestrator.config import keep_private
 from orchestrator.errors import ModelError, PifarmError, SpecError, TransportError
 
 app = typer.Typer(
@@ -62,7 +62,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; every error that pifarm raises on purpose ends here."""
-    os.umask(0o077)  # whatever a command writes, and whatever it starts, is its owner's alone
+    keep_private()
     try:
         app()
     except (SpecError, ModelError, TransportError) as error:

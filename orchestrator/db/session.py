@@ -29,8 +29,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from orchestrator.config import masked
-from orchestrator.errors import DatabaseError, SpecError
+from orchestrator.errors import masked, DatabaseError, SpecError
 
 T = TypeVar("T")
 DEFAULT_THREADS = 8
