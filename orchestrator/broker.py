@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from orchestrator.config import MAX_SOCKET_PATH, Settings
-from orchestrator.errors import masked, InternalError, SpecError
+from orchestrator.errors import InternalError, SpecError, masked
 
 _SOCKET = "redis+socket://"
 

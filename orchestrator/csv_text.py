@@ -41,9 +41,8 @@ def telemetry_csv(series: RunSeries) -> str:
 
 def harmless(text: str) -> str:
     """The text as a cell: never a formula, without a character that steers a terminal."""
-    shown = "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in _STEERING and char != "\n" else char for char in text
-    )
+    steering = {char for char in set(text) - {"\n"} if unicodedata.category(char) in _STEERING}
+    shown = text.translate({ord(char): "\N{REPLACEMENT CHARACTER}" for char in steering})
     return f"'{shown}" if text.startswith(_FORMULA_STARTS) else shown
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from orchestrator import broker
 from orchestrator.config import Settings, complaints
-from orchestrator.errors import masked
 from orchestrator.db.migrate import current_revision
+from orchestrator.errors import masked
 from orchestrator.farm import Farm
 from orchestrator.heartbeat import Heartbeat
 from orchestrator.lifecycle import DeviceState, StudyState

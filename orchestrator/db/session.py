@@ -29,7 +29,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from orchestrator.errors import masked, DatabaseError, SpecError
+from orchestrator.errors import DatabaseError, SpecError, masked
 
 T = TypeVar("T")
 DEFAULT_THREADS = 8

@@ -148,7 +148,7 @@ def test_only_the_owner_reads_the_store_and_nobody_writes_a_blob(store: Artifact
     folders = [store.root, *(path for path in store.root.iterdir() if path.is_dir())]
     assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
     kept = [store.blob(manifest.files[0].sha256), *(store.root / "manifests").iterdir()]
-    assert {path.stat().st_mode & 0o777 for path in kept} == {0o444}
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o400}
 
 
 @pytest.mark.parametrize("damage", [b"gra", b"", b"Graph", None])
