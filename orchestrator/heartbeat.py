@@ -7,7 +7,7 @@ so that containers that share the home do not answer for each other.
 import contextlib
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ EVERY_S = 10.0
 OLD_S = 7 * 86400.0
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
     """The sign of life of one process. Cheap: the file is touched at most once in `EVERY_S`, however often it beats.
 
@@ -23,8 +23,6 @@ class Heartbeat:
     """
 
     file: Path
-    clock: Callable[[], float] = time.monotonic
-    touched_at_s: float | None = None
 
     @classmethod
     def of(cls, folder: Path, part: str) -> "Heartbeat":
@@ -46,11 +44,10 @@ class Heartbeat:
         finally:
             self.file.unlink(missing_ok=True)
 
-    def beat(self) -> None:
+    def beat(self, now_s: float | None = None) -> None:
         """Say that work was done now."""
-        now_s = self.clock()
-        if self.touched_at_s is None or now_s - self.touched_at_s >= EVERY_S:
-            self.touched_at_s = now_s
+        age_s = self.age_s(now_s)
+        if age_s is None or not 0 <= age_s < EVERY_S:  # a clock that stepped back is one reason more
             self.file.touch()
 
     def age_s(self, now_s: float | None = None) -> float | None:

@@ -228,6 +228,7 @@ async def _start(folder: Path, servers: list[BoardServer]) -> list[BoardNotice]:
         except OSError as error:
             raise SpecError(f"{server.body.name}: cannot listen at port {server.port}: {error}") from error
     notices = [_notice(server) for server in servers]
+    folder.mkdir(parents=True, exist_ok=True)  # without a board nobody has made it
     draft = folder / f".{BOARDS_FILE}.{os.getpid()}"
     draft.write_text(json.dumps([notice.as_json() for notice in notices], indent=1) + "\n")
     draft.replace(folder / BOARDS_FILE)

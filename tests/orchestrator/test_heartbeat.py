@@ -11,8 +11,8 @@ from orchestrator.heartbeat import EVERY_S, OLD_S, Heartbeat
 
 @pytest.fixture
 def heartbeat(tmp_path: Path) -> Iterator[Heartbeat]:
-    """One whose clock stands still until it is moved."""
-    heartbeat = Heartbeat(file=tmp_path / "heartbeats" / "worker@here", clock=lambda: 0.0)
+    """One that has begun and not beaten yet."""
+    heartbeat = Heartbeat(file=tmp_path / "heartbeats" / "worker@here")
     with heartbeat.begun():
         yield heartbeat
 
@@ -30,15 +30,14 @@ def test_after_a_beat_its_age_is_the_time_since(heartbeat: Heartbeat) -> None:
     assert age_s < 60
 
 
-def test_many_beats_touch_the_file_once_in_ten_seconds(heartbeat: Heartbeat) -> None:
-    heartbeat.beat()
-    os.utime(heartbeat.file, (0, 0))
-    heartbeat.clock = lambda: EVERY_S - 0.1
-    heartbeat.beat()
-    assert heartbeat.file.stat().st_mtime == 0
-    heartbeat.clock = lambda: EVERY_S
-    heartbeat.beat()
-    assert heartbeat.file.stat().st_mtime > 0
+@pytest.mark.parametrize(("later_s", "touches"), [(EVERY_S - 0.1, False), (EVERY_S, True), (-1.0, True)])
+def test_the_file_is_touched_once_in_ten_seconds_or_where_the_clock_stepped_back(
+    heartbeat: Heartbeat, later_s: float, touches: bool
+) -> None:
+    heartbeat.file.touch()
+    os.utime(heartbeat.file, (1000.0, 1000.0))
+    heartbeat.beat(now_s=1000.0 + later_s)
+    assert (heartbeat.file.stat().st_mtime > 1000.0) is touches
 
 
 def test_a_process_that_begins_forgets_what_its_forerunner_left(heartbeat: Heartbeat) -> None:
