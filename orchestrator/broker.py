@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from orchestrator.config import MAX_SOCKET_PATH, Settings
-from orchestrator.errors import InternalError, SpecError, masked
+from orchestrator.errors import InternalError, SpecError, masked, masked_url
 
 _SOCKET = "redis+socket://"
 
@@ -76,7 +76,7 @@ def _client(settings: Settings) -> redis.Redis:
         return redis.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0, retry=once)
     except ValueError as error:
         raise SpecError(
-            f"broker_url: expected e.g. redis://host:6379/0, got {masked(url)!r}; "
+            f"broker_url: expected e.g. redis://host:6379/0, got {masked_url(url)!r}; "
             "in a password write / @ : # ? % as %2F %40 %3A %23 %3F %25"
         ) from error
 

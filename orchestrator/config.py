@@ -31,8 +31,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PIFARM_", extra="forbid", frozen=True)
 
     home: Path = Field(description="The state home; only as a variable, it is where the settings file lies.")
-    database_url: str = Field(default="", description="The database; left out: SQLite in the state home.")
-    broker_url: str = Field(default="", description="A Redis or Valkey; left out: the embedded one.")
+    database_url: str = Field(default="", repr=False, description="The database; left out: SQLite in the state home.")
+    broker_url: str = Field(default="", repr=False, description="A Redis or Valkey; left out: the embedded one.")
     dashboard_address: str = Field(default="127.0.0.1", description="Where the dashboard listens.")
     dashboard_port: int = Field(default=8501, ge=0, le=65535, description="The dashboard's port.")
     artifact_quota_bytes: int = Field(
@@ -135,7 +135,7 @@ def load_settings() -> Settings:
     try:
         settings = Settings(home=_home())
     except (ValidationError, ValueError) as error:
-        raise SpecError(f"settings: {_first_problem(error)}") from error
+        raise SpecError(masked(f"settings: {_first_problem(error)}")) from error
     try:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -23,7 +23,8 @@ import re
 
 from agent.wire.codec import storable
 
-_PASSWORD = re.compile(r"(\w+://[^\s/:@'\"]*):[^\s/'\"]*@")
+# A password with a / or an @ that should have been quoted is one, too: rather too much is masked than too little.
+_PASSWORD = re.compile(r"(://[^\s/:@'\"]*:)\S+(?=@)|([?&](?:ssl)?password=)[^&\s'\"]+")
 
 
 class PifarmError(Exception):
@@ -38,7 +39,12 @@ class PifarmError(Exception):
 
 def masked(text: str) -> str:
     """A text with the password of each URL in it replaced by ``***``."""
-    return _PASSWORD.sub(r"\1:***@", text)
+    return _PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", text)
+
+
+def masked_url(url: str) -> str:
+    """A setting that should be a URL, for a message about it: what is none may be a password as a whole."""
+    return masked(url) if "://" in url or "@" not in url else "***"
 
 
 class SpecError(PifarmError):

@@ -29,7 +29,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from orchestrator.errors import DatabaseError, SpecError, masked
+from orchestrator.errors import DatabaseError, SpecError, masked, masked_url
 
 T = TypeVar("T")
 DEFAULT_THREADS = 8
@@ -134,7 +134,7 @@ def open_engine(url: str, threads: int = DEFAULT_THREADS) -> Engine:
         )
     except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:
         raise SpecError(
-            f"database_url: expected e.g. sqlite:////path or postgresql+psycopg://..., got {masked(url)!r}; "
+            f"database_url: expected e.g. sqlite:////path or postgresql+psycopg://..., got {masked_url(url)!r}; "
             "in a password write @ as %40"
         ) from error
     if is_sqlite:
