@@ -59,8 +59,12 @@ class PickUp:
 
 
 def publish(folder: Path, note: StateNote) -> None:
-    """Say where the run is; durable at READY, so that nothing is left to be written back in the quiet window."""
-    write_whole(folder / _STATE, dumps(note), durable=note.phase is Phase.READY)
+    """Say where the run is; durable at READY, so that nothing is left to be written back in the quiet window.
+
+    A disk without room for it costs the word, not the run.
+    """
+    with contextlib.suppress(OSError):
+        write_whole(folder / _STATE, dumps(note), durable=note.phase is Phase.READY)
 
 
 def read_note(folder: Path) -> StateNote | None:
@@ -97,6 +101,8 @@ def pick_up(folder: Path, note_round: int) -> PickUp:
             os.fsync(file.fileno())
     except FileExistsError:
         return read_pick_up(folder, note_round) or own
+    except OSError:
+        return own  # no room for it: the run goes on when its promise is over
     return own
 
 

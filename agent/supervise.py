@@ -9,6 +9,7 @@ and the lock is free before the end record can be read.
 Lifecycle: `supervise` does everything and returns when the journal is complete.
 """
 
+import contextlib
 import errno
 import os
 import time
@@ -80,7 +81,8 @@ class Supervisor:
         except RunFault as fault:
             ended = self._failed(fault)
         except Exception as error:  # noqa: BLE001  # the top of the agent: a bug of ours is data too
-            traceback.print_exc()
+            with contextlib.suppress(OSError):  # agent.log may be on a disk that is full
+                traceback.print_exc()
             ended = self._failed(_explain(error))
         self._finish(ended)
 

@@ -4,11 +4,15 @@ import fcntl
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from agent import contact
+from agent.contact import StateNote
 from agent.history import Happening, read_history
-from agent.wire.records import Outcome, RefusedBecause, RunState
+from agent.processes import myself
+from agent.wire.records import Outcome, Phase, RefusedBecause, RunState
 from agent.wire.spec import Fence
 from tests.agent.board import Board, ended, wait_for
 from tests.agent.specs import make_spec
@@ -67,3 +71,10 @@ def test_a_witness_says_so_when_somebody_else_measures(board: Board) -> None:
         board.run(make_spec(runtime_options={"median_ms": 2.0, "witness": True}))
     (seen,) = [json.loads(line) for line in (board.home / "witness.jsonl").read_text().splitlines()]
     assert not seen["alone"]
+
+
+def test_a_note_that_finds_no_room_costs_the_word_and_not_the_run(tmp_path: Path) -> None:
+    nowhere = tmp_path / "no such folder"
+    contact.publish(nowhere, StateNote(phase=Phase.READY, round=1))
+    assert contact.read_note(nowhere) is None
+    assert contact.pick_up(nowhere, 1).by == myself()

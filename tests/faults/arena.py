@@ -195,7 +195,7 @@ class Arena:
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process(self.supervisor.pid).children():
                 with contextlib.suppress(psutil.Error):
-                    if any(part == word or part.endswith(f"/{word}") for part in child.cmdline()):
+                    if any(part == word or f"/{word}" in part for part in child.cmdline()):
                         found.append(child)
         return found
 

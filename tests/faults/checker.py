@@ -1,12 +1,12 @@
 """Counts what went wrong, from the boards' own logs and the database alone, once the farm has come to rest.
 
 It shares no code with pifarm and owes nothing to what the harness believes it did. Each finding is one line of text
-under one of five kinds.
+under one of five kinds. What overlapped is told by the boards' monotonic clock, for the database's may step.
 """
 
 import enum
 import itertools
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -120,19 +120,13 @@ def _overlapping(boards: Sequence[BoardLog], books: Books) -> Iterator[str]:
             if not sighting.alone:
                 yield f"{board.name}: process {sighting.pid} measured while another one did"
         ends = {line.attempt: line.monotonic_ns for line in board.of("ended")}
-        spans = [(line.monotonic_ns, ends[line.attempt]) for line in board.of("measuring") if line.attempt in ends]
+        spans = [(line.monotonic_ns, ends[line.attempt]) for line in board.of("claimed") if line.attempt in ends]
         yield from (f"{board.name}: two runs at once" for _ in _crossings(spans))
-    by_device: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for attempt in books.attempts:
-        if attempt.started_at_s is not None and attempt.closed_at_s is not None:
-            by_device[attempt.device].append((attempt.started_at_s, attempt.closed_at_s))
-    for device, times in by_device.items():
-        yield from (f"{device}: two attempts were open in SQL at once" for _ in _crossings(times))
     still_open = Counter(attempt.device for attempt in books.attempts if attempt.state in OPEN_ATTEMPTS)
     yield from (f"{device}: {n} attempts are open" for device, n in still_open.items() if n > 1)
 
 
-def _crossings(spans: Sequence[tuple[float, float]]) -> Iterator[None]:
+def _crossings(spans: Sequence[tuple[int, int]]) -> Iterator[None]:
     for (_, end), (begin, _) in itertools.pairwise(sorted(spans)):
         if begin < end:
             yield None

@@ -141,9 +141,9 @@ OVERLAPPING: list[tuple[str, BoardLog, Books]] = [
         BOOKS,
     ),
     (
-        "two attempts were open in SQL at once",
+        "2 attempts are open",
         BOARD,
-        books(attempts=[stored("run1", 1, 0.0, closed_at_s=11.0), stored("run2", 1, 10.0)]),
+        books(attempts=[stored(*run, state="started", closed_at_s=None) for run in CLEAN_RUNS]),
     ),
 ]
 UNKNOWN: list[tuple[str, BoardLog, Books]] = [
