@@ -88,9 +88,16 @@ def bootstrap(
             told[step] = text
             progress(step, text)
 
+    began_s = time.monotonic()
     while (ready := advance(transport, plan, progress=tell_news)) is None:
-        pause(_POLL_S)
+        pause(_rest_s(time.monotonic() - began_s))
+        began_s = time.monotonic()
     return ready
+
+
+def _rest_s(took_s: float) -> float:
+    """How long to leave the board alone: as long as it took to look, for its job wants the processor too."""
+    return _POLL_S if took_s >= SLICE_S else max(_POLL_S, took_s)
 
 
 def advance(
