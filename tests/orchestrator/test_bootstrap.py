@@ -29,7 +29,7 @@ from orchestrator.transport.keys import FarmKey
 from orchestrator.transport.local import LocalTransport, adopt_own_python
 from orchestrator.transport.receiver import digest_of
 from orchestrator.transport.ssh import SshTransport
-from orchestrator.wheelhouse import WheelPlatform, gather_wheels
+from orchestrator.wheelhouse import WheelPlatform, gather_wheels, push_wheels
 
 NOWHERE = "[global]\nindex-url = http://127.0.0.1:9/simple\nextra-index-url =\nfind-links =\n"
 OVERSIZE = 2**60
@@ -287,6 +287,18 @@ def test_wheels_that_nobody_made_say_for_whom(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match=r"no wheels of \./nothing-here.whl for Python 3.13 on aarch64"):
         while gather_wheels(tmp_path, platform, ["./nothing-here.whl"]) is None:
             pass
+
+
+@pytest.mark.integration
+def test_wheels_arrive_though_looking_at_what_is_there_takes_the_whole_slice(here: LocalTransport) -> None:
+    house, told = here.folder / "house", list[str]()
+    house.mkdir(parents=True)
+    for name in ("a", "b", "c"):
+        (house / f"{name}.whl").write_bytes(name.encode() * 1000)
+    assert push_wheels(here, house, slice_s=0, progress=told.append)
+    assert push_wheels(here, house, slice_s=0, progress=told.append)
+    assert told == ["pushing a.whl", "pushing b.whl", "pushing c.whl"], "a wheel that is there is not told of again"
+    assert sorted(path.name for path in (here.folder / "wheelhouse").iterdir()) == ["a.whl", "b.whl", "c.whl"]
 
 
 @pytest.mark.integration
