@@ -12,13 +12,14 @@ MADE_HERE := $(shell [ "$$(cat .venv/made-in 2>/dev/null)" = "$$(pwd -P)" ] && $
 # Tests share nothing and run side by side, but for those of the whole farm, which take turns at this machine's lock.
 UNIT := "not (ssh or postgres or browser or arm64 or integration)"
 
-.PHONY: help setup demo test test-arm64 unit bench lint clean remake
+.PHONY: help setup demo test test-faults test-arm64 unit bench lint clean remake
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make setup   make .venv with pifarm, the simulated boards and the test tools"
 	@echo "make demo    run the whole farm on this machine (ARGS='...' goes to pifarm demo)"
 	@echo "make test    run every test: unit, ssh, postgres, browser, integration"
+	@echo "make test-faults  kill, cut, fill and corrupt things during 224 runs, and count (ARGS='--seed 7')"
 	@echo "make test-arm64   set up and measure on emulated arm64 boards; needs root and Debian (docs/boards.md)"
 	@echo "make unit    run the unit tests only"
 	@echo "make bench   run every benchmark, about 45 minutes (ARGS='--only push' for some, ARGS=--json for machines)"
@@ -39,6 +40,10 @@ test: .venv/stamp
 	@bash scripts/install-test-packages
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not arm64" --ignore tests/integration $(ARGS)
 	@$(PY) -m pytest tests/integration $(ARGS)
+
+# Faults from a seed on simulated boards; what they cost is counted from the boards' own logs and the database.
+test-faults: .venv/stamp
+	@$(PY) -m tests.faults $(ARGS)
 
 # Shows what was typed and answered. An emulated board takes its time, so no test is late.
 test-arm64: .venv/stamp

@@ -74,13 +74,16 @@ class PlannedFault:
     seed: int
 
 
-def make_plan(seed: int, count: int) -> Sequence[PlannedFault]:
-    """So many faults; each kind comes once before the rest is drawn by weight, in an order of the seed's."""
+def make_plan(seed: int, count: int, *, pace: float = 1.0) -> Sequence[PlannedFault]:
+    """So many faults; each kind comes once before the rest is drawn by weight, in an order of the seed's.
+
+    `pace` stretches the time between them.
+    """
     rng = random.Random(seed)
     kinds = list(FaultKind)
     rng.shuffle(kinds)
     kinds = kinds[:count] + rng.choices(list(WEIGHTS), list(WEIGHTS.values()), k=max(count - len(kinds), 0))
     return [
-        PlannedFault(after_s=rng.uniform(SHORTEST_GAP_S, LONGEST_GAP_S), kind=kind, seed=rng.getrandbits(32))
+        PlannedFault(after_s=pace * rng.uniform(SHORTEST_GAP_S, LONGEST_GAP_S), kind=kind, seed=rng.getrandbits(32))
         for kind in kinds
     ]
