@@ -14,6 +14,7 @@ from docs.markdown import code, fields_of, sentence, shown, table
 from orchestrator import lifecycle
 from orchestrator.analysis.comparability import FIELDS
 from orchestrator.analysis.rules.table import RULES
+from orchestrator.config import Settings
 from orchestrator.lifecycle import RUN_MOVES, RunEvent, RunState
 from orchestrator.protocols import PRESETS, setting_names
 from orchestrator.simulator.boards import BOARD_KINDS
@@ -41,6 +42,15 @@ PACE = (
     ("agent.contact.GATE_REPORT_S", "when to come back while the run waits at the gate, s"),
     ("agent.contact.LOAD_REPORT_S", "when to come back while the model loads, s"),
     ("agent.contact.GRACE_S", "how long READY waits for a contact that promised to come, beyond its promise, s"),
+)
+SUPERVISION = (
+    ("orchestrator.supervisor.supervise.DRAIN_S", "time that parts have to finish what they have in hand, s"),
+    ("orchestrator.supervisor.parts.STEADY_S", "life of a part after which a death is no bad sign, s"),
+    ("orchestrator.supervisor.parts.FIRST_PAUSE_S", "pause before a part that died sooner is started again, s"),
+    ("orchestrator.supervisor.parts.LONGEST_PAUSE_S", "that pause, doubled with each early death, at most, s"),
+    ("orchestrator.supervisor.parts.KEEPS_DYING", "early deaths in a row from which on the status speaks of them"),
+    ("orchestrator.status.LOW_DISK_BYTES", "free space of the state home below which the status speaks of it, bytes"),
+    ("orchestrator.status.STALE_HEARTBEAT_S", "silence of a worker or tick of its own from which on it does, s"),
 )
 STATISTICS = (
     ("orchestrator.analysis.latency.P90_FLOOR", "inferences that a run's p90 needs"),
@@ -177,6 +187,25 @@ def pace() -> str:
     return _constants(PACE)
 
 
+def supervision() -> str:
+    """The times and limits by which a farm is kept running."""
+    return _constants(SUPERVISION)
+
+
+def settings() -> str:
+    """Every setting, as a variable and as a key of the settings file."""
+    rows = [
+        (
+            code(name),
+            code(f"PIFARM_{name.upper()}"),
+            field.description or "",
+            "" if field.is_required() or field.default == "" else shown(field.default),
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+    return table(("key in `pifarm.toml`", "variable", "meaning", "if left out"), rows)
+
+
 def statistics() -> str:
     """The figures that the statistics rest on."""
     return _constants(STATISTICS)
@@ -258,6 +287,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "import-lists": import_lists,
     "pure-modules": pure_modules,
     "pace": pace,
+    "supervision": supervision,
+    "settings": settings,
     "protocols": protocols,
     "rules": rules,
     "comparable-fields": comparable_fields,

@@ -38,7 +38,9 @@ class Settings(BaseSettings):
     artifact_quota_bytes: int = Field(
         default=8 * 1024**3, ge=0, description="What model files may take of a board's disk."
     )
-    memory_share: float = Field(default=0.8, gt=0.0, le=1.0)
+    memory_share: float = Field(
+        default=0.8, gt=0.0, le=1.0, description="What a measuring process may take of a board's memory, as a share."
+    )
     worker_threads: int = Field(default=8, ge=1, le=256, description="Devices that a worker looks after at once.")
     log_max_bytes: int = Field(
         default=10_000_000, ge=10_000, description="Size at which a log file is put aside and begun anew."
