@@ -16,8 +16,11 @@ from typing import TypeVar
 import kombu.exceptions
 import psutil
 import redis
+from sqlalchemy import inspect, text
+from sqlalchemy.orm import Session
 
 from orchestrator import studies
+from orchestrator.errors import DatabaseError
 from orchestrator.simulator.farm import SimulatedBoard
 from tests.faults.arena import SMALL_DISK_BYTES, Arena
 from tests.faults.plan import FaultKind, PlannedFault
@@ -52,7 +55,7 @@ def inject(arena: Arena, fault: PlannedFault) -> Done | None:
     """Do it; None where there was nothing to do it to."""
     try:
         return _HOW[fault.kind](arena, random.Random(fault.seed))
-    except (psutil.Error, redis.RedisError, kombu.exceptions.OperationalError, OSError):
+    except (psutil.Error, redis.RedisError, kombu.exceptions.OperationalError, DatabaseError, OSError):
         return None  # the target was gone, or the broker down, just then
 
 
@@ -69,19 +72,31 @@ def _put_worker_to_sleep(arena: Arena, rng: random.Random) -> Done | None:
     worker = _chosen(arena.workers(), rng)
     if worker is None:
         return None
-    arena.freeze(worker)
-    count = let_lease_run_out(arena, worker.pid)
+    count = put_to_sleep(arena, worker)
     lasts_s = rng.uniform(1.0, 5.0)
     return Done(text=f"worker {worker.pid} holding {count}", lasts_s=lasts_s, undo=lambda: arena.thaw(worker))
 
 
-def let_lease_run_out(arena: Arena, pid: int) -> int:
-    """The leases of a worker run out, as they would in a minute."""
-    return arena.sql(
-        "UPDATE devices SET lease_expires_at_s = lease_expires_at_s - :s WHERE lease_holder LIKE :who",
-        s=LEASE_S,
-        who=f"{pid}-%",
-    )
+def put_to_sleep(arena: Arena, worker: psutil.Process) -> int:
+    """Stop a worker and let its leases run out; how many it had.
+
+    Under the write lock, so that it does not fall asleep with that lock in its hand: SQLite has but one.
+    """
+    with arena.farm.database.write() as session:
+        arena.freeze(worker)
+        return _expire(session, worker.pid)
+
+
+def let_lease_run_out(arena: Arena, pid: int) -> None:
+    """The leases of a dead worker run out, as they would in a minute."""
+    with arena.farm.database.write() as session:
+        _expire(session, pid)
+
+
+def _expire(session: Session, pid: int) -> int:
+    statement = "UPDATE devices SET lease_expires_at_s = lease_expires_at_s - :s WHERE lease_holder LIKE :who"
+    result = session.execute(text(statement), {"s": LEASE_S, "who": f"{pid}-%"})
+    return int(getattr(result, "rowcount", 0))
 
 
 def _kill_broker(arena: Arena, rng: random.Random) -> Done | None:
@@ -317,8 +332,6 @@ def _journal(arena: Arena, rng: random.Random) -> Path | None:
 
 
 def _columns(connection: object, table: str) -> list[dict[str, str]]:
-    from sqlalchemy import inspect
-
     return list(inspect(connection).get_columns(table))
 
 

@@ -27,7 +27,7 @@ from orchestrator.transport.keys import FarmKey
 from orchestrator.transport.ssh import SshTransport
 from tests.faults.arena import PROTOCOL, Arena, arena, short_home, wait_until
 from tests.faults.checker import check
-from tests.faults.faults import Done, inject, let_lease_run_out, living_runs, step_clock
+from tests.faults.faults import Done, inject, living_runs, put_to_sleep, step_clock
 from tests.faults.plan import FaultKind, PlannedFault
 from tests.faults.records import read_board, read_books
 
@@ -121,9 +121,8 @@ def test_a_worker_that_sleeps_beyond_its_lease_changes_nothing_when_it_wakes(far
     """Two workers; the lease of the first runs out while the agent measures, and the second ends the run."""
     study = measure(farm, farm.boards[0])
     sleeper = holder(farm)
-    farm.freeze(sleeper)
+    assert put_to_sleep(farm, sleeper) >= 1
     try:
-        let_lease_run_out(farm, sleeper.pid)
         assert finish(farm, study) == ONCE
         assert holder_is_not(farm, sleeper)
     finally:
