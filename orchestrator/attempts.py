@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from agent.wire.records import Fault
 from orchestrator import studies
 from orchestrator.db.clock import now_s
-from orchestrator.db.session import Database
+from orchestrator.db.session import KEEP, Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow
 from orchestrator.events import EventKind, record
 from orchestrator.leases import Lease
@@ -58,14 +58,14 @@ def require_lease(session: Session, lease: Lease) -> None:
 
     Raises `OvertakenError`. Attempt, run, device: rows are locked in this order everywhere.
     """
-    fence = session.scalar(select(DeviceRow.fence).where(DeviceRow.id == lease.device_id).with_for_update())
+    fence = session.scalar(select(DeviceRow.fence).where(DeviceRow.id == lease.device_id).with_for_update(**KEEP))
     if fence != lease.fence:
         raise OvertakenError(f"device {lease.device_id}: somebody else looks after it now")
 
 
 def mark_started(session: Session, attempt_id: int) -> bool:
     """Note that a start is about to be sent; False where the run or this attempt at it is no longer wanted."""
-    attempt = session.get(AttemptRow, attempt_id, with_for_update=True)
+    attempt = session.get(AttemptRow, attempt_id, with_for_update=KEEP)
     if attempt is None or not attempt.is_open:
         return False
     run = locked_run(session, attempt.run_id)
@@ -79,7 +79,7 @@ def mark_started(session: Session, attempt_id: int) -> bool:
 
 def require_open(session: Session, attempt: AttemptRow) -> None:
     """Keep an attempt from changing until the caller's transaction ends; raises `OvertakenError` if it is closed."""
-    session.refresh(attempt, with_for_update=True)
+    session.refresh(attempt, with_for_update=KEEP)
     if not attempt.is_open:
         raise OvertakenError(f"attempt {attempt.id}: somebody else has closed it as {attempt.state.value}")
 
@@ -127,7 +127,7 @@ def withdraw(session: Session, attempt_id: int, seen: AttemptState = AttemptStat
 
     Nothing happens where it is no longer in the state that the caller has `seen`.
     """
-    attempt = session.get(AttemptRow, attempt_id, with_for_update=True)
+    attempt = session.get(AttemptRow, attempt_id, with_for_update=KEEP)
     if attempt is None or attempt.state is not seen:
         return
     run = locked_run(session, attempt.run_id)
@@ -173,7 +173,7 @@ def fail(session: Session, attempt: AttemptRow, state: AttemptState, fault: Faul
 
 def locked_run(session: Session, run_id: str) -> RunRow:
     """The run as it is now, kept from changing until the caller's transaction ends: a cancel may be on its way."""
-    return session.get_one(RunRow, run_id, with_for_update=True, populate_existing=True)
+    return session.get_one(RunRow, run_id, with_for_update=KEEP, populate_existing=True)
 
 
 def note_device_fault(session: Session, device: DeviceRow, reason: str) -> None:

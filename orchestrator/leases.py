@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, CursorResult, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from orchestrator.db.clock import now_s
-from orchestrator.db.session import Database
+from orchestrator.db.session import KEEP, Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow
 from orchestrator.lifecycle import OPEN_ATTEMPT_STATES, DeviceState, RunState
 
@@ -89,7 +89,7 @@ def claim_due(database: Database) -> list[int]:
         .where(_is_due(), _may_be_woken(), _is_free())
         .order_by(DeviceRow.next_attention_at_s)
         .limit(MAX_WAKES_A_TICK)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, **KEEP)
         .cte("due")
     )
     with database.write() as session:
@@ -110,7 +110,7 @@ def has_work(session: Session, device_id: int) -> bool:
 
 
 def _release(session: Session, lease: Lease, next_attention_in_s: float | None) -> None:
-    device = session.get_one(DeviceRow, lease.device_id, with_for_update=True)
+    device = session.get_one(DeviceRow, lease.device_id, with_for_update=KEEP)
     if next_attention_in_s is None and device.state is DeviceState.READY and has_work(session, lease.device_id):
         next_attention_in_s = 0.0
     due = None if next_attention_in_s is None else now_s() + next_attention_in_s

@@ -16,7 +16,7 @@ from agent.wire.codec import dumps, encode
 from agent.wire.spec import Inputs, Protocol, Scalar
 from orchestrator import leases
 from orchestrator.db.clock import now_s
-from orchestrator.db.session import Database
+from orchestrator.db.session import KEEP, Database
 from orchestrator.db.tables import (
     AttemptRow,
     BuildRow,
@@ -98,13 +98,13 @@ def abandon(database: Database, study_id: int) -> int:
             select(AttemptRow)
             .join(RunRow, RunRow.id == AttemptRow.run_id)
             .where(RunRow.study_id == study_id, AttemptRow.state.in_(OPEN_ATTEMPT_STATES))
-            .with_for_update(of=AttemptRow)
+            .with_for_update(of=AttemptRow, **KEEP)
         ).all()
         at_s = session.scalar(select(now_s()))
         for attempt in open_attempts:
             attempt.state, attempt.closed_at_s = AttemptState.ABANDONED, at_s
             attempt.code, attempt.message = GIVEN_UP, "given up by an operator"
-            run = session.get_one(RunRow, attempt.run_id, with_for_update=True, populate_existing=True)
+            run = session.get_one(RunRow, attempt.run_id, with_for_update=KEEP, populate_existing=True)
             if (following := after(run.state, RunEvent.GAVE_UP)) is not None:
                 run.state, run.ended_at_s = following, at_s
         leases.call(session, sorted({attempt.device_id for attempt in open_attempts}))
@@ -118,7 +118,7 @@ def close_if_done(session: Session, study_id: int) -> None:
     Whoever ends the last run sees all others: the study is locked first, as two may end runs of it at once.
     """
     session.flush()
-    session.execute(select(StudyRow.id).where(StudyRow.id == study_id).with_for_update())
+    session.execute(select(StudyRow.id).where(StudyRow.id == study_id).with_for_update(**KEEP))
     open_runs = select(RunRow.id).where(RunRow.study_id == study_id, RunRow.state.not_in(ENDED_RUN_STATES)).limit(1)
     if session.scalar(open_runs) is not None:
         return
@@ -171,7 +171,7 @@ def block_order(seed: int, device_id: int, block: int, count: int) -> list[int]:
 
 def _cancel(session: Session, study_id: int) -> int:
     not_ended = select(RunRow).where(RunRow.study_id == study_id, RunRow.state.not_in(ENDED_RUN_STATES))
-    runs = session.scalars(not_ended.order_by(RunRow.id).with_for_update()).all()
+    runs = session.scalars(not_ended.order_by(RunRow.id).with_for_update(**KEEP)).all()
     study = _get_study(session, study_id)
     for run in runs:
         run.state = after(run.state, RunEvent.CANCELLED) or run.state
@@ -185,7 +185,7 @@ def _cancel(session: Session, study_id: int) -> int:
 
 
 def _retry(session: Session, study_id: int) -> int:
-    its_runs = select(RunRow).where(RunRow.study_id == study_id).order_by(RunRow.id).with_for_update()
+    its_runs = select(RunRow).where(RunRow.study_id == study_id).order_by(RunRow.id).with_for_update(**KEEP)
     runs = [run for run in session.scalars(its_runs) if _is_worth_retrying(run)]
     study = _get_study(session, study_id)
     for run in runs:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
@@ -37,6 +37,9 @@ SPARE_CONNECTIONS = 4  # a worker's threads hold one each; the rest is for whoev
 POOL_PATIENCE_S = 30.0
 PATIENCE_S = 20.0
 MAX_TRIES = 3
+# How to lock a row that is about to be changed. Not against others who only refer to it, by a new event or run of it:
+# they would wait for this one and this one for them.
+KEEP: Final[dict[str, Any]] = {"key_share": True}
 _PAUSE_S = 0.5
 _SWITCH_PATIENCE_S = 30.0
 _IN_THE_WAY = ("40001", "40P01")  # serialization_failure, deadlock_detected
