@@ -73,7 +73,7 @@ class FarmStatus:
     attention: tuple[Attention, ...]
 
 
-def look_at(farm: Farm) -> FarmStatus:
+def look_at(farm: Farm, *, low_disk_bytes: int = LOW_DISK_BYTES) -> FarmStatus:
     """The farm now."""
     settings, supervisor = farm.settings, read_state(farm.settings)
     devices = list_devices(farm.database)
@@ -105,7 +105,8 @@ def look_at(farm: Farm) -> FarmStatus:
             *_about_heartbeats(settings, heartbeats),
             *_about_devices(devices),
             *_about_failures(recent_failures(farm.database)),
-            *_about_home(settings, free_bytes),
+            *(_about_disk(settings, free_bytes) if free_bytes < low_disk_bytes else ()),
+            *(Attention(about="home", message=complaint) for complaint in complaints(settings)),
         ),
     )
 
@@ -137,7 +138,8 @@ def _about_heartbeats(settings: Settings, heartbeats: Sequence[HeartbeatView]) -
     for part in ("worker", "tick"):
         youngest_s = min((each.age_s for each in heartbeats if each.name.startswith(f"{part}@")), default=None)
         if youngest_s is None or youngest_s > STALE_HEARTBEAT_S:
-            message = f"no sign of life since {age(youngest_s)}; is its service running, with this state home?"
+            since = "no sign of life" if youngest_s is None else f"its last sign of life is from {age(youngest_s)}"
+            message = f"{since}; is its service running, with this state home?"
             yield Attention(about=part, message=message)
 
 
@@ -161,11 +163,8 @@ def _about_failures(failures: Sequence[FailureView]) -> Iterator[Attention]:
         yield Attention(about=f"study {each.study}", message=message)
 
 
-def _about_home(settings: Settings, free_bytes: int) -> Iterator[Attention]:
-    if free_bytes < LOW_DISK_BYTES:
-        yield Attention(about="disk", message=f"{size(free_bytes)} are free for {settings.home}")
-    for complaint in complaints(settings):
-        yield Attention(about="home", message=complaint)
+def _about_disk(settings: Settings, free_bytes: int) -> Iterator[Attention]:
+    yield Attention(about="disk", message=f"{size(free_bytes)} are free for {settings.home}")
 
 
 def uptime_s(since_s: float) -> float:

@@ -76,8 +76,8 @@ def _require_stopped(settings: Settings) -> None:
     for beat in heartbeats_of(settings):
         if beat.age_s < STALE_HEARTBEAT_S:
             raise SpecError(
-                f"restore: {beat.name} did its work {beat.age_s:.0f} s ago; stop worker, tick and dashboard,"
-                f" and wait {STALE_HEARTBEAT_S:.0f} s"
+                f"restore: {beat.name} did its work {beat.age_s:.0f} s ago; stop worker, tick and dashboard"
+                f" (if it was killed: wait {STALE_HEARTBEAT_S:.0f} s)"
             )
 
 
