@@ -30,7 +30,7 @@ from orchestrator.transport.keys import FarmKey, HostKey
 
 PATIENCE_S = 60.0
 POLL_S = 0.05
-BROKER_URL = "PIFARM_BROKER_URL"
+NOT_OURS = ("PIFARM_BROKER_URL", "PYTHONDONTWRITEBYTECODE")  # a broker of yours; a habit that no farm has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ def running_farm(home: Path) -> Iterator[RunningFarm]:
     """A farm in `home` with its own SQLite and its own broker, whatever the environment says."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = Settings(home=home, database_url=f"sqlite:///{home / 'pifarm.db'}", broker_url="")
-    environment = {name: value for name, value in settings.environment().items() if name != BROKER_URL}
+    environment = {name: value for name, value in settings.environment().items() if name not in NOT_OURS}
     log_to(sys.stderr, keys_dir=settings.keys_dir)
     farm = open_farm(settings)
     try:
