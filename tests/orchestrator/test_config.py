@@ -1,11 +1,13 @@
 """Settings: where they come from, which one counts, and what a wrong one is answered with."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from orchestrator.config import load_settings
-from orchestrator.errors import SpecError
+from orchestrator.config import complaints, keep_private, load_settings
+from orchestrator.errors import SpecError, masked
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write_toml(home: Path, text: str) -> None:
     """The settings file of a state home."""
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     (home / "pifarm.toml").write_text(text, encoding="utf-8")
 
 
@@ -114,3 +116,74 @@ def test_a_home_that_cannot_be_made_is_named_with_the_remedy(tmp_path: Path, mon
     monkeypatch.setenv("PIFARM_HOME", str(tmp_path / "file" / "state"))
     with pytest.raises(SpecError, match=r"cannot make .*file/state .*set PIFARM_HOME"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql+psycopg://farm:s3cret@db:5432/pifarm", "postgresql+psycopg://farm:***@db:5432/pifarm"),
+        ("redis://:s3cret@broker:6379/0", "redis://:***@broker:6379/0"),
+        ("cannot reach redis://a:p@ss:w@rd@broker/0 now", "cannot reach redis://a:***@broker/0 now"),
+        (
+            "redis://broker:6379/0 is gone, ask admin@example.org",
+            "redis://broker:6379/0 is gone, ask admin@example.org",
+        ),
+        (
+            "redis+socket:///home/farm/broker.sock?virtual_host=0",
+            "redis+socket:///home/farm/broker.sock?virtual_host=0",
+        ),
+        ("sqlite:////home/farm/pifarm.db", "sqlite:////home/farm/pifarm.db"),
+    ],
+)
+def test_a_password_in_a_url_is_masked_and_nothing_else(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+def test_a_settings_file_that_others_can_read_is_complained_of_where_it_holds_a_password(home: Path) -> None:
+    write_toml(home, 'broker_url = "redis://broker:6379/0"\n')
+    home.chmod(0o700)
+    settings = load_settings()
+    settings.file.chmod(0o644)
+    assert complaints(settings) == []
+    write_toml(home, 'broker_url = "redis://:s3cret@broker:6379/0"\n')
+    assert complaints(load_settings()) == [
+        f"others may read the password in the settings file; run: chmod 600 {settings.file}"
+    ]
+    settings.file.chmod(0o600)
+    assert complaints(load_settings()) == []
+
+
+def test_a_home_that_others_can_look_into_is_complained_of(home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    home.chmod(0o755)
+    assert complaints(load_settings()) == [f"others may look into the state home; run: chmod 700 {home}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("worker_threads = 3\n", True),
+        ('database_url = "postgresql+psycopg://db/pifarm"\n', False),
+        ('broker_url = "redis://broker:6379/0"\n', False),
+        ("no_such_setting = 1\n", False),
+        ("worker_threads = 0\n", False),
+        ("no toml", False),
+    ],
+)
+def test_another_settings_file_stays_with_the_farm_or_leads_away(home: Path, text: str, stays: bool) -> None:
+    settings = load_settings()
+    other = home / "other.toml"
+    other.write_text(text, encoding="utf-8")
+    assert settings.would_stay_with(other) is stays
+
+
+def test_what_is_made_in_private_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        keep_private()
+        (tmp_path / "file").touch()
+        (tmp_path / "folder").mkdir()
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("file", "folder")]
+    assert modes == [0o600, 0o700]
