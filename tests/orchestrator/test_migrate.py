@@ -4,22 +4,27 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import MetaData, create_engine, inspect, select, text
 
+from orchestrator import leases, picking
 from orchestrator.config import Settings
 from orchestrator.db.migrate import current_revision, downgrade, open_migrated, upgrade
 from orchestrator.db.session import Database, open_engine
 from orchestrator.db.tables import Base
 from orchestrator.errors import SpecError
 from orchestrator.farm import open_farm
+from orchestrator.picking import Assignment
 from tests.racing import at_once
 from tests.small_farm import dump, plant
 
 TABLES = {table.name for table in Base.metadata.sorted_tables}
+REVISIONS = ("0001", "0002")
+Rows = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -28,6 +33,26 @@ def empty(empty_url: str) -> Iterator[Database]:
     opened = Database(open_engine(empty_url))
     yield opened
     opened.engine.dispose()
+
+
+def stored(database: Database) -> Rows:
+    """Every row there is, whatever the revision, by table; a row is its values by column."""
+    found = MetaData()
+    found.reflect(database.engine)
+    with database.engine.connect() as connection:
+        return {
+            name: [dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()]
+            for name, table in found.tables.items()
+            if name != "alembic_version"
+        }
+
+
+def only(rows: Rows, like: Rows) -> Rows:
+    """The rows without the tables and columns that `like` does not have."""
+    return {
+        name: [{key: value for key, value in row.items() if key in kept[0]} for row in rows[name]] if kept else []
+        for name, kept in like.items()
+    }
 
 
 def table_names(database: Database) -> set[str]:
@@ -58,6 +83,33 @@ def test_what_was_migrated_up_can_be_migrated_down_and_up_again(empty: Database)
     upgrade(empty)
     assert table_names(empty) == TABLES
     plant(empty)
+
+
+def test_each_revision_keeps_the_rows_of_the_one_before_on_the_way_up_and_down(empty: Database) -> None:
+    """A farm with data goes down to each revision and up again; what a revision adds is lost, nothing else is."""
+    upgrade(empty)
+    plant(empty)
+    whole = stored(empty)
+    for revision in reversed(REVISIONS[:-1]):
+        downgrade(empty, revision)
+        assert current_revision(empty) == revision
+        below = stored(empty)
+        assert below and below == only(whole, below)
+        upgrade(empty)
+        assert current_revision(empty) == REVISIONS[-1]
+        assert only(stored(empty), below) == below
+
+
+def test_a_farm_of_an_older_revision_works_on_after_its_upgrade(empty: Database) -> None:
+    upgrade(empty)
+    farm = plant(empty)
+    downgrade(empty, REVISIONS[0])
+    upgrade(empty)
+    lease = leases.take(empty, farm.device_id, "worker")
+    assert lease is not None
+    assert isinstance(picking.open_next(empty, farm.device_id), Assignment)
+    leases.release(empty, lease, None)
+    assert leases.claim_due(empty) == [farm.device_id]
 
 
 def test_the_migrations_build_what_the_models_say(empty: Database) -> None:
