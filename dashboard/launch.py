@@ -22,6 +22,8 @@ _ALWAYS = {
     "client.showErrorDetails": "none",
     "client.toolbarMode": "viewer",
     "global.developmentMode": "false",
+    # Where it listens on every address, its welcome would ask a server on the internet for this machine's address.
+    "logger.hideWelcomeMessage": "true",
     "theme.base": str(THEME),
 }
 # Names by which a browser reaches loopback, through a tunnel too; any other in the Host header is DNS rebinding.
