@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from orchestrator.transport.address import SshAddress
 from orchestrator.transport.keys import HostKey
 
 PRIVILEGE_SEPARATION = Path("/run/sshd")
+PROGRAMS = "/usr/local/bin:/usr/bin:/bin"
 ELSEWHERE = ("/usr/sbin", "/usr/local/sbin")
 SFTP_SERVERS = ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/libexec/sftp-server")
 
@@ -86,10 +88,12 @@ def client_options(folder: Path, address: SshAddress, host_key: HostKey, key_fil
 
 
 def _config(folder: Path, home: Path, port: int) -> str:
+    # HOME comes before the shell: what the user's own start-up files do would be counted with every command.
     sftp = next((path for path in SFTP_SERVERS if Path(path).exists()), "/bin/false")
     return (
         f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
         f"StrictModes no\nPidFile none\nUsePAM no\nMaxStartups 100\nSubsystem sftp {sftp}\n"
+        f"SetEnv HOME={home} PATH={PROGRAMS}:{Path(sys.executable).parent}\n"
         f'ForceCommand cd {home} && HOME={home} exec sh -c "$SSH_ORIGINAL_COMMAND"\n'
     )
 
