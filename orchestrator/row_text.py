@@ -12,7 +12,7 @@ PROVISIONAL = "PROVISIONAL"
 
 # What each mark means, for whoever meets it.
 MARKS = {
-    SIMULATED: "Simulated hardware, real inference of this host: it says nothing about a real board.",
+    SIMULATED: "Simulated hardware or an emulated processor: it says nothing about a real board.",
     PUBLISHED: "Taken from a publication, not measured by this farm.",
     PROVISIONAL: "A short or changed protocol; run the standard one as it is before you decide.",
 }
