@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from orchestrator.analysis.comparison import Observation, compare
+from orchestrator.analysis.latency import t_interval
 
 LEVEL = 0.95
 
@@ -93,5 +94,5 @@ def mean_of(values: Sequence[float]) -> Estimate:
     center = float(np.mean(np.asarray(values)))
     if len(values) < 2:
         return Estimate(center=center, count=len(values))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * stats.sem(np.asarray(values)))
+    center, half = t_interval(np.asarray(values, dtype=np.float64), LEVEL)
     return Estimate(center=center, low=center - half, high=center + half, count=len(values))

@@ -1,5 +1,6 @@
 """A tiny run of what needs no farm: the two loops, the agent's cost, the relay, the watch for claims."""
 
+import argparse
 import dataclasses
 import json
 import socket
@@ -40,6 +41,15 @@ def test_the_agents_cost_is_read_while_it_measures(tmp_path: Path) -> None:
     (costs,) = agent_cost.measure_place(tmp_path, rounds=1, seconds=0.3)
     assert set(costs) == set(agent_cost.PERIODS_S)
     assert all(0 <= cost.own_percent < 100 and 5 < cost.rss_mb <= cost.peak_rss_mb + 0.1 for cost in costs.values())
+
+
+@pytest.mark.ssh
+def test_a_file_is_pushed_beside_scp_and_then_not_again(sshd: Path) -> None:
+    options = argparse.Namespace(pairs=1, megabytes=1, minutes=1.0)
+    ratio, times, of_the_file, at_the_socket = push.measure(options)
+    assert ratio.ours.count == times.ours.count == 1
+    assert of_the_file.ours.center == 0
+    assert 1000 < at_the_socket.ours.center < 50_000
 
 
 def test_a_process_uses_the_time_that_it_burns() -> None:
