@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from orchestrator.health import STALE_S
 from tests.containers.compose_rules import complaints_of_typer, services
 from tests.containers.files import Compose, read_compose, variables
 from tests.docs.pages import read_page
@@ -79,6 +80,10 @@ def test_a_line_that_is_right_is_no_complaint(line: str) -> None:
 def test_every_variable_is_in_the_table_and_no_other() -> None:
     in_table = {row[0].strip("`") for row in PAGE.table_below("### What can be set")}
     assert in_table == {variable.name for variable in variables(COMPOSE)}
+
+
+def test_the_page_knows_how_long_a_sign_of_life_counts() -> None:
+    assert PAGE.text.count(f"in the last {STALE_S:g} s") == 2
 
 
 def test_every_service_of_production_is_in_the_table() -> None:
