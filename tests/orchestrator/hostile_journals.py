@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from agent.wire.records import Claimed, Ended, Environment, Inferences, Outcome, Phase, PhaseEntered, Record
@@ -120,4 +121,6 @@ def _stretch(draw: st.DrawFn, phase: Phase, from_ns: int) -> tuple[Inferences, i
     return part, at_ns
 
 
+# Each example is a database that starts anew: few by default, as many as asked for with --hypothesis-profile=long.
+FEW = settings(max_examples=max(settings().max_examples // 3, 1))
 HOSTILE = st.one_of(st.binary(max_size=300), flipped(), reordered(), poisoned(), unlikely(), absurd())

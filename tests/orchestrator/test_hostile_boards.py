@@ -28,7 +28,7 @@ from tests.agent.strategies import ANSWERS
 from tests.orchestrator.hostile_journals import HOSTILE, NASTY
 from tests.orchestrator.yard import Yard, submit
 from tests.pretended_board import Clock, PretendedBoard
-from tests.small_farm import BUNDLE_HASH, get_device, runs_of
+from tests.small_farm import BUNDLE_HASH, add_model, get_device, runs_of
 
 EVIL_TEXT = "\0 \x1b]0;owned\x07 \udcff [bold] ![](http://evil/x.png)"
 JSON_TEXTS = st.recursive(st.sampled_from(NASTY), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
@@ -36,7 +36,7 @@ GARBAGE = st.one_of(
     st.binary(max_size=200),
     JSON_TEXTS.map(lambda value: json.dumps(value).encode() + b"\n"),
     st.tuples(ANSWERS, st.binary(max_size=50)).map(lambda pair: dumps(pair[0]).encode() + b"\n" + pair[1]),
-    st.sampled_from([b"", b"\n", b"{" * 100_000 + b"\n", b"[" * 900 + b"]" * 900 + b"\n", b"1" * 5000 + b"\n"]),
+    st.sampled_from([b"", b"\n", b"{" * 20_000 + b"\n", b"[" * 900 + b"]" * 900 + b"\n", b"1" * 5000 + b"\n"]),
 )
 ENDS = st.builds(Completed, exit_code=st.integers(-64, 255), stdout=GARBAGE, stderr=st.binary(max_size=100))
 # One farm for all examples: each finds it as the one before has left it. They are few, for each is many visits.
@@ -168,11 +168,8 @@ def test_what_a_board_said_is_stored_by_every_database(each_yard: Yard) -> None:
 @pytest.fixture
 def each_yard(yard: Yard, each_database: Database) -> Yard:
     """A farm with one board, on each database."""
-    from tests.small_farm import add_model
-
     made = Yard(farm=dataclasses.replace(yard.farm, database=each_database), clock=Clock())
-    if each_database is not yard.database:
-        add_model(each_database)
+    add_model(each_database)
     made.add_board()
     return made
 

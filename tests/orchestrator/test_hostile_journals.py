@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.wire.codec import WireError
@@ -17,7 +17,7 @@ from orchestrator.db.session import Database
 from orchestrator.db.tables import RunRow
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.runs import get_run, run_series
-from tests.orchestrator.hostile_journals import HOSTILE, JOURNAL, absurd, poisoned, reordered
+from tests.orchestrator.hostile_journals import FEW, HOSTILE, JOURNAL, absurd, poisoned, reordered, unlikely
 from tests.orchestrator.known_run import (
     ATTEMPT,
     RUN,
@@ -58,6 +58,7 @@ def is_refused(bring_it: Callable[[Database, bytes], object], database: Database
     return False
 
 
+@FEW
 @given(HOSTILE)
 def test_a_hostile_journal_is_taken_whole_or_leaves_no_row(fresh: Fresh, data: bytes) -> None:
     database = fresh()
@@ -66,6 +67,7 @@ def test_a_hostile_journal_is_taken_whole_or_leaves_no_row(fresh: Fresh, data: b
         assert ingested_rows(database) == before
 
 
+@FEW
 @given(data=st.one_of(HOSTILE, reordered(), poisoned()), cuts=st.lists(st.floats(0, 1), max_size=4))
 def test_in_slices_the_same_is_taken_and_the_same_is_refused(fresh: Fresh, data: bytes, cuts: list[float]) -> None:
     database = fresh()
@@ -79,6 +81,7 @@ def test_in_slices_the_same_is_taken_and_the_same_is_refused(fresh: Fresh, data:
     assert refused or ingested_rows(database) == rows_at_once
 
 
+@FEW
 @given(st.one_of(absurd(), HOSTILE))
 def test_whatever_is_taken_comes_to_figures_that_are_finite_or_none(fresh: Fresh, data: bytes) -> None:
     database = fresh()
@@ -95,10 +98,32 @@ def test_whatever_is_taken_comes_to_figures_that_are_finite_or_none(fresh: Fresh
     assert all(math.isfinite(ranked.median_ms) for ranked in board.rows)
 
 
+@pytest.fixture
+def fresh_each(each_database: Database) -> Fresh:
+    """The same, of each kind of database."""
+    rows = remember(start_known_run(each_database))
+
+    def start_anew() -> Database:
+        restore(each_database, rows)
+        return each_database
+
+    return start_anew
+
+
+@settings(FEW, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.one_of(absurd(), unlikely(), poisoned()))
+def test_each_database_stores_whatever_is_taken(fresh_each: Fresh, data: bytes) -> None:
+    database = fresh_each()
+    if not is_refused(bring_and_settle, database, data):
+        assert get_run(database, RUN).run == RUN
+        leaderboard(database)
+
+
 def test_a_journal_without_a_fault_is_not_refused(fresh: Fresh) -> None:
     assert not is_refused(bring_and_settle, fresh(), JOURNAL)
 
 
+@FEW
 @given(absurd())
 def test_absurd_figures_in_their_order_are_data(fresh: Fresh, data: bytes) -> None:
     assert not is_refused(bring_and_settle, fresh(), data)
