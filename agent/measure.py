@@ -8,6 +8,7 @@ before it opens the model.
 import ctypes
 import gc
 import hashlib
+import itertools
 import os
 import resource
 import signal
@@ -25,7 +26,16 @@ from agent.protocol import Bounds, warm_up_bounds, window_bounds
 from agent.runtimes import Feeds, Session, load_runtime
 from agent.timing import MIN_CAPACITY, Samples, capacity_for, time_inferences, warm_up
 from agent.wire.codec import dumps, loads
-from agent.wire.records import Loaded, Phase, StoppedBy, TensorFact
+from agent.wire.records import (
+    MAX_DIMENSIONS,
+    MAX_TENSOR_NAME,
+    MAX_TENSORS,
+    MAX_VERSION,
+    Loaded,
+    Phase,
+    StoppedBy,
+    TensorFact,
+)
 from agent.wire.spec import RunSpec
 
 T = TypeVar("T")
@@ -74,9 +84,9 @@ class Measurement:
             at_ns=time.monotonic_ns() - self._job.origin_ns,
             load_ns=load_ns,
             first_ns=first_ns,
-            runtime_version=runtime.version,
-            inputs=tuple(_fact(name, tensor) for name, tensor in feeds.items()),
-            outputs=tuple(map(_fact, (output.name for output in session.outputs), outputs)),
+            runtime_version=runtime.version[:MAX_VERSION],
+            inputs=tuple(_fact(name, tensor) for name, tensor in itertools.islice(feeds.items(), MAX_TENSORS)),
+            outputs=tuple(map(_fact, (output.name for output in session.outputs[:MAX_TENSORS]), outputs)),
             output_sha256=_digest(outputs),
             options={**session.options, "import_ms": round(import_ns / 1e6, 3)},
         )
@@ -180,7 +190,8 @@ def _timed(step: Callable[[], T]) -> tuple[int, T]:
 def _fact(name: str, tensor: Any) -> TensorFact:
     dtype = getattr(tensor, "dtype", None)
     shape = tuple(int(size) for size in getattr(tensor, "shape", ()))
-    return TensorFact(name=name, dtype=type(tensor).__name__ if dtype is None else str(dtype), shape=shape)
+    kind = type(tensor).__name__ if dtype is None else str(dtype)
+    return TensorFact(name=name[:MAX_TENSOR_NAME], dtype=kind[:MAX_TENSOR_NAME], shape=shape[:MAX_DIMENSIONS])
 
 
 def _digest(outputs: Sequence[Any]) -> str:
