@@ -74,6 +74,8 @@ def mark_started(session: Session, attempt_id: int) -> bool:
         return False
     run.state, attempt.state = following, AttemptState.STARTED
     run.started_at_s = attempt.started_at_s = session.scalar(select(now_s()))
+    message = f"attempt {attempt.number}"
+    record(session, EventKind.RUN_STARTED, message, device_id=attempt.device_id, study_id=run.study_id, run_id=run.id)
     return True
 
 

@@ -36,7 +36,6 @@ from orchestrator.errors import (
     StaleFenceError,
     TransportError,
 )
-from orchestrator.events import log
 from orchestrator.farm import Farm
 from orchestrator.ingest import ingest
 from orchestrator.leases import Lease
@@ -290,7 +289,6 @@ class Attendant:
             attempts.make_sick(session, session.get_one(DeviceRow, self.lease.device_id), reason)
 
     def _back_off(self, error: Exception) -> float:
-        log.warning("device unreachable", device=self.lease.device_id, message=str(error))
         with self._writing() as session:
             return links.note_unreachable(session, self.lease.device_id, str(error), MAX_BACKOFF_S)
 

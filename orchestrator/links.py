@@ -16,7 +16,7 @@ from orchestrator.board import Board
 from orchestrator.db.clock import now_s
 from orchestrator.db.tables import DeviceRow
 from orchestrator.errors import DeviceError
-from orchestrator.events import EventKind, record
+from orchestrator.events import EventKind, log, record
 from orchestrator.farm import Farm
 from orchestrator.lifecycle import DeviceState
 from orchestrator.transport import Transport
@@ -75,9 +75,18 @@ def note_unreachable(session: Session, device_id: int, reason: str, longest_s: f
     device = session.get_one(DeviceRow, device_id)
     device.unreachable_in_row += 1
     device.state_reason = reason
+    pause_s = min(FIRST_BACKOFF_S * 2.0 ** min(device.unreachable_in_row - 1, 16), longest_s)
     if device.unreachable_in_row == 1:
         record(session, EventKind.DEVICE_UNREACHABLE, f"{device.name}: {reason}", device_id=device_id)
-    return min(FIRST_BACKOFF_S * 2.0 ** min(device.unreachable_in_row - 1, 16), longest_s)
+    else:
+        log.warning(
+            "device still unreachable",
+            device=device.name,
+            message=reason,
+            tries=device.unreachable_in_row,
+            next_in_s=pause_s,
+        )
+    return pause_s
 
 
 def transport_of(farm: Farm, device: DeviceRow) -> Transport:
