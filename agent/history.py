@@ -51,6 +51,11 @@ class Entry:
     outcome: str = ""
     code: str = ""
 
+    @property
+    def folder(self) -> str:
+        """Name of the attempt's run folder."""
+        return f"{self.run_id}.{self.attempt}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teller:

@@ -10,6 +10,7 @@ forgotten, is refused, for whoever asks does not know what this board knows.
 import contextlib
 import dataclasses
 import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from agent.claim import prepare_claim
 from agent.detach import detach
 from agent.errors import RefusedError
 from agent.fence import admit
-from agent.history import was_claimed
+from agent.history import Happening, read_history, was_claimed
 from agent.home import Home
 from agent.lock import Holder, MachineLock, read_holder, take_lock
-from agent.processes import is_alive
+from agent.machine import boot_id
+from agent.processes import is_alive, send, wait_gone
 from agent.report import Reply, report
 from agent.run_folder import RunFolder, run_folder
 from agent.wire import WIRE_VERSION
@@ -97,8 +99,22 @@ def _lock(home: Home, spec: RunSpec, folder: RunFolder) -> MachineLock | None:
 
 def _end_orphan(home: Home, other: RunFolder) -> None:
     with contextlib.suppress(OSError):  # the folder may be another user's
-        if other.state(home)[0] is RunState.LOST:
+        state, _ = other.state(home)
+        if state is RunState.LOST:
             other.end_processes(patience_s=0.0)
+        elif state is RunState.UNKNOWN:
+            _end_forgotten(home, other)
+
+
+def _end_forgotten(home: Home, other: RunFolder) -> None:
+    """End what measures for an agent that is gone and whose folder was forgotten: the history knows them."""
+    told = [each for each in read_history(home.path) if each.folder == other.path.name]
+    known = [each.process for each in told if each.boot_id == boot_id(home)]
+    agents = [each.process for each in told if each.happening is Happening.CLAIMED]
+    if not any(map(is_alive, agents)):
+        for process in known:
+            if send(process, signal.SIGKILL):
+                wait_gone(process, timeout_s=5.0)
 
 
 def _require_same(folder: RunFolder, spec: RunSpec) -> None:

@@ -45,7 +45,7 @@ class OvertakenError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A closed attempt, as its board knows it. Not `is_seen`: its board has not said that it is over."""
+    """A closed attempt, as its board knows it. Not `is_seen`: something of it may still live there, an orphan even."""
 
     attempt_id: int
     run_id: str
@@ -100,13 +100,13 @@ def close(session: Session, attempt: AttemptRow, state: AttemptState, code: str 
 
 def to_forget(database: Database, device_id: int) -> list[Ended]:
     """Attempts that are closed here and that the board may still keep."""
-    query = select(AttemptRow.id, AttemptRow.run_id, AttemptRow.number, AttemptRow.code).where(
+    query = select(AttemptRow.id, AttemptRow.run_id, AttemptRow.number, AttemptRow.state, AttemptRow.code).where(
         AttemptRow.device_id == device_id, *_KEPT_BY_BOARDS
     )
     with database.read() as session:
         return [
-            Ended(attempt_id=id, run_id=run_id, number=number, is_seen=code not in _UNSEEN)
-            for id, run_id, number, code in session.execute(query)
+            Ended(attempt_id=id, run_id=run_id, number=number, is_seen=_is_over(state, code))
+            for id, run_id, number, state, code in session.execute(query)
         ]
 
 
@@ -136,6 +136,10 @@ def withdraw(session: Session, attempt_id: int, seen: AttemptState = AttemptStat
     session.delete(attempt)
     run.attempts_made -= 1
     run.state = after(run.state, RunEvent.REQUEUED) or run.state
+
+
+def _is_over(state: AttemptState, code: str) -> bool:
+    return state is not AttemptState.LOST and code not in _UNSEEN
 
 
 def disown(session: Session, attempt: AttemptRow, message: str) -> None:

@@ -3,6 +3,8 @@
 import fcntl
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import pytest
 
 from agent import contact
 from agent.contact import StateNote
-from agent.history import Happening, read_history
-from agent.processes import myself
+from agent.history import Happening, Teller, read_history
+from agent.lock import Holder
+from agent.processes import ProcessId, identify, is_alive, myself
+from agent.wire.codec import dumps
 from agent.wire.records import Outcome, Phase, RefusedBecause, RunState
 from agent.wire.spec import Fence
 from tests.agent.board import Board, ended, wait_for
@@ -71,6 +75,34 @@ def test_a_witness_says_so_when_somebody_else_measures(board: Board) -> None:
         board.run(make_spec(runtime_options={"median_ms": 2.0, "witness": True}))
     (seen,) = [json.loads(line) for line in (board.home / "witness.jsonl").read_text().splitlines()]
     assert not seen["alone"]
+
+
+HOLD = "import fcntl, sys, time; f = open(sys.argv[1], 'a'); fcntl.flock(f, 2); print(flush=True); time.sleep(600)"
+GONE = ProcessId(pid=2**22 + 1, started="0")
+
+
+@pytest.mark.parametrize("agent", [GONE, myself()], ids=["its agent is gone", "its agent lives"])
+def test_what_measures_for_a_forgotten_attempt_is_ended_if_its_agent_is_gone(board: Board, agent: ProcessId) -> None:
+    """Stopped before it could tie its life to its agent's, a measuring process would hold the machine for ever."""
+    lock = board.home / "scripted.lock"
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdout=subprocess.PIPE) as orphan:
+        try:
+            assert orphan.stdout is not None and orphan.stdout.readline()
+            lock.write_text(dumps(Holder(folder=str(board.home / "runs" / "old.1"))))
+            boot_id, known = board.probe().boot_id, identify(orphan.pid)
+            assert known is not None
+            told = Teller(
+                home=board.home, run_id="old", attempt=1, fence=Fence(farm_id="farm-a", number=1), boot_id=boot_id
+            )
+            told.claimed(agent)
+            told.measuring(known)
+            if agent == GONE:
+                assert ended(board.run(make_spec())).outcome is Outcome.COMPLETED
+            else:
+                assert board.refuse(make_spec()).because is RefusedBecause.BUSY
+            assert is_alive(known) == (agent != GONE)
+        finally:
+            orphan.kill()
 
 
 def test_a_note_that_finds_no_room_costs_the_word_and_not_the_run(tmp_path: Path) -> None:
