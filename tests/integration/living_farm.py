@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import pytest
 from sqlalchemy import func, select, update
 
 from orchestrator import demo, embedded, fleet, protocols, studies
@@ -44,6 +45,13 @@ class Pair(enum.Enum):
 
     EMBEDDED = "SQLite and the embedded valkey"
     SERVERS = "a PostgreSQL and a Redis"
+
+
+# For a fixture that runs over both.
+PAIRS = [
+    pytest.param(Pair.EMBEDDED, id="embedded"),
+    pytest.param(Pair.SERVERS, id="servers", marks=pytest.mark.postgres),
+]
 
 
 class Inference(enum.Enum):

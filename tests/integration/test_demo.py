@@ -16,7 +16,7 @@ from dashboard.launch import dashboard_command
 from orchestrator.config import Settings
 from tests.integration.living_farm import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.ssh]
+pytestmark = [pytest.mark.integration, pytest.mark.ssh, pytest.mark.xdist_group("this machine")]
 SHORT = ("--blocks", "2", "--set", "warm_up.min_s=0.1", "--set", "window.min_s=0.3")
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
