@@ -172,6 +172,7 @@ def every_service_is_confined(compose: Compose) -> list[str]:
         "security_opt": lambda value: value == ["no-new-privileges:true"],
         "pids_limit": lambda value: bool(value),
         "mem_limit": lambda value: bool(value),
+        "stop_grace_period": lambda value: bool(value),
         "logging": lambda value: bool(value) and "max-size" in value["options"],
         "privileged": lambda value: not value,
         "cap_add": lambda value: not value,

@@ -107,6 +107,7 @@ BREACHES: list[tuple[Rule, str, Any, str]] = [
     (rules.every_service_is_confined, "services.worker.read_only", False, "worker: read_only is False"),
     (rules.every_service_is_confined, "services.redis.cap_drop", None, "redis: cap_drop is None"),
     (rules.every_service_is_confined, "services.tick.mem_limit", None, "tick: mem_limit is None"),
+    (rules.every_service_is_confined, "services.tick.stop_grace_period", None, "tick: stop_grace_period is None"),
     (rules.every_service_is_confined, "services.tick.logging.options", {}, "tick: logging"),
     (rules.every_service_is_confined, "services.tick.privileged", True, "tick: privileged is True"),
     (rules.every_service_is_confined, "services.postgres.user", None, "postgres: runs as root"),
