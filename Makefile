@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 MADE_HERE := $(shell [ "$$(cat .venv/made-in 2>/dev/null)" = "$$(pwd -P)" ] && $(PY) -c '' 2>/dev/null && echo yes)
 
-# Tests share nothing and run side by side, those of whole farms too; those that really infer take turns in one process.
+# Tests share nothing and run side by side, those of whole farms too; those that really infer take turns.
 UNIT := "not (ssh or postgres or browser or arm64 or integration)"
 
 .PHONY: help setup demo test test-faults test-arm64 unit bench lint clean remake
@@ -39,7 +39,7 @@ demo: .venv/stamp
 test: .venv/stamp
 	@bash scripts/install-test-packages
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not arm64" --ignore tests/integration $(ARGS)
-	@$(PY) -m pytest -n 2 --dist loadgroup tests/integration $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration $(ARGS)
 
 # Faults from a seed on simulated boards; what they cost is counted from the boards' own logs and the database.
 test-faults: .venv/stamp

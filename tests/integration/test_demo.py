@@ -16,7 +16,7 @@ from dashboard.launch import dashboard_command
 from orchestrator.config import Settings
 from tests.integration.living_farm import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.ssh, pytest.mark.xdist_group("this machine")]
+pytestmark = [pytest.mark.integration, pytest.mark.ssh]
 SHORT = ("--blocks", "2", "--set", "warm_up.min_s=0.1", "--set", "window.min_s=0.3")
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -39,7 +39,7 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+def demo(this_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("demo")
     ran = Demo(folder=folder, settings=Settings(home=folder / "home"), printed="")
     return Demo(folder=folder, settings=ran.settings, printed=ran.pifarm("demo", *SHORT))

@@ -8,12 +8,14 @@ import pytest
 from orchestrator.queries.runs import list_runs, run_series
 from tests.integration.living_farm import PAIRS, LivingFarm, living_farm
 
-pytestmark = [pytest.mark.integration, pytest.mark.ssh, pytest.mark.xdist_group("this machine")]
+pytestmark = [pytest.mark.integration, pytest.mark.ssh]
 PI5, PI4 = "pi5-active-cooler", "pi4-heatsink"
 
 
 @pytest.fixture(scope="module", params=PAIRS)
-def farm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingFarm]:
+def farm(
+    this_machine: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LivingFarm]:
     with living_farm(tmp_path_factory.mktemp("farm"), [PI5, PI4], services=request.param) as running:
         yield running
 
@@ -37,5 +39,5 @@ def test_two_boards_of_one_host_never_measure_at_once(farm: LivingFarm) -> None:
         for run in list_runs(farm.farm.database, study=study)
         for attempt in run.attempts
     )
-    assert len(spans) == 4
+    assert len(spans) >= 4, "a result that the load of others has spoilt is measured again"
     assert all(ended <= began for (_, ended), (began, _) in itertools.pairwise(spans))
