@@ -103,10 +103,10 @@ def read_history(home: Path) -> Iterator[Entry]:
         yield from _entries(home / name, "")
 
 
-def was_claimed(home: Path, run_id: str, attempt: int) -> bool:
-    """Whether the board remembers that this attempt was claimed here."""
+def was_told(home: Path, happening: Happening, run_id: str, attempt: int) -> bool:
+    """Whether the board remembers that this happened to an attempt."""
     return any(
-        (entry.happening, entry.run_id, entry.attempt) == (Happening.CLAIMED, run_id, attempt)
+        (entry.happening, entry.run_id, entry.attempt) == (happening, run_id, attempt)
         for name in (HISTORY, OLDER)
         for entry in _entries(home / name, run_id)
     )

@@ -10,6 +10,7 @@ import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agent.history import Happening, was_told
 from agent.home import Home, write_whole
 from agent.machine import boot_id
 from agent.processes import ProcessId, is_alive, send, wait_gone
@@ -116,6 +117,9 @@ class RunFolder:
         return tail[tail.rfind(b"\n", 0, end) + 1 : end]
 
     def _cause(self, claim: Claim | None, home: Home) -> LostCause:
+        run_id, _, number = self.path.name.rpartition(".")
+        if was_told(home.path, Happening.ENDED, run_id, int(number)):
+            return LostCause.JOURNAL_CUT
         if claim is not None and claim.boot_id != boot_id(home):
             return LostCause.REBOOTED
         started = self.journal.exists() and self.journal.stat().st_size > 0

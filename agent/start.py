@@ -19,7 +19,7 @@ from agent.claim import prepare_claim
 from agent.detach import detach
 from agent.errors import RefusedError
 from agent.fence import admit
-from agent.history import Happening, read_history, was_claimed
+from agent.history import Happening, read_history, was_told
 from agent.home import Home
 from agent.lock import Holder, MachineLock, read_holder, take_lock
 from agent.machine import boot_id
@@ -128,7 +128,7 @@ def _require_same(folder: RunFolder, spec: RunSpec) -> None:
 
 
 def _require_new(home: Home, spec: RunSpec) -> None:
-    if was_claimed(home.path, spec.run_id, spec.attempt):
+    if was_told(home.path, Happening.CLAIMED, spec.run_id, spec.attempt):
         message = f"{spec.folder} was claimed here before and is forgotten; nothing of it is left"
         raise RefusedError(RefusedBecause.CLAIMED_BEFORE, message)
 

@@ -219,7 +219,8 @@ class Attendant:
         if taken.ended is not None:
             return 0.0
         if status.state is RunState.LOST and taken.lines == 0:
-            self._lose(assignment, AttemptState.LOST, Fault.DEVICE, "lost", _explain_loss(status.cause))
+            code = "journal_damaged" if status.cause is LostCause.JOURNAL_CUT else "lost"
+            self._lose(assignment, AttemptState.LOST, Fault.DEVICE, code, _explain_loss(status.cause))
             return 0.0
         if status.state is RunState.ENDED and taken.lines == 0:
             message = "the board calls the run ended, but its journal has no end"
@@ -331,5 +332,6 @@ def _explain_loss(cause: LostCause | None) -> str:
         LostCause.REBOOTED: "the board restarted in the middle of the run",
         LostCause.AGENT_DIED: "the agent on the board was ended in the middle of the run",
         LostCause.NEVER_STARTED: "the agent claimed the run but never started it",
+        LostCause.JOURNAL_CUT: "the run had ended, but the end of its journal is gone from the board's disk",
         None: "the board cannot say what became of the run",
     }[cause]

@@ -293,6 +293,7 @@ class LostCause(enum.Enum):
     REBOOTED = "rebooted"
     AGENT_DIED = "agent died"
     NEVER_STARTED = "never started"
+    JOURNAL_CUT = "journal cut"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

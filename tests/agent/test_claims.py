@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,11 +13,11 @@ import pytest
 
 from agent import contact
 from agent.contact import StateNote
-from agent.history import Happening, Teller, read_history
+from agent.history import Happening, Teller, read_history, was_told
 from agent.lock import Holder
 from agent.processes import ProcessId, identify, is_alive, myself
 from agent.wire.codec import dumps
-from agent.wire.records import Outcome, Phase, RefusedBecause, RunState
+from agent.wire.records import LostCause, Outcome, Phase, RefusedBecause, RunState
 from agent.wire.spec import Fence
 from tests.agent.board import Board, ended, wait_for
 from tests.agent.specs import make_spec
@@ -110,3 +111,13 @@ def test_a_note_that_finds_no_room_costs_the_word_and_not_the_run(tmp_path: Path
     contact.publish(nowhere, StateNote(phase=Phase.READY, round=1))
     assert contact.read_note(nowhere) is None
     assert contact.pick_up(nowhere, 1).by == myself()
+
+
+def test_a_run_that_had_ended_and_lost_the_end_of_its_journal_says_so(board: Board) -> None:
+    spec = make_spec()
+    board.run(spec)
+    wait_for(lambda: was_told(board.home, Happening.ENDED, "run1", 1))
+    journal = board.folder(spec).journal
+    os.truncate(journal, journal.stat().st_size - 10)
+    status, _ = board.status(spec)
+    assert (status.state, status.cause) == (RunState.LOST, LostCause.JOURNAL_CUT)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.history import HISTORY, MAX_BYTES, OLDER, Happening, Teller, read_history, was_claimed
+from agent.history import HISTORY, MAX_BYTES, OLDER, Happening, Teller, read_history, was_told
 from agent.processes import ProcessId
 from agent.wire.records import Ended, Fault, Outcome
 from agent.wire.spec import Fence
@@ -33,14 +33,14 @@ def test_an_attempt_is_told_from_claim_to_end(tmp_path: Path) -> None:
 
 def test_a_board_without_a_past_has_claimed_nothing(tmp_path: Path) -> None:
     assert list(read_history(tmp_path)) == []
-    assert not was_claimed(tmp_path, "run1", 1)
+    assert not was_told(tmp_path, Happening.CLAIMED, "run1", 1)
 
 
 def test_only_that_very_attempt_was_claimed(tmp_path: Path) -> None:
     teller(tmp_path, "run1", 2).claimed(AGENT)
     teller(tmp_path, "run3", 1).measuring(MEASURING)
     asked = [("run1", 2), ("run1", 1), ("run", 2), ("run3", 1)]
-    assert [was_claimed(tmp_path, *attempt) for attempt in asked] == [True, False, False, False]
+    assert [was_told(tmp_path, Happening.CLAIMED, *attempt) for attempt in asked] == [True, False, False, False]
 
 
 @given(kept=st.integers(min_value=0, max_value=400))
@@ -60,8 +60,8 @@ def test_it_is_kept_to_two_files_and_remembers_the_older_one(tmp_path: Path) -> 
     with (tmp_path / HISTORY).open("ab") as file:
         file.write(b"\n" * MAX_BYTES)
     teller(tmp_path, "now").claimed(AGENT)
-    assert was_claimed(tmp_path, "long-ago", 1)
-    assert was_claimed(tmp_path, "now", 1)
+    assert was_told(tmp_path, Happening.CLAIMED, "long-ago", 1)
+    assert was_told(tmp_path, Happening.CLAIMED, "now", 1)
     assert (tmp_path / HISTORY).stat().st_size < MAX_BYTES < (tmp_path / OLDER).stat().st_size
 
 

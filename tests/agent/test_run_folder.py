@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.claim import claim_run, prepare_claim
-from agent.history import was_claimed
+from agent.history import Happening, was_told
 from agent.home import BoardNotes, Home
 from agent.processes import ProcessId, identify, is_alive
 from agent.run_folder import Claim, RunFolder, run_folder
@@ -77,11 +77,11 @@ def test_a_claim_in_the_making_under_another_lock_is_swept_away_only_when_it_is_
 
 def test_a_claim_is_in_the_boards_history_before_it_comes_into_being(home: Home) -> None:
     claimed(home)
-    assert was_claimed(home.path, "run1", 1)
+    assert was_told(home.path, Happening.CLAIMED, "run1", 1)
     (home.runs / "run2.1").mkdir()
     (home.runs / "run2.1" / "other").touch()
     assert claim_run(home, prepare_claim(home, make_spec("run2")), make_spec("run2")) is None
-    assert was_claimed(home.path, "run2", 1)
+    assert was_told(home.path, Happening.CLAIMED, "run2", 1)
 
 
 def test_a_claim_that_cannot_be_remembered_does_not_come_into_being(home: Home) -> None:

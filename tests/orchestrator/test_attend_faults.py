@@ -109,7 +109,8 @@ def test_a_lost_attempt_is_over_and_the_run_is_measured_again(
     lost.lost, lost.journal = cause, lost.journal[:700]
     yard.work()
     first, second = yard.attempts()
-    assert (first.state, first.code, second.state) == (AttemptState.LOST, "lost", AttemptState.ENDED)
+    code = "journal_damaged" if cause is LostCause.JOURNAL_CUT else "lost"
+    assert (first.state, first.code, second.state) == (AttemptState.LOST, code, AttemptState.ENDED)
     assert first.cursor_seq > 0
     run = runs_of(yard.database, study_id)[0]
     assert (run.state, run.counted_attempt, run.device_faults) == (RunState.DONE, 2, 1)
