@@ -59,7 +59,7 @@ WEIGHTS: dict[FaultKind, int] = {
     FaultKind.JOURNAL_CUT: 4,
     FaultKind.DISK_FULL: 3,
     FaultKind.CLOCK_STEP: 4,
-    FaultKind.FENCE_RESTORED: 2,
+    FaultKind.FENCE_RESTORED: 1,
     FaultKind.CANCELLED: 2,
     FaultKind.GIVEN_UP: 2,
 }
