@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import fields
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,36 +22,10 @@ from orchestrator.db.columns import (
 )
 from orchestrator.errors import InternalError
 from tests import factories
-
-integers = st.integers(-(2**63), 2**63 - 1)
-floats = st.floats(allow_nan=False, allow_infinity=False)
+from tests.agent.strategies import inferences, telemetry
 
 
-@st.composite
-def inference_chunks(draw: st.DrawFn) -> Inferences:
-    count = draw(st.integers(1, 50))
-    durations = draw(st.lists(st.integers(1, 2**63 - 1), min_size=count, max_size=count))
-    starts = draw(st.lists(integers, min_size=count, max_size=count))
-    phase = draw(st.sampled_from([Phase.WARM_UP, Phase.WINDOW]))
-    index = draw(st.integers(0, 2**63 - 1))
-    return Inferences(phase=phase, first_index=index, starts_ns=tuple(starts), durations_ns=tuple(durations))
-
-
-@st.composite
-def telemetry_chunks(draw: st.DrawFn) -> Telemetry:
-    count = draw(st.integers(0, 50))
-
-    def column(values: st.SearchStrategy[Any]) -> tuple[Any, ...]:
-        return tuple(draw(st.lists(values, min_size=count, max_size=count)))
-
-    return Telemetry(
-        at_ns=column(integers),
-        **{name: column(st.none() | floats) for name in FLOAT_SERIES},
-        **{name: column(st.none() | integers) for name in INTEGER_SERIES},
-    )
-
-
-@given(inference_chunks())
+@given(inferences())
 def test_inferences_come_back_as_they_went_in(record: Inferences) -> None:
     columns = unpack_inferences(pack_inferences(record))
     assert tuple(columns.starts_ns.tolist()) == record.starts_ns
@@ -60,7 +33,7 @@ def test_inferences_come_back_as_they_went_in(record: Inferences) -> None:
     assert columns.is_counted.tolist() == [record.phase is Phase.WINDOW] * len(record.starts_ns)
 
 
-@given(telemetry_chunks())
+@given(telemetry())
 def test_telemetry_comes_back_as_it_went_in_with_every_absence(record: Telemetry) -> None:
     columns = unpack_telemetry(pack_telemetry(record))
     assert tuple(columns.at_ns.tolist()) == record.at_ns
@@ -73,7 +46,7 @@ def test_telemetry_comes_back_as_it_went_in_with_every_absence(record: Telemetry
         assert [value if is_present else None for value, is_present in values] == list(getattr(record, name))
 
 
-@given(st.lists(inference_chunks(), max_size=4))
+@given(st.lists(inferences(), max_size=4))
 def test_chunks_of_an_attempt_join_in_their_order(records: list[Inferences]) -> None:
     joined = join_inferences(unpack_inferences(pack_inferences(record)) for record in records)
     assert joined.durations_ns.tolist() == [value for record in records for value in record.durations_ns]
@@ -99,12 +72,14 @@ def test_an_inference_takes_about_five_bytes() -> None:
 
 
 def test_an_integer_beyond_64_bits_is_the_boards_fault() -> None:
-    record = Inferences(phase=Phase.WINDOW, first_index=0, starts_ns=(2**63,), durations_ns=(1,))
-    with pytest.raises(WireError, match="starts_ns"):
-        pack_inferences(record)
+    record = factories.telemetry(0, 500_000_000)
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    beyond = Telemetry(**{**values, "rss_bytes": (2**63,) * len(record.at_ns)})
+    with pytest.raises(WireError, match="rss_bytes"):
+        pack_telemetry(beyond)
 
 
-@given(inference_chunks(), st.data())
+@given(inferences(), st.data())
 def test_a_blob_that_was_cut_or_lengthened_is_refused(record: Inferences, data: st.DataObject) -> None:
     blob = pack_inferences(record)
     cut = data.draw(st.integers(0, len(blob) - 1))
@@ -113,7 +88,7 @@ def test_a_blob_that_was_cut_or_lengthened_is_refused(record: Inferences, data: 
             unpack_inferences(damaged)
 
 
-@given(inference_chunks(), st.data())
+@given(inferences(), st.data())
 def test_a_changed_byte_never_changes_how_many_samples_there_are(record: Inferences, data: st.DataObject) -> None:
     blob = bytearray(pack_inferences(record))
     blob[data.draw(st.integers(0, len(blob) - 1))] ^= data.draw(st.integers(1, 255))

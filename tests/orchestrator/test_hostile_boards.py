@@ -91,7 +91,7 @@ def test_whatever_a_board_answers_is_an_answer_or_an_error_of_ours(said: Complet
             ask()
         except PifarmError as error:
             text = str(error)
-            assert "\0" not in text and text.encode(), text
+            assert "\0" not in text and text.encode("utf-8").decode("utf-8") == text
 
 
 @going_on
