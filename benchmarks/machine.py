@@ -8,7 +8,6 @@ import psutil
 
 LOOK_S = 2.0
 BUSY_SHARE = 0.10
-BUSY_LOAD = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +20,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """The machine, with its load before and after; the load average afterwards is partly the benchmark's own."""
+    """The machine, with its load before and after."""
 
     name: str
     cores: int
@@ -31,9 +30,11 @@ class Machine:
 
     @property
     def was_busy(self) -> bool:
-        """Whether others used it before or after, so that they may have meanwhile."""
-        shares = (self.before.cpu_share, self.after.cpu_share)
-        return max(shares) > BUSY_SHARE or self.before.one_minute > BUSY_LOAD
+        """Whether others used it before or after, so that they may have meanwhile.
+
+        The load average only tells of the past minutes, which may have been another benchmark's: it is shown, not judged.
+        """
+        return max(self.before.cpu_share, self.after.cpu_share) > BUSY_SHARE
 
     @property
     def text(self) -> str:
