@@ -32,7 +32,7 @@ class Machine:
     def was_busy(self) -> bool:
         """Whether others used it before or after, so that they may have meanwhile.
 
-        The load average only tells of the past minutes, which may have been another benchmark's: it is shown, not judged.
+        The load average tells of past minutes, which may have been another benchmark's: it is shown, not judged.
         """
         return max(self.before.cpu_share, self.after.cpu_share) > BUSY_SHARE
 

@@ -24,8 +24,8 @@ TINY = dataclasses.replace(overhead.CASES[0], channels=2, size=8, warm_up=2, cou
 def test_agent_and_bare_loop_are_timed_over_the_same_work(tmp_path: Path) -> None:
     (tmp_path / "board").mkdir()
     (tmp_path / "board/board.json").write_text(json.dumps({"lock": str(tmp_path / "lock")}))
-    ratio, medians = overhead.measure_case(TINY, tmp_path, pairs=2, within_s=30.0)
-    assert ratio.ours.count == 2 and ratio.ours.low is not None
+    ratio, medians = overhead.measure_case(TINY, tmp_path, pairs=1, within_s=30.0)
+    assert ratio.ours.count == 1 and ratio.is_met is None
     assert medians.ours.center > 0
     assert not list((tmp_path / "board/runs").iterdir()), "the board forgets what was measured"
 
