@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
         def read1(self, __size: int) -> bytes: ...
 
+    class Digest(Protocol):
+        """What a file that arrives in one piece is hashed with, while the network brings more."""
+
+        def update(self, __data: memoryview) -> None: ...
+
 
 PIECE_BYTES = 256 * 1024
 RESERVE_BYTES = 64 * 1024 * 1024
@@ -60,8 +65,12 @@ def receive(target: Path, size: int, sha256: str, stream: Stream, say: Say) -> N
         say({"no_space": free})
         return
     say({"have": have})
-    have = append(part, have, size, stream)
-    say({"have": have} if have < size else settle(part, target, sha256))
+    whole = hashlib.sha256() if have == 0 else None
+    have = append(part, have, size, stream, whole)
+    if have < size:
+        say({"have": have})
+    else:
+        say(settle(part, target, sha256, found=digest_of(part) if whole is None else whole.hexdigest()))
 
 
 def free_bytes(folder: Path) -> int:
@@ -70,14 +79,16 @@ def free_bytes(folder: Path) -> int:
     return max(space.f_bavail * space.f_frsize - RESERVE_BYTES, 0)
 
 
-def append(part: Path, have: int, size: int, stream: Stream) -> int:
-    """Write `stream` into `part` from byte `have`; gives how far it came."""
+def append(part: Path, have: int, size: int, stream: Stream, digest: Digest | None) -> int:
+    """Write `stream` into `part` from byte `have`, and into `digest` on the way; gives how far it came."""
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         while have < size:
             piece = memoryview(stream.read1(min(PIECE_BYTES, size - have)))
             if not piece:
                 break
+            if digest is not None:
+                digest.update(piece)
             while piece:
                 written = os.pwrite(descriptor, piece, have)
                 piece, have = piece[written:], have + written
@@ -87,9 +98,8 @@ def append(part: Path, have: int, size: int, stream: Stream) -> int:
     return have
 
 
-def settle(part: Path, target: Path, sha256: str) -> dict[str, object]:
-    """Rename a part that is what was promised, remove one that is not."""
-    found = digest_of(part)
+def settle(part: Path, target: Path, sha256: str, found: str) -> dict[str, object]:
+    """Rename a part that was found to be what was promised, remove one that is not."""
     if found != sha256:
         part.unlink()
         return {"damaged": found}
