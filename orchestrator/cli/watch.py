@@ -7,7 +7,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from orchestrator import embedded
+from orchestrator import embedded, leases, queue
+from orchestrator.broker import is_answering
 from orchestrator.cli import console
 from orchestrator.errors import DatabaseError
 from orchestrator.farm import Farm
@@ -22,9 +23,6 @@ REFRESH_S = 1.0
 
 def ring(farm: Farm) -> None:
     """Wake the attendants of all devices that are due, if a broker answers; otherwise the next tick does it."""
-    from orchestrator import leases, queue
-    from orchestrator.broker import is_answering
-
     if is_answering(farm.settings):
         queue.wake(queue.make_app(farm.settings), leases.claim_due(farm.database))
 
