@@ -79,6 +79,12 @@ def call(session: Session, device_ids: list[int]) -> None:
     )
 
 
+def free_all(database: Database) -> None:
+    """Forget who acts for which device and who was rung for: after a restore, that was long ago and elsewhere."""
+    with database.write() as session:
+        session.execute(update(DeviceRow).values(lease_holder=None, lease_expires_at_s=0.0, wake_after_s=0.0))
+
+
 def claim_due(database: Database) -> list[int]:
     """Devices to wake now, marked so that nobody wakes them again for `LOST_WAKE_S`.
 

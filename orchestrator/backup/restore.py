@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator import leases
 from orchestrator.backup.archive import Manifest, unpack
 from orchestrator.backup.contents import DATABASE, REPLACED, is_occupied
 from orchestrator.backup.make import back_up
@@ -94,6 +95,7 @@ def _load(staged: Path, manifest: Manifest) -> Path:
     fresh = staged / "fresh.db"
     with closing(_Opened(f"sqlite:///{fresh}")) as opened:
         load_rows(opened.database, staged / DATABASE, manifest.revision)
+        leases.free_all(opened.database)
     return fresh
 
 
@@ -130,6 +132,7 @@ def _put_in_place(settings: Settings, staged: Path, fresh: Path, manifest: Manif
         if not is_empty(opened.database):
             downgrade(opened.database, "base")
         load_rows(opened.database, staged / DATABASE, manifest.revision)
+        leases.free_all(opened.database)
 
 
 def _settle_settings(settings: Settings, restored: Path) -> Path | None:

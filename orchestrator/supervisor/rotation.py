@@ -2,12 +2,11 @@
 
 A part inherits the file's descriptor and knows nothing of rotation, so the file must stay the same one. It is opened
 for appending, so that the next line goes to the new beginning. Nothing can block a part, and its last words are in
-the file even where nobody is left to read them; the price is that a line written in the microseconds between copying
-and emptying is lost.
+the file even where nobody is left to read them; the price is that what is being written in the microseconds between
+copying and emptying is cut or lost.
 """
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from orchestrator.config import Settings
 from orchestrator.events import log
 
 LOGS = ("worker", "tick", "dashboard", "broker", "supervisor")
+_PIECE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +55,14 @@ class LogFile:
         return [path for path in (*kept, self.path) if path.exists()]
 
     def _copy(self, source: int) -> None:
-        """Twice `max_bytes` at most: a file that grew while nobody looked must not fill the disk a second time."""
+        """Twice `max_bytes` at most: neither what grew while nobody looked nor who writes faster fills the disk."""
         target = os.open(self._piece(1), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(source, "rb", closefd=False) as whole, os.fdopen(target, "wb") as piece:
-            whole.seek(max(0, os.fstat(source).st_size - 2 * self.max_bytes))
-            shutil.copyfileobj(whole, piece)
+            most = 2 * self.max_bytes
+            whole.seek(max(0, os.fstat(source).st_size - most))
+            while most > 0 and (data := whole.read(min(most, _PIECE_BYTES))):
+                piece.write(data)
+                most -= len(data)
 
     def _piece(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator import leases
 from orchestrator.artifacts import ArtifactStore
 from orchestrator.backup.archive import Manifest, Piece, unpack, write_archive
 from orchestrator.backup.make import back_up
@@ -214,6 +215,15 @@ def spoil(backup: Path, tmp_path: Path, table: str, row: str) -> Path:
         {name: folder / name for name in pieces},
     )
     return folder / "spoilt.tar.gz"
+
+
+def test_nobody_is_thought_to_be_at_work_after_a_restore(farm: Farm, tmp_path: Path, open_one: Open) -> None:
+    assert leases.take(farm.database, 1, "the worker of then") is not None
+    settings = new_home(tmp_path)
+    restore(settings, back_up(farm, tmp_path / "backup.tar.gz").path, replace=False)
+    lease = leases.take(open_one(settings).database, 1, "the worker of now")
+    assert lease is not None
+    assert lease.fence == 2, "the fence goes on from where it was"
 
 
 def test_a_running_farm_is_not_restored(backup: Path, farm: Farm) -> None:
