@@ -195,6 +195,7 @@ class Supervisor:
         self._measured = loads(Measured, self._watch.expect(Kind.MEASURED, self._look_after_window))
         self._swapped_after_bytes = swapped_out_bytes()
         self._chronicle.enter(Phase.END, self._period_s)
+        self._spool.release_reserve()
         self._chronicle.speak()
         self._publish()
         for event in self._watch.events():
