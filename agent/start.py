@@ -20,7 +20,7 @@ from agent.detach import detach
 from agent.errors import RefusedError
 from agent.fence import admit
 from agent.history import Happening, read_history, was_told
-from agent.home import Home
+from agent.home import Home, open_home
 from agent.lock import Holder, MachineLock, read_holder, take_lock
 from agent.machine import boot_id
 from agent.processes import is_alive, send, wait_gone
@@ -89,7 +89,7 @@ def _lock(home: Home, spec: RunSpec, folder: RunFolder) -> MachineLock | None:
     if other == holder:
         return None
     if other is not None:
-        _end_orphan(home, RunFolder(path=Path(other.folder)))
+        _end_orphan(RunFolder(path=Path(other.folder)))
         lock = take_lock(path, holder)
     if lock is None:
         name = "another run" if other is None else Path(other.folder).name
@@ -97,13 +97,15 @@ def _lock(home: Home, spec: RunSpec, folder: RunFolder) -> MachineLock | None:
     return lock
 
 
-def _end_orphan(home: Home, other: RunFolder) -> None:
-    with contextlib.suppress(OSError):  # the folder may be another user's
-        state, _ = other.state(home)
+def _end_orphan(other: RunFolder) -> None:
+    """End what is left of a lost attempt, judged by the home that it lies in: simulated boards boot apart."""
+    with contextlib.suppress(OSError, WireError):  # the folder may be another user's
+        owner = open_home(other.path.parent.parent)
+        state, _ = other.state(owner)
         if state is RunState.LOST:
             other.end_processes(patience_s=0.0)
         elif state is RunState.UNKNOWN:
-            _end_forgotten(home, other)
+            _end_forgotten(owner, other)
 
 
 def _end_forgotten(home: Home, other: RunFolder) -> None:

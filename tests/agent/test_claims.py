@@ -106,6 +106,20 @@ def test_what_measures_for_a_forgotten_attempt_is_ended_if_its_agent_is_gone(boa
             orphan.kill()
 
 
+def test_a_run_of_another_home_on_this_machine_is_not_taken_for_lost(board: Board, tmp_path: Path) -> None:
+    """Simulated boards share a machine and its lock, and each has a boot of its own."""
+    busy, spec = replace(board, home=tmp_path / "other"), make_spec()
+    shutil.copytree(board.home, busy.home)
+    (board.home / "scripted.lock").symlink_to(busy.home / "scripted.lock")
+    busy.note(board={"boot_id": "another boot"})
+    busy.start(replace(spec, runtime_options={"median_ms": 400.0}))
+    try:
+        assert board.refuse(make_spec("run2")).because is RefusedBecause.BUSY
+        assert ended(busy.finish(spec)).outcome is Outcome.COMPLETED
+    finally:
+        busy.end_all()
+
+
 def test_a_note_that_finds_no_room_costs_the_word_and_not_the_run(tmp_path: Path) -> None:
     nowhere = tmp_path / "no such folder"
     contact.publish(nowhere, StateNote(phase=Phase.READY, round=1))
