@@ -10,7 +10,8 @@ PY := .venv/bin/python
 MADE_HERE := $(shell [ "$$(cat .venv/made-in 2>/dev/null)" = "$$(pwd -P)" ] && $(PY) -c '' 2>/dev/null && echo yes)
 
 # Tests share nothing and run side by side, those of whole farms too; those that really infer take turns.
-UNIT := "not (ssh or postgres or browser or arm64 or integration)"
+UNIT := -m "not (ssh or postgres or browser or arm64 or integration)" \
+	--ignore tests/integration --ignore tests/arm64 --ignore tests/dashboard
 
 .PHONY: help setup demo test test-faults test-arm64 unit bench lint clean remake
 .DEFAULT_GOAL := help
@@ -51,7 +52,7 @@ test-arm64: .venv/stamp
 	@$(PY) -m pytest tests/arm64 -v -s --durations 8 -o faulthandler_timeout=0 $(ARGS)
 
 unit: .venv/stamp
-	@$(PY) -m pytest -n 2 -m $(UNIT) $(ARGS)
+	@$(PY) -m pytest -n 2 $(UNIT) $(ARGS)
 
 bench: .venv/stamp
 	@$(PY) -m benchmarks $(ARGS)

@@ -1,5 +1,6 @@
 """What every test gets: a state home of its own, Hypothesis without deadlines, the programs that some drive."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,12 @@ settings.register_profile(
 )
 settings.register_profile("long", settings.get_profile("pifarm"), max_examples=5000)
 settings.load_profile("pifarm")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what thousands of collected tests and their modules keep anyway."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

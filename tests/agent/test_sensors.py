@@ -82,6 +82,7 @@ def test_the_program_is_not_asked_again_within_a_second_and_says_nothing_between
     assert all(look.throttled is None and look.clock_hz is None for look in between)
 
 
+@pytest.mark.integration
 def test_after_a_second_the_program_is_asked_in_the_background(tree: PiTree) -> None:
     tree.install_vcgencmd()
     sensors = find(tree.root)

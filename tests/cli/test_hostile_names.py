@@ -19,6 +19,8 @@ from tests import factories
 from tests.cli.conftest import Pifarm
 from tests.small_farm import set_columns
 
+pytestmark = pytest.mark.integration
+
 # A title, an erased screen, rich's markup, Markdown that loads, HTML that runs, right-to-left, a forged line.
 EVIL = (
     "\x1b]0;owned\x07\x1b[2J[red]RED[/red] ![x](http://evil/x.png) <script>alert(1)</script><img src=http://evil/y>"

@@ -24,6 +24,7 @@ NAMES = {"RUN": "r1", "N": "1", "FARM": "farm-a", "NUMBER": "1", "FARM:NUMBER": 
 ANSWERED = {"start": "refused", "status": "status", "abort": "status", "probe": "probe"}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.split()[3])
 def test_the_command_on_the_page_is_answered(line: str, tmp_path: Path) -> None:
     bundle = build_bundle(tmp_path / "bundles")

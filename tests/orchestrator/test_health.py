@@ -108,16 +108,19 @@ def serving(handler: type[Answering]) -> Iterator[int]:
         thread.join()
 
 
+@pytest.mark.integration
 def test_a_dashboard_that_answers_is_well() -> None:
     with serving(Answering) as port:
         assert health.health_of_dashboard(port).is_well
 
 
+@pytest.mark.integration
 def test_a_dashboard_that_fails_is_not_well() -> None:
     with serving(Failing) as port:
         assert not health.health_of_dashboard(port).is_well
 
 
+@pytest.mark.integration
 def test_a_dashboard_that_is_not_there_is_not_well() -> None:
     with serving(Answering) as port:
         pass
@@ -154,6 +157,7 @@ def test_a_simulator_that_has_not_started_is_not_well(tmp_path: Path, content: s
     assert not health.health_of_boards(tmp_path / "boards.json").is_well
 
 
+@pytest.mark.integration
 def test_each_part_is_looked_for_where_the_settings_say(tmp_path: Path) -> None:
     with serving(Answering) as port:
         settings = Settings(home=tmp_path, dashboard_port=port, broker_url="redis://127.0.0.1:1/0")

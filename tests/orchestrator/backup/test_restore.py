@@ -28,6 +28,8 @@ from orchestrator.transport.keys import FarmKey
 from tests import factories
 from tests.small_farm import add_device, dump
 
+pytestmark = pytest.mark.integration
+
 Open = Callable[[Settings], Farm]
 
 

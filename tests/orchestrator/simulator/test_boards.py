@@ -95,6 +95,7 @@ def test_a_board_warms_under_the_load_of_its_run_and_cools_after(
     wait_until(has_cooled)
 
 
+@pytest.mark.integration
 def test_a_process_that_belongs_to_no_run_does_not_warm_it(body: BoardBody, burner: subprocess.Popen[bytes]) -> None:
     before = psutil.Process(burner.pid).cpu_times().user
     wait_until(lambda: psutil.Process(burner.pid).cpu_times().user > before + 0.3)
@@ -102,6 +103,7 @@ def test_a_process_that_belongs_to_no_run_does_not_warm_it(body: BoardBody, burn
     assert body.die.power_w == pytest.approx(body.kind.silicon.idle_w, rel=0.02)
 
 
+@pytest.mark.integration
 def test_a_claim_older_than_the_process_with_its_number_means_another_one(
     body: BoardBody, burner: subprocess.Popen[bytes]
 ) -> None:

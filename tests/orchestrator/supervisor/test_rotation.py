@@ -97,6 +97,7 @@ def test_what_was_written_and_kept_is_what_is_read(texts: list[str], most: int) 
         assert whole == "".join(texts)
 
 
+@pytest.mark.integration
 def test_a_process_that_writes_without_end_fills_no_disk_and_keeps_its_order(make: Make) -> None:
     log = make(max_bytes=20_000, backups=2)
     output = log.open()
