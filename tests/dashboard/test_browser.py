@@ -20,7 +20,9 @@ from orchestrator.db.clock import now_s
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
+from orchestrator.health import health_of_dashboard
 from tests import factories
+from tests.integration.living_farm import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -73,16 +75,13 @@ def address(farm: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         dashboard_command("127.0.0.1", port),
         cwd=tmp_path_factory.mktemp("elsewhere"),
         env=load_settings().environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
     )
     try:
-        wait_until_ready(process)
+        wait_until(lambda: is_ready(process, port), "the dashboard answers")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -133,14 +132,9 @@ def find_free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until_ready(process: "subprocess.Popen[str]") -> None:
-    assert process.stdout is not None
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if "URL:" in line:
-            return
-    pytest.fail(f"the dashboard ended: {''.join(said)}")
+def is_ready(process: "subprocess.Popen[bytes]", port: int) -> bool:
+    assert process.poll() is None, "the dashboard ended; see what it printed"
+    return health_of_dashboard(port).is_well
 
 
 def test_a_visitor_finds_the_winner_opens_its_run_and_looks_at_the_farm(
