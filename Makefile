@@ -40,7 +40,7 @@ demo: .venv/stamp
 test: .venv/stamp
 	@bash scripts/install-test-packages
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not arm64" --ignore tests/integration $(ARGS)
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration $(ARGS)
 
 # Faults from a seed on simulated boards; what they cost is counted from the boards' own logs and the database.
 test-faults: .venv/stamp
