@@ -13,13 +13,16 @@ MADE_HERE := $(shell [ "$$(cat .venv/made-in 2>/dev/null)" = "$$(pwd -P)" ] && $
 UNIT := -m "not (ssh or postgres or browser or arm64 or integration)" \
 	--ignore tests/integration --ignore tests/arm64 --ignore tests/dashboard
 
-.PHONY: help setup demo test test-faults test-arm64 unit bench lint clean remake
+SURVIVES := tests/integration/test_survives.py
+
+.PHONY: help setup demo test test-survives test-faults test-arm64 unit bench lint clean remake
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make setup   make .venv with pifarm, the simulated boards and the test tools"
 	@echo "make demo    run the whole farm on this machine (ARGS='...' goes to pifarm demo)"
 	@echo "make test    run every test: unit, ssh, postgres, browser, integration"
+	@echo "make test-survives  one fault at a time against a real farm: what CI runs after the tests"
 	@echo "make test-faults  kill, cut, fill and corrupt things during 224 runs, and count (ARGS='--seed 7')"
 	@echo "make test-arm64   set up and measure on emulated arm64 boards; needs root and Debian (docs/boards.md)"
 	@echo "make unit    run the unit tests only"
@@ -40,7 +43,11 @@ demo: .venv/stamp
 test: .venv/stamp
 	@bash scripts/install-test-packages
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not arm64" --ignore tests/integration $(ARGS)
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration --ignore $(SURVIVES) $(ARGS)
+
+# One fault at a time, each counted by the checker. CI runs it after the tests.
+test-survives: .venv/stamp
+	@$(PY) -m pytest -n 3 $(SURVIVES) $(ARGS)
 
 # Faults from a seed on simulated boards; what they cost is counted from the boards' own logs and the database.
 test-faults: .venv/stamp
