@@ -5,14 +5,10 @@ the board's is refused, an equal or higher one is admitted and remembered. Check
 their own. An unreadable file is an error, never 0.
 """
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import RefusedError
-from agent.home import write_whole
+from agent.home import alone, write_whole
 from agent.wire.codec import WireError, dumps, loads
 from agent.wire.records import RefusedBecause
 from agent.wire.spec import Fence
@@ -30,7 +26,7 @@ def read_fence(home: Path) -> Fence | None:
 
 def admit(home: Path, fence: Fence) -> None:
     """Let `fence` through and remember it, or raise `RefusedError`."""
-    with _alone(home):
+    with alone(home / "fence.lock"):
         board = read_fence(home)
         if board is not None:
             _check(board, fence)
@@ -40,7 +36,7 @@ def admit(home: Path, fence: Fence) -> None:
 
 def take_over(home: Path, fence: Fence) -> None:
     """Make `fence` the board's, whoever owned it; the caller holds the machine's lock."""
-    with _alone(home):
+    with alone(home / "fence.lock"):
         write_whole(home / "fence.json", dumps(fence))
 
 
@@ -51,13 +47,3 @@ def _check(board: Fence, fence: Fence) -> None:
     if fence.number < board.number:
         message = f"fence.number: expected at least {board.number}, got {fence.number}"
         raise RefusedError(RefusedBecause.STALE_FENCE, message, owner=board.farm_id, number=board.number)
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    descriptor = os.open(home / "fence.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

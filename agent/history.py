@@ -9,15 +9,14 @@ complete. Nothing is written in the quiet window.
 
 import contextlib
 import enum
-import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agent.home import alone
 from agent.processes import ProcessId
 from agent.wire.codec import WireError, dumps, loads
 from agent.wire.records import Ended
@@ -125,7 +124,7 @@ def _entries(path: Path, containing: str) -> Iterator[Entry]:
 
 
 def _append(home: Path, entry: Entry) -> None:
-    with _alone(home):
+    with alone(home / "history.lock"):
         path = home / HISTORY
         if path.exists() and path.stat().st_size > MAX_BYTES:
             path.replace(home / OLDER)
@@ -144,13 +143,3 @@ def _write_line(descriptor: int, line: bytes) -> None:
         os.ftruncate(descriptor, size)
         raise OSError("history: the disk is full")
     os.fsync(descriptor)
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    descriptor = os.open(home / "history.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -3,9 +3,11 @@
 Layout: ``bundles/ artifacts/ envs/ runs/ fence.json board.json``. Small files are replaced whole, never edited.
 """
 
+import fcntl
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,6 +86,17 @@ def write_whole(path: Path, content: str | bytes, *, durable: bool = True) -> No
     part.replace(path)
     if durable:
         sync_folder(path.parent)
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """While inside, no other process is inside with the same lock file."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
