@@ -15,8 +15,8 @@ from typing import NoReturn
 from agent.errors import RefusedError
 from agent.home import Home, open_home
 from agent.report import MAX_BYTES, Reply, report
+from agent.wire.answers import Answer, Refused
 from agent.wire.codec import WireError, dumps
-from agent.wire.records import Answer, Refused
 from agent.wire.spec import Fence, is_plain_name
 
 _WAIT_S = 8.0

@@ -6,7 +6,7 @@ from agent.fence import admit
 from agent.home import Home
 from agent.report import Reply, report
 from agent.run_folder import run_folder
-from agent.wire.records import RunState
+from agent.wire.answers import RunState
 from agent.wire.spec import Fence
 
 _PATIENCE_S = 5.0

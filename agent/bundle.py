@@ -9,7 +9,7 @@ _CODE = Path(__file__).parent
 # database in the user's cache. That would disturb the window, and it is nobody's business. Only the environment that a
 # process is born with can switch it off (microsoft/onnxruntime pull request 27379).
 _ENVIRONMENT = ("/usr/bin/env", "ORT_DISABLE_TELEMETRY=1")
-_MEASURING = ("inputs.py", "isolation.py", "measure.py", "protocol.py", "timing.py")
+_MEASURING = ("gatekeeper.py", "inputs.py", "isolation.py", "measure.py", "protocol.py", "timing.py")
 
 
 def location() -> Path:
@@ -27,7 +27,7 @@ def command_line(interpreter: str, *arguments: str) -> list[str]:
 
 
 def measuring_hash() -> str:
-    """SHA-256 over the sources that decide a figure: inputs, isolation, measure, protocol, timing and the runtimes."""
+    """SHA-256 over the sources that decide a figure: gate, inputs, isolation, loop, protocol and the runtimes."""
     digest = hashlib.sha256()
     for name, source in _measuring_sources():
         digest.update(f"{name}\0{len(source)}\0".encode())

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from agent.protocol import Burner
+from agent.gatekeeper import Burner
 
 # A burner must not outlive the agent: it looks for its parent between two short stretches of work.
 _CODE = "import os,sys\nwhile os.getppid() == int(sys.argv[1]):\n for _ in range(10**6): pass"

@@ -12,7 +12,8 @@ A code may carry a detail after a colon: ``crashed:SIGILL``.
 import signal
 from collections.abc import Mapping
 
-from agent.wire.records import Fault, RefusedBecause
+from agent.wire.answers import RefusedBecause
+from agent.wire.records import Fault
 
 FAULT_OF: Mapping[str, Fault] = {
     # the request

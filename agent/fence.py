@@ -9,8 +9,8 @@ from pathlib import Path
 
 from agent.errors import RefusedError
 from agent.home import alone, write_whole
+from agent.wire.answers import RefusedBecause
 from agent.wire.codec import WireError, dumps, loads
-from agent.wire.records import RefusedBecause
 from agent.wire.spec import Fence
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 from agent.burner import BurnerProcesses
 from agent.chronicle import Chronicle
-from agent.protocol import Decision, GateKeeper, GateStep, Reading
+from agent.gatekeeper import Decision, GateKeeper, GateStep
+from agent.protocol import Reading
 from agent.telemetry import CHUNK
 from agent.watch import Watch
 from agent.wire.records import GatePassed

@@ -20,7 +20,7 @@ from agent.machine import boot_id, machine_id
 from agent.report import Reply
 from agent.sensors.discover import find_sensors
 from agent.sensors.sysfs import meminfo_bytes
-from agent.wire.records import Answer, Probe, RefusedBecause
+from agent.wire.answers import Answer, Probe, RefusedBecause
 from agent.wire.spec import Fence
 
 _PREFLIGHT_S = 120.0

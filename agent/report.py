@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from agent import contact
 from agent.home import Home
 from agent.run_folder import RunFolder, run_folder
-from agent.wire.records import Answer, Phase, RunState, Status
+from agent.wire.answers import Answer, RunState, Status
+from agent.wire.records import Phase
 
 MAX_BYTES = 1024 * 1024
 

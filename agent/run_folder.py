@@ -14,9 +14,10 @@ from agent.history import Happening, was_told
 from agent.home import Home, write_whole
 from agent.machine import boot_id
 from agent.processes import ProcessId, is_alive, send, wait_gone
+from agent.wire.answers import LostCause, RunState
 from agent.wire.codec import WireError, dumps, loads
 from agent.wire.journal import decode_line
-from agent.wire.records import Ended, LostCause, RunState
+from agent.wire.records import Ended
 from agent.wire.spec import RunSpec
 
 JOURNAL = "journal.jsonl"

@@ -27,8 +27,9 @@ from agent.processes import is_alive, send, wait_gone
 from agent.report import Reply, report
 from agent.run_folder import RunFolder, run_folder
 from agent.wire import WIRE_VERSION
+from agent.wire.answers import RefusedBecause, RunState
 from agent.wire.codec import WireError, loads
-from agent.wire.records import Phase, RefusedBecause, RunState
+from agent.wire.records import Phase
 from agent.wire.spec import RunSpec
 
 _SPARE_BYTES = 16 * 1024 * 1024

@@ -16,8 +16,9 @@ from typing import Self
 import psutil
 
 from agent.wire import WIRE_VERSION
+from agent.wire.answers import RunState
 from agent.wire.journal import Cursor, read_lines
-from agent.wire.records import Ended, Outcome, Record, RunState
+from agent.wire.records import Ended, Outcome, Record
 from agent.wire.spec import Fence, Limits, Protocol, RunSpec, Scalar
 from benchmarks.command import CannotMeasureError
 from orchestrator.board import Board

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from agent.wire import WIRE_VERSION
+from agent.wire.answers import LostCause, RunState, Status
 from agent.wire.codec import WireError
 from agent.wire.journal import MAX_LINE_BYTES
-from agent.wire.records import Fault, LostCause, RunState, Status
+from agent.wire.records import Fault
 from agent.wire.spec import Fence, Limits, RunSpec
 from orchestrator import attempts, leases, links, picking, quota, results, staging
 from orchestrator.attempts import OvertakenError

@@ -7,8 +7,8 @@ beyond understanding becomes a `DeviceError` with an excerpt.
 from collections.abc import Sequence
 from typing import NoReturn
 
+from agent.wire.answers import Answer, Probe, Refused, RefusedBecause, Status
 from agent.wire.codec import WireError, dumps, loads, require
-from agent.wire.records import Answer, Probe, Refused, RefusedBecause, Status
 from agent.wire.spec import Fence, RunSpec, is_plain_name
 from orchestrator.bundle import bundle_target
 from orchestrator.errors import (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from agent.wire.records import Probe
+from agent.wire.answers import Probe
 from orchestrator.board import Board
 from orchestrator.bundle import AgentBundle
 from orchestrator.environments import Environment, Interpreter, WheelhousePolicy, require_space

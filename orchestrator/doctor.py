@@ -29,7 +29,7 @@ Facts = Mapping[str, Scalar]
 
 
 def examine(facts: Facts, absent: Sequence[str], disk_free_bytes: int, unsupported: Mapping[str, str]) -> Checkup:
-    """Look through a probe; `facts` as in `agent.wire.records.Probe`."""
+    """Look through a probe; `facts` as in `agent.wire.answers.Probe`."""
     findings = [check(facts) for fact, check in _CHECKS.items() if fact in facts]
     if disk_free_bytes < LEAST_FREE_BYTES:
         found = f"{disk_free_bytes / 1e6:.0f} MB free"

@@ -92,6 +92,7 @@ _SERIES_UNITS = {
     "foreign_cpu": "share of all cores used by others since the sample before",
     "fan_rpm": "1/min",
     "power_w": "W",
+    "ambient_c": "degrees Celsius, of a thermometer beside the board",
     "throttled": "bits as the firmware gives them: 0-3 live, 16-19 since boot",
     "memory_available_bytes": "bytes",
     "rss_bytes": "bytes",

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from agent.wire.answers import Probe
 from agent.wire.codec import decode, encode
-from agent.wire.records import Probe
 from agent.wire.spec import Fence, is_plain_name
 from orchestrator import doctor, leases
 from orchestrator.board import Board

@@ -8,6 +8,13 @@ import enum
 from collections.abc import Mapping
 
 
+class StudyKind(enum.Enum):
+    """What a study is for: what somebody submitted, or the farm's own check of a device."""
+
+    SUBMITTED = "submitted"
+    CANARY = "canary"
+
+
 class StudyState(enum.Enum):
     """A study is active until each of its runs has ended, or until it is cancelled."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.wire.records import Status
+from agent.wire.answers import Status
 from orchestrator.board import Board
 from orchestrator.db.clock import now_s
 from orchestrator.db.tables import DeviceRow

@@ -9,17 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from agent.wire.answers import Answer, LostCause, Refused, RefusedBecause, RunState, Status
 from agent.wire.codec import dumps, loads
-from agent.wire.records import (
-    Answer,
-    LostCause,
-    Phase,
-    Record,
-    Refused,
-    RefusedBecause,
-    RunState,
-    Status,
-)
+from agent.wire.records import Phase, Record
 from agent.wire.spec import Fence, RunSpec
 from orchestrator.transport import Completed, Progress, Pushed
 from tests.journals import completed_records, encode_journal

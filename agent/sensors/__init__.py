@@ -34,6 +34,7 @@ class Look:
     foreign_cpu: float | None = None
     fan_rpm: float | None = None
     power_w: float | None = None
+    ambient_c: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class SensorSet:
     foreign_cpu: Sensor[float] | None = None
     fan_rpm: Sensor[float] | None = None
     power_w: Sensor[float] | None = None
+    ambient_c: Sensor[float] | None = None
     prepare: Callable[[], None] = field(default=lambda: None)
 
     @property

@@ -1,7 +1,7 @@
-"""What a board says: journal records, and the answers of `start`, `status`, `abort` and `probe`.
+"""What a board writes down: the records of a run's journal.
 
 Times named `at_ns` are monotonic nanoseconds since the attempt was claimed. A sensor that is absent is null and is
-listed in `Environment.absent` or `Probe.absent`; nothing is guessed. A board is not trusted: every record refuses what
+listed in `Environment.absent`; nothing is guessed. A board is not trusted: every record refuses what
 no honest board says, so that whatever is made from records can rely on their times, sizes and order.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.wire.codec import require
-from agent.wire.spec import MAX_FENCE, Scalar, is_plain_name
+from agent.wire.spec import MAX_SEGMENTS, Scalar
 
 MAX_NS = 2**53  # 104 days: sums stay within 64 bits, and every nanosecond is exact as a float
 MAX_VERSION = 200
@@ -19,7 +19,6 @@ MAX_TENSORS = 100
 MAX_DIMENSIONS = 32
 MAX_TENSOR_NAME = 300
 MAX_CONTACTS = 1000
-MAX_IDENTITY = 90  # two of them and a sign between fit a column of 200 characters
 COLDEST_C, HOTTEST_C = -273.15, 1000.0
 
 
@@ -97,7 +96,11 @@ class PhaseEntered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatePassed:
-    """The gate opened, or timed out; `start_c` is the temperature that it was held against, where one was asked for."""
+    """The gate opened, or timed out; `start_c` is the temperature that it was held against, where one was asked for.
+
+    `idle_c` is the asymptote of the cooling that the gate has seen, with its standard error; `tau_s` the time constant
+    of that cooling. `forecast_s` is how long the gate said, when it first could, that all of it would take.
+    """
 
     at_ns: int
     waited_s: float
@@ -107,10 +110,16 @@ class GatePassed:
     start_c: float | None = None
     idle_c: float | None = None
     foreign_cpu: float | None = None
+    idle_error_c: float | None = None
+    tau_s: float | None = None
+    forecast_s: float | None = None
 
     def __post_init__(self) -> None:
         _require_time("at_ns", self.at_ns)
         require(self.waited_s >= 0, "waited_s", "0 or more", self.waited_s)
+        for name in ("idle_error_c", "tau_s", "forecast_s"):
+            figure = getattr(self, name)
+            require(figure is None or figure >= 0, name, "0 or more", figure)
         for name in ("temperature_c", "start_c", "idle_c"):
             value = getattr(self, name)
             require(value is None or COLDEST_C <= value <= HOTTEST_C, name, "degrees Celsius", value)
@@ -159,15 +168,17 @@ class Loaded:
 class Inferences:
     """A chunk of raw inferences in order: start (since the claim) and duration of each, nanoseconds.
 
-    None starts before the one before it has ended.
+    None starts before the one before it has ended. `segment` counts the windows of a run that heat interrupted, from 0.
     """
 
     phase: Phase
     first_index: int
     starts_ns: tuple[int, ...]
     durations_ns: tuple[int, ...]
+    segment: int = 0
 
     def __post_init__(self) -> None:
+        require(self.segment in range(MAX_SEGMENTS), "segment", f"0..{MAX_SEGMENTS - 1}", self.segment)
         require(self.phase in (Phase.WARM_UP, Phase.WINDOW), "phase", "warm_up or window", self.phase.value)
         require(
             len(self.starts_ns) == len(self.durations_ns) > 0,
@@ -198,7 +209,8 @@ class Telemetry:
     """A chunk of telemetry: equally long columns, null where a sensor gave nothing.
 
     `clock_hz` is the true ARM clock, `requested_hz` what the kernel asked for; `throttled` holds the live and sticky
-    bits as the firmware gives them; `foreign_cpu` is the share (0..1) of all cores used by others.
+    bits as the firmware gives them; `foreign_cpu` is the share (0..1) of all cores used by others. `ambient_c` is what
+    a thermometer beside the board shows; it may be left out whole.
     """
 
     at_ns: tuple[int, ...]
@@ -211,10 +223,13 @@ class Telemetry:
     foreign_cpu: Series
     fan_rpm: Series
     power_w: Series
+    ambient_c: Series = ()
 
     def __post_init__(self) -> None:
+        if not self.ambient_c:
+            object.__setattr__(self, "ambient_c", (None,) * len(self.at_ns))
         columns = ("temperature_c", "clock_hz", "requested_hz", "throttled", "memory_available_bytes",
-                   "rss_bytes", "foreign_cpu", "fan_rpm", "power_w")  # fmt: skip
+                   "rss_bytes", "foreign_cpu", "fan_rpm", "power_w", "ambient_c")  # fmt: skip
         for name in columns:
             require(
                 len(getattr(self, name)) == len(self.at_ns),
@@ -276,120 +291,3 @@ RECORD_KINDS: Mapping[str, type] = {
     "telemetry": Telemetry,
     "ended": Ended,
 }
-
-
-class RunState(enum.Enum):
-    """State of an attempt on the board, derived from its folder and the lock, never guessed."""
-
-    ACTIVE = "active"
-    ENDED = "ended"
-    LOST = "lost"
-    UNKNOWN = "unknown"
-
-
-class LostCause(enum.Enum):
-    """Why an attempt is lost."""
-
-    REBOOTED = "rebooted"
-    AGENT_DIED = "agent died"
-    NEVER_STARTED = "never started"
-    JOURNAL_CUT = "journal cut"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """Answer of `start` and `status`. `next_report_in_s` is when to come back; until then the board wants quiet.
-
-    `journal_bytes` follow the answer's line on standard output, read from the offset that was asked for.
-    """
-
-    run_id: str
-    attempt: int
-    state: RunState
-    phase: Phase | None = None
-    cause: LostCause | None = None
-    next_report_in_s: float | None = None
-    journal_bytes: int = 0
-    waiting_for: str = ""
-    temperature_c: float | None = None
-
-
-class RefusedBecause(enum.Enum):
-    """Why a board did not do what was asked."""
-
-    BUSY = "busy"
-    OWNED = "owned"
-    STALE_FENCE = "stale fence"
-    FENCE_UNREADABLE = "fence unreadable"
-    NO_SPACE = "no space"
-    NO_ARTIFACT = "no artifact"
-    BAD_SPEC = "bad spec"
-    CLAIMED_BEFORE = "claimed before"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """Answer of `start` or `abort` that changed nothing; `owner` and `number` are the board's fence."""
-
-    because: RefusedBecause
-    message: str
-    owner: str | None = None
-    number: int | None = None
-
-    def __post_init__(self) -> None:
-        _require_fence(self.owner, "number", self.number)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """Answer of `probe`: what the board is. `facts` as in `Environment`.
-
-    `board` reads like ``Raspberry Pi 5 Model B Rev 1.0``, `board_type` is its group in a ranking (``pi5``, ``host``).
-    """
-
-    machine_id: str
-    serial: str | None
-    board: str
-    board_type: str
-    simulated: bool
-    cores: int
-    memory_bytes: int | None
-    disk_free_bytes: int
-    boot_id: str
-    owner: str | None
-    fence_number: int | None
-    facts: Mapping[str, Scalar]
-    sources: Mapping[str, str] = field(default_factory=dict)
-    absent: tuple[str, ...] = ()
-    runtimes: Mapping[str, str] = field(default_factory=dict)
-    unsupported: Mapping[str, str] = field(default_factory=dict)
-    adopted_python: str | None = None
-
-    def __post_init__(self) -> None:
-        _require_fence(self.owner, "fence_number", self.fence_number)
-        for name in ("machine_id", "serial", "board_type"):
-            size = len(getattr(self, name) or "")
-            require(size <= MAX_IDENTITY, name, f"at most {MAX_IDENTITY} characters", size)
-        require(self.cores >= 1, "cores", "1 or more", self.cores)
-        for name in ("memory_bytes", "disk_free_bytes"):
-            value = getattr(self, name)
-            require(value is None or value >= 0, name, "0 or more", value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The one line that every command prints: exactly one of its fields is given."""
-
-    status: Status | None = None
-    refused: Refused | None = None
-    probe: Probe | None = None
-    error: str | None = None
-
-    def __post_init__(self) -> None:
-        given = [name for name in ("status", "refused", "probe", "error") if getattr(self, name) is not None]
-        require(len(given) == 1, "answer", "exactly one of status, refused, probe, error", given)
-
-
-def _require_fence(owner: str | None, name: str, number: int | None) -> None:
-    require(owner is None or is_plain_name(owner), "owner", "a plain name", owner)
-    require(number is None or 0 <= number < MAX_FENCE, name, f"0..{MAX_FENCE}", number)

@@ -15,6 +15,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HEX = re.compile(r"[0-9a-f]{8,64}")
 Scalar = str | int | float | bool
 MAX_FENCE = 2**53  # a board may make a farm count on from below it
+MAX_SEGMENTS = 20
 
 
 class Regime(enum.Enum):
@@ -111,22 +112,49 @@ class WarmUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The measuring window's stop rule: both minima, or `max_s`, or the die at `stop_c`."""
+    """The measuring window's stop rule: both minima, or `max_s`, or the die at `stop_c`, or 80 % of a known `onset_s`.
+
+    Heat that leaves too few inferences sends the run back to the gate for a further segment, at most `segments` in all.
+    `onset_s` is how long this board runs this load from its start temperature until it throttles, where that is known.
+    """
 
     min_inferences: int
     min_s: float
     max_s: float
     stop_c: float | None = None
+    onset_s: float | None = None
+    segments: int = 1
 
     def __post_init__(self) -> None:
         require(self.min_inferences >= 1, "min_inferences", "1 or more", self.min_inferences)
         require(self.min_s >= 0, "min_s", "0 or more", self.min_s)
         require(self.max_s >= self.min_s, "max_s", f"at least min_s ({self.min_s})", self.max_s)
+        require(self.onset_s is None or self.onset_s > 0, "onset_s", "more than 0", self.onset_s)
+        require(1 <= self.segments <= MAX_SEGMENTS, "segments", f"1..{MAX_SEGMENTS}", self.segments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """An open loop: inferences are due at a steady rate, whether the one before has ended or not.
+
+    Latency counts from the time at which an inference was due. It misses its deadline when it ends more than
+    `deadline_s` (None: one period) after that.
+    """
+
+    rate_per_s: float
+    deadline_s: float | None = None
+
+    def __post_init__(self) -> None:
+        require(0 < self.rate_per_s <= 10_000, "rate_per_s", "more than 0, at most 10000", self.rate_per_s)
+        require(self.deadline_s is None or self.deadline_s > 0, "deadline_s", "more than 0", self.deadline_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """The controlled procedure of a run: gate, warm-up, window, telemetry. Data, not code."""
+    """The controlled procedure of a run: gate, warm-up, window, telemetry. Data, not code.
+
+    Without a `pace` the loop is closed: each inference begins when the one before has ended.
+    """
 
     name: str
     regime: Regime
@@ -134,6 +162,7 @@ class Protocol:
     warm_up: WarmUp
     window: Window
     telemetry_period_s: float = 0.25
+    pace: Pace | None = None
 
     def __post_init__(self) -> None:
         require(is_plain_name(self.name), "name", "a plain name", self.name)

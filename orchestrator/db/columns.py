@@ -5,7 +5,7 @@ a header (magic, version, kind, number of samples) and then its columns in a fix
 code, a compressed size and the zlib stream of its byte planes: the first bytes of all values, then the
 second ones, because the upper bytes of neighbours are equal. Starts are stored as the gap to the end of the
 inference before. Reading trusts nothing. At 1 % noise an inference takes 4.1 to 5.2 bytes, a telemetry
-sample 27.
+sample 27. Blobs of version 1 have neither segments nor an ambient temperature.
 """
 
 import struct
@@ -24,8 +24,10 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-FORMAT_VERSION = 1
-FLOAT_SERIES = ("temperature_c", "clock_hz", "requested_hz", "foreign_cpu", "fan_rpm", "power_w")
+FORMAT_VERSION = 2
+_OLDEST_VERSION = 1
+_FIRST_FLOATS = ("temperature_c", "clock_hz", "requested_hz", "foreign_cpu", "fan_rpm", "power_w")
+FLOAT_SERIES = (*_FIRST_FLOATS, "ambient_c")
 INTEGER_SERIES = ("throttled", "memory_available_bytes", "rss_bytes")
 SERIES = FLOAT_SERIES + INTEGER_SERIES
 
@@ -40,11 +42,12 @@ _FLOAT_TYPES = {b"f": "<f4", b"d": "<f8"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceColumns:
-    """Inferences in order: start since the claim, duration, and whether it counts (lies in the window)."""
+    """Inferences in order: start since the claim, duration, whether it counts (lies in a window), and which window."""
 
     starts_ns: Integers
     durations_ns: Integers
     is_counted: Flags
+    segments: Integers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ class TelemetryColumns:
 
 def pack_inferences(record: Inferences) -> bytes:
     """The blob of a chunk of inferences; raises `WireError` for an integer beyond 64 bits."""
-    place = _int64("first_index", (_PHASES.index(record.phase), record.first_index))
+    place = _int64("first_index", (_PHASES.index(record.phase), record.first_index, record.segment))
     starts, durations = _int64("starts_ns", record.starts_ns), _int64("durations_ns", record.durations_ns)
     gaps = starts - _ends_before(starts[:-1], durations[:-1])
     return b"".join((_header(_INFERENCES, len(starts)), *map(_pack_integers, (place, gaps, durations))))
@@ -83,13 +86,15 @@ def pack_inferences(record: Inferences) -> bytes:
 def unpack_inferences(blob: bytes) -> InferenceColumns:
     """The inferences of a blob; raises `InternalError` unless it is whole."""
     reader, count = _open(blob, _INFERENCES)
-    place, gaps, durations = reader.integers(2), reader.integers(count), reader.integers(count)
+    numbers = 2 if reader.version == _OLDEST_VERSION else 3
+    place, gaps, durations = reader.integers(numbers), reader.integers(count), reader.integers(count)
     reader.close()
     if place[0] not in range(len(_PHASES)):
         raise InternalError(f"chunk: expected phase 0 or 1, got {place[0]}")
     starts = np.cumsum(gaps + _ends_before(np.zeros_like(durations[:-1]), durations[:-1]))
     is_counted = np.full(count, _PHASES[place[0]] is Phase.WINDOW)
-    return InferenceColumns(starts_ns=starts, durations_ns=durations, is_counted=is_counted)
+    segments = np.full(count, place[2] if numbers == 3 else 0)
+    return InferenceColumns(starts_ns=starts, durations_ns=durations, is_counted=is_counted, segments=segments)
 
 
 def pack_telemetry(record: Telemetry) -> bytes:
@@ -108,7 +113,8 @@ def unpack_telemetry(blob: bytes) -> TelemetryColumns:
     """The telemetry of a blob; raises `InternalError` unless it is whole."""
     reader, count = _open(blob, _TELEMETRY)
     at_ns = np.cumsum(reader.integers(count))
-    floats = {name: reader.floats(count) for name in FLOAT_SERIES}
+    stored = _FIRST_FLOATS if reader.version == _OLDEST_VERSION else FLOAT_SERIES
+    floats = {name: np.full(count, np.nan) for name in FLOAT_SERIES} | {name: reader.floats(count) for name in stored}
     integers = {name: reader.optional_integers(count) for name in INTEGER_SERIES}
     reader.close()
     return TelemetryColumns(at_ns=at_ns, floats=floats, integers=integers)
@@ -121,6 +127,7 @@ def join_inferences(chunks: Iterable[InferenceColumns]) -> InferenceColumns:
         starts_ns=np.concatenate([np.zeros(0, np.int64), *(part.starts_ns for part in parts)]),
         durations_ns=np.concatenate([np.zeros(0, np.int64), *(part.durations_ns for part in parts)]),
         is_counted=np.concatenate([np.zeros(0, np.bool_), *(part.is_counted for part in parts)]),
+        segments=np.concatenate([np.zeros(0, np.int64), *(part.segments for part in parts)]),
     )
 
 
@@ -185,15 +192,16 @@ def _open(blob: bytes, kind: bytes) -> tuple["_Reader", int]:
     if len(blob) < _HEADER.size:
         raise InternalError(f"chunk: expected a header, got {len(blob)} bytes")
     magic, version, came, count = _HEADER.unpack_from(blob)
-    if (magic, version, came) != (_MAGIC, FORMAT_VERSION, kind):
+    if (magic, came) != (_MAGIC, kind) or not _OLDEST_VERSION <= version <= FORMAT_VERSION:
         raise InternalError(f"chunk: expected {kind!r} of version {FORMAT_VERSION}, got {blob[: _HEADER.size]!r}")
-    return _Reader(blob), count
+    return _Reader(blob, version), count
 
 
 class _Reader:
     """Takes one column after the other from a blob."""
 
-    def __init__(self, blob: bytes) -> None:
+    def __init__(self, blob: bytes, version: int) -> None:
+        self.version = version
         self._blob = blob
         self._at = _HEADER.size
 

@@ -27,7 +27,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from orchestrator.db.clock import now_s
-from orchestrator.lifecycle import OPEN_ATTEMPT_STATES, AttemptState, DeviceState, RunState, StudyState, Verdict
+from orchestrator.lifecycle import (
+    OPEN_ATTEMPT_STATES,
+    AttemptState,
+    DeviceState,
+    RunState,
+    StudyKind,
+    StudyState,
+    Verdict,
+)
 
 BigInt = BigInteger().with_variant(Integer, "sqlite")
 ShortText = String(200)
@@ -64,6 +72,7 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON(none_as_null=True),
         list[Any]: JSON(none_as_null=True),
         DeviceState: stored_enum(DeviceState),
+        StudyKind: stored_enum(StudyKind),
         StudyState: stored_enum(StudyState),
         RunState: stored_enum(RunState),
         AttemptState: stored_enum(AttemptState),
@@ -109,6 +118,8 @@ class DeviceRow(Base):
     last_temperature_c: Mapped[float | None]
     last_phase: Mapped[str | None] = mapped_column(ShortText)
     last_waiting_for: Mapped[str] = mapped_column(default="")
+    ready_at_s: Mapped[float | None]
+    needs_canary: Mapped[bool] = mapped_column(default=False)
     last_served_at_s: Mapped[float] = mapped_column(default=0.0)
     fence: Mapped[int] = mapped_column(default=0)
     lease_holder: Mapped[str | None] = mapped_column(ShortText)
@@ -195,6 +206,9 @@ class StudyRow(Base):
     inputs: Mapped[dict[str, Any]]
     input_shape: Mapped[str] = mapped_column(default="")
     bundle_hash: Mapped[str] = mapped_column(ShortText)
+    kind: Mapped[StudyKind] = mapped_column(default=StudyKind.SUBMITTED)
+    until_ci: Mapped[float | None]
+    max_blocks: Mapped[int | None]
     state: Mapped[StudyState] = mapped_column(default=StudyState.ACTIVE)
     created_at_s: Mapped[float] = mapped_column(default=now_s())
     ended_at_s: Mapped[float | None]
@@ -202,13 +216,21 @@ class StudyRow(Base):
 
 
 class StudyDeviceRow(Base):
-    """A study on a device: the start temperature that all its runs there share, once it is known."""
+    """A study on a device: the start temperature that its runs there share, once it is known.
+
+    After several gates in a row that never opened, a new start group opens with a start temperature of its own. Groups
+    are never paired.
+    """
 
     __tablename__ = "study_devices"
 
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"), primary_key=True)
     device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
     start_c: Mapped[float | None]
+    start_group: Mapped[int] = mapped_column(default=0)
+    gate_timeouts_in_row: Mapped[int] = mapped_column(default=0)
+    idle_c: Mapped[float | None]
+    tau_s: Mapped[float | None]
 
 
 class RunRow(Base):
@@ -254,6 +276,11 @@ class RunRow(Base):
     max_c: Mapped[float | None]
     energy_j: Mapped[float | None]
     runtime_version: Mapped[str | None] = mapped_column(ShortText)
+    start_group: Mapped[int] = mapped_column(default=0)
+    steadiness: Mapped[str | None] = mapped_column(ShortText)
+    segments: Mapped[int | None]
+    missed_deadlines: Mapped[int | None]
+    ambient_c: Mapped[float | None]
     analysis_version: Mapped[int | None]
     study: Mapped[StudyRow] = relationship()
     device: Mapped[DeviceRow] = relationship()

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 from agent.processes import ProcessId, is_alive
 from agent.run_folder import RunFolder
+from agent.wire.answers import Answer, Probe, Refused, RunState, Status
 from agent.wire.codec import dumps, loads
 from agent.wire.journal import Cursor, read_lines
-from agent.wire.records import Answer, Ended, Phase, Probe, Record, Refused, RunState, Status
+from agent.wire.records import Ended, Phase, Record
 from agent.wire.spec import RunSpec
 from tests.agent.specs import ARTIFACT_ID
 

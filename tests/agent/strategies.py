@@ -5,10 +5,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from agent.wire.answers import Answer, LostCause, Probe, Refused, RefusedBecause, RunState, Status
 from agent.wire.codec import LARGEST_NUMBER
 from agent.wire.records import (
     MAX_NS,
-    Answer,
     Claimed,
     Ended,
     Environment,
@@ -16,21 +16,28 @@ from agent.wire.records import (
     GatePassed,
     Inferences,
     Loaded,
-    LostCause,
     Outcome,
     Phase,
     PhaseEntered,
-    Probe,
     Record,
-    Refused,
-    RefusedBecause,
-    RunState,
-    Status,
     StoppedBy,
     Telemetry,
     TensorFact,
 )
-from agent.wire.spec import MAX_FENCE, Fence, Gate, Inputs, Limits, Protocol, Regime, RunSpec, WarmUp, Window
+from agent.wire.spec import (
+    MAX_FENCE,
+    MAX_SEGMENTS,
+    Fence,
+    Gate,
+    Inputs,
+    Limits,
+    Pace,
+    Protocol,
+    Regime,
+    RunSpec,
+    WarmUp,
+    Window,
+)
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
@@ -76,8 +83,9 @@ PROTOCOLS = st.builds(
     regime=st.sampled_from(Regime),
     gate=GATES,
     warm_up=bounds(WarmUp, 0, steady_within=maybe(st.floats(0.001, 0.999))),
-    window=bounds(Window, 1, stop_c=maybe(NUMBERS)),
+    window=bounds(Window, 1, stop_c=maybe(NUMBERS), onset_s=maybe(POSITIVE), segments=st.integers(1, MAX_SEGMENTS)),
     telemetry_period_s=st.floats(0.05, 60),
+    pace=maybe(st.builds(Pace, rate_per_s=st.floats(0.001, 10_000), deadline_s=maybe(POSITIVE))),
 )
 SPECS = st.builds(
     RunSpec,
@@ -113,6 +121,7 @@ def inferences(draw: st.DrawFn) -> Inferences:
         first_index=draw(st.integers(0, 10**9)),
         starts_ns=tuple(starts),
         durations_ns=tuple(duration for _, duration in pairs),
+        segment=draw(st.integers(0, MAX_SEGMENTS - 1)),
     )
 
 
@@ -129,7 +138,7 @@ def telemetry(draw: st.DrawFn) -> Telemetry:
         at_ns=tuple(sorted(column(TIMES_NS))), temperature_c=column(numbers), clock_hz=column(numbers),
         requested_hz=column(numbers), throttled=column(integers), memory_available_bytes=column(integers),
         rss_bytes=column(integers),
-        foreign_cpu=column(numbers), fan_rpm=column(numbers), power_w=column(numbers),
+        foreign_cpu=column(numbers), fan_rpm=column(numbers), power_w=column(numbers), ambient_c=column(numbers),
     )  # fmt: skip
 
 
@@ -154,7 +163,8 @@ _TENSORS = st.lists(st.builds(TensorFact, name=TEXT, dtype=TEXT, shape=SHAPES), 
 GATES_PASSED = st.builds(
     GatePassed,
     at_ns=TIMES_NS, waited_s=SECONDS, timed_out=st.booleans(), reason=TEXT, temperature_c=maybe(CELSIUS),
-    start_c=maybe(CELSIUS), idle_c=maybe(CELSIUS), foreign_cpu=maybe(NUMBERS),
+    start_c=maybe(CELSIUS), idle_c=maybe(CELSIUS), foreign_cpu=maybe(NUMBERS), idle_error_c=maybe(SECONDS),
+    tau_s=maybe(SECONDS), forecast_s=maybe(SECONDS),
 )  # fmt: skip
 LOADS = st.builds(
     Loaded,
@@ -183,7 +193,7 @@ _STATUSES = st.builds(
     Status,
     run_id=TEXT, attempt=INTEGERS, state=st.sampled_from(RunState), phase=maybe(st.sampled_from(Phase)),
     cause=maybe(st.sampled_from(LostCause)), next_report_in_s=maybe(NUMBERS), journal_bytes=st.integers(0, 2**40),
-    waiting_for=TEXT, temperature_c=maybe(NUMBERS),
+    waiting_for=TEXT, temperature_c=maybe(NUMBERS), ready_in_s=maybe(SECONDS),
 )  # fmt: skip
 _REFUSALS = st.builds(
     Refused, because=st.sampled_from(RefusedBecause), message=TEXT, owner=maybe(NAMES), number=maybe(FENCES)

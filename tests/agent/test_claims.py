@@ -16,8 +16,9 @@ from agent.contact import StateNote
 from agent.history import Happening, Teller, read_history, was_told
 from agent.lock import Holder
 from agent.processes import ProcessId, identify, is_alive, myself
+from agent.wire.answers import LostCause, RefusedBecause, RunState
 from agent.wire.codec import dumps
-from agent.wire.records import LostCause, Outcome, Phase, RefusedBecause, RunState
+from agent.wire.records import Outcome, Phase
 from agent.wire.spec import Fence
 from tests.agent.board import Board, ended, wait_for
 from tests.agent.specs import make_spec

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent.bundle import measuring_hash
+from agent.wire.answers import Answer, RefusedBecause
 from agent.wire.codec import loads
-from agent.wire.records import Answer, Environment, RefusedBecause
+from agent.wire.records import Environment
 from agent.wire.spec import Fence, Gate
 from tests.agent.board import Board
 from tests.agent.specs import BUNDLE_HASH, make_spec, short_protocol

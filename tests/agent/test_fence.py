@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.errors import RefusedError
 from agent.fence import admit, read_fence, take_over
-from agent.wire.records import RefusedBecause
+from agent.wire.answers import RefusedBecause
 from agent.wire.spec import Fence
 
 FENCES = st.builds(Fence, farm_id=st.sampled_from(["a", "b"]), number=st.integers(0, 5))

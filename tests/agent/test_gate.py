@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.protocol import Burner, Decision, GateKeeper, GateStep, Reading, is_disturbed, mean_foreign_cpu
+from agent.gatekeeper import Burner, Decision, GateKeeper, GateStep
+from agent.protocol import Reading, is_disturbed, mean_foreign_cpu
 from agent.wire.spec import Gate
 
 PERIOD_S = 0.5

@@ -10,7 +10,8 @@ import pytest
 
 from agent.contact import read_note
 from agent.processes import identify
-from agent.wire.records import Environment, GatePassed, Outcome, Phase, RunState, Telemetry
+from agent.wire.answers import RunState
+from agent.wire.records import Environment, GatePassed, Outcome, Phase, Telemetry
 from agent.wire.spec import Gate
 from tests.agent.board import Board, ended, phases, wait_for, wait_gone
 from tests.agent.specs import make_spec, short_protocol

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agent.processes import is_alive, rss_bytes
+from agent.wire.answers import LostCause, RefusedBecause, RunState
 from agent.wire.codec import dumps
 from agent.wire.journal import Cursor, read_lines
 from agent.wire.records import (
@@ -21,12 +22,9 @@ from agent.wire.records import (
     GatePassed,
     Inferences,
     Loaded,
-    LostCause,
     Outcome,
     Phase,
     PhaseEntered,
-    RefusedBecause,
-    RunState,
     StoppedBy,
     Telemetry,
 )

@@ -13,8 +13,9 @@ from agent.home import BoardNotes, Home
 from agent.processes import ProcessId, identify, is_alive
 from agent.run_folder import Claim, RunFolder, run_folder
 from agent.spool import Spool
+from agent.wire.answers import LostCause, RunState
 from agent.wire.codec import dumps
-from agent.wire.records import Ended, LostCause, Outcome, Phase, PhaseEntered, RunState
+from agent.wire.records import Ended, Outcome, Phase, PhaseEntered
 from tests.agent.specs import make_spec
 
 END = Ended(at_ns=5, outcome=Outcome.COMPLETED)

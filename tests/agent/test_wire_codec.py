@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.wire.answers import Answer, RunState, Status
 from agent.wire.codec import WireError, decode, dumps, encode, loads
-from agent.wire.records import Answer, Ended, Fault, Outcome, PhaseEntered, RunState, Status, Telemetry
+from agent.wire.records import Ended, Fault, Outcome, PhaseEntered, Telemetry
 from agent.wire.spec import Gate, Inputs, Limits, Protocol, Regime, RunSpec, WarmUp, Window, at_start_temperature
 from tests.agent.specs import make_spec, short_protocol
 from tests.agent.strategies import ANSWERS, SPECS

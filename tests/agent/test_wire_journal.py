@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.wire import WIRE_VERSION
 from agent.wire.codec import WireError
 from agent.wire.journal import MAX_LINE_BYTES, Cursor, decode_line, encode_line, read_lines
-from agent.wire.records import Ended, Outcome, Phase, PhaseEntered, Record
+from agent.wire.records import Ended, GatePassed, Inferences, Outcome, Phase, PhaseEntered, Record, Telemetry
 from tests.agent.strategies import RECORDS
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -106,8 +107,9 @@ def test_a_line_with_another_number_is_refused() -> None:
         decode_line(line[:-1], 4)
 
 
-def test_the_golden_journal_of_version_1_reads_as_it_did() -> None:
-    data = (GOLDEN / "journal-v1.jsonl").read_bytes()
+@pytest.mark.parametrize("version", range(1, WIRE_VERSION + 1))
+def test_the_golden_journal_of_each_version_reads_as_it_did(version: int) -> None:
+    data = (GOLDEN / f"journal-v{version}.jsonl").read_bytes()
     records, cursor = read_all(data)
     kinds = [type(record).__name__ for record in records]
     assert kinds == [
@@ -119,6 +121,15 @@ def test_the_golden_journal_of_version_1_reads_as_it_did() -> None:
     assert cursor == Cursor(byte=len(data), seq=15)
 
 
-def test_the_golden_journal_of_version_1_is_written_as_it_was() -> None:
-    data = (GOLDEN / "journal-v1.jsonl").read_bytes()
+def test_the_golden_journal_of_this_version_is_written_as_it_was() -> None:
+    data = (GOLDEN / f"journal-v{WIRE_VERSION}.jsonl").read_bytes()
     assert encode_all(read_all(data)[0]) == data
+
+
+def test_what_version_1_does_not_say_is_as_when_left_out() -> None:
+    records, _ = read_all((GOLDEN / "journal-v1.jsonl").read_bytes())
+    gate = next(record for record in records if isinstance(record, GatePassed))
+    telemetry = [record for record in records if isinstance(record, Telemetry)]
+    assert (gate.idle_error_c, gate.tau_s, gate.forecast_s) == (None, None, None)
+    assert all(record.ambient_c == (None,) * len(record.at_ns) for record in telemetry)
+    assert all(record.segment == 0 for record in records if isinstance(record, Inferences))

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.wire.answers import Answer
 from agent.wire.codec import MAX_ENTRIES, MAX_TEXT, WireError, dumps, excerpt, is_storable, loads, parse_json, storable
 from agent.wire.journal import MAX_FACTS_BYTES, decode_line, encode_line
 from agent.wire.records import (
     MAX_NS,
-    Answer,
     Ended,
     Environment,
     Inferences,

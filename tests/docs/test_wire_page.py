@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from agent.wire import WIRE_VERSION
+from agent.wire.answers import Answer
 from agent.wire.codec import dumps, loads
 from agent.wire.journal import Cursor, read_lines
-from agent.wire.records import Answer, Claimed
+from agent.wire.records import Claimed
 from agent.wire.spec import Fence, RunSpec
 from orchestrator.bundle import build_bundle
 from orchestrator.protocols import PRESETS

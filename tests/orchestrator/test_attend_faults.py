@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from agent.wire.records import Fault, LostCause, RefusedBecause
+from agent.wire.answers import LostCause, RefusedBecause
+from agent.wire.records import Fault
 from agent.wire.spec import Fence, RunSpec
 from orchestrator import fleet, leases
 from orchestrator.attend import MAX_BACKOFF_S

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from agent.wire.records import LostCause, RefusedBecause
+from agent.wire.answers import LostCause, RefusedBecause
 from agent.wire.spec import Fence
 from orchestrator import fleet, leases, studies
 from orchestrator.db.tables import AttemptRow, ChunkRow, DeviceRow, RunRow, StudyRow

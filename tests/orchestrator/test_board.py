@@ -7,19 +7,10 @@ from pathlib import Path
 import pytest
 
 from agent.wire import WIRE_VERSION
+from agent.wire.answers import Answer, Refused, RefusedBecause, RunState, Status
 from agent.wire.codec import dumps
 from agent.wire.journal import Cursor, read_lines
-from agent.wire.records import (
-    Answer,
-    Claimed,
-    Ended,
-    Inferences,
-    Outcome,
-    Refused,
-    RefusedBecause,
-    RunState,
-    Status,
-)
+from agent.wire.records import Claimed, Ended, Inferences, Outcome
 from agent.wire.spec import Fence, Gate, Protocol, Regime, RunSpec, WarmUp, Window
 from orchestrator.board import Board
 from orchestrator.bundle import AgentBundle, build_bundle

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.wire.answers import Answer, RunState
 from agent.wire.codec import loads
-from agent.wire.records import Answer, RunState
 from orchestrator.bundle import build_bundle
 from orchestrator.errors import SpecError
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.wire.answers import Answer, Refused, RefusedBecause, Status
+from agent.wire.answers import RunState as BoardState
 from agent.wire.codec import dumps
-from agent.wire.records import Answer, Refused, RefusedBecause, Status
-from agent.wire.records import RunState as BoardState
 from orchestrator import fleet
 from orchestrator.board import MAX_ANSWER_BYTES, Board
 from orchestrator.db.session import Database
