@@ -29,7 +29,7 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An empty state home: no setting of whoever runs the tests reaches them, no test reaches a real farm."""
     home = tmp_path_factory.mktemp("pifarm")
     with pytest.MonkeyPatch.context() as environment:
-        for name in [name for name in os.environ if name.startswith("PIFARM_")]:
+        for name in [name for name in os.environ if name.startswith("PIFARM_") and name != "PIFARM_TEST_CACHE"]:
             environment.delenv(name)
         environment.setenv("PIFARM_HOME", str(home))
         yield home
