@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.wire.codec import WireError, decode, dumps, encode
-from agent.wire.spec import Gate, Protocol, Regime, WarmUp, Window
+from agent.wire.spec import Gate, Pace, Protocol, Regime, WarmUp, Window
 from orchestrator.errors import NotFoundError, SpecError
+
+LEAST_TO_HOLD = 299  # inferences without a miss from which `analysis.pacing` can say that a rate is held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +93,37 @@ def with_overrides(protocol: Protocol, overrides: Sequence[str]) -> Protocol:
         changed = decode(Protocol, data)
     except WireError as error:
         raise SpecError(str(error)) from error
-    if changed == protocol:
-        return protocol
-    digest = hashlib.sha256(dumps(changed).encode()).hexdigest()
-    return dataclasses.replace(changed, name=f"{protocol.name}-{digest[:6]}")
+    return protocol if changed == protocol else _renamed(changed)
+
+
+def paced(protocol: Protocol, rate_per_s: float, deadline_s: float | None) -> Protocol:
+    """The protocol with its loop open: inferences are due at a rate; raises `SpecError` for a rate that is none.
+
+    It gets a name of its own, as with overrides. The window is made long enough to tell a rate that is held
+    (`LEAST_TO_HOLD` inferences without a miss) where its `max_s` allows that.
+    """
+    try:
+        pace = Pace(rate_per_s=rate_per_s, deadline_s=deadline_s)
+    except WireError as error:
+        raise SpecError(str(error)) from error
+    window = protocol.window
+    if window.max_s * rate_per_s >= LEAST_TO_HOLD:
+        window = dataclasses.replace(window, min_inferences=max(window.min_inferences, LEAST_TO_HOLD))
+    return _renamed(dataclasses.replace(protocol, window=window, pace=pace))
 
 
 def shortest_s(protocol: Protocol) -> float:
     """The least time that a run of this protocol takes, without gate, load and transfer."""
-    return protocol.warm_up.min_s + protocol.window.min_s
+    warm_up, window = protocol.warm_up, protocol.window
+    if protocol.pace is None:
+        return warm_up.min_s + window.min_s
+    needed_s = [(part.min_inferences - 1) / protocol.pace.rate_per_s for part in (warm_up, window)]
+    return max(warm_up.min_s, needed_s[0]) + min(max(window.min_s, needed_s[1]), window.max_s)
+
+
+def _renamed(protocol: Protocol) -> Protocol:
+    digest = hashlib.sha256(dumps(protocol).encode()).hexdigest()
+    return dataclasses.replace(protocol, name=f"{protocol.name}-{digest[:6]}")
 
 
 def _apply(data: dict[str, Any], override: str) -> None:

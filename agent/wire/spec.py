@@ -137,6 +137,7 @@ class Window:
 class Pace:
     """An open loop: inferences are due at a steady rate, whether the one before has ended or not.
 
+    Inference i of a window is due i periods after the start of that window's first inference, which is always on time.
     Latency counts from the time at which an inference was due. It misses its deadline when it ends more than
     `deadline_s` (None: one period) after that.
     """
@@ -145,8 +146,18 @@ class Pace:
     deadline_s: float | None = None
 
     def __post_init__(self) -> None:
-        require(0 < self.rate_per_s <= 10_000, "rate_per_s", "more than 0, at most 10000", self.rate_per_s)
+        require(0.001 <= self.rate_per_s <= 10_000, "rate_per_s", "0.001..10000", self.rate_per_s)
         require(self.deadline_s is None or self.deadline_s > 0, "deadline_s", "more than 0", self.deadline_s)
+
+    @property
+    def period_ns(self) -> int:
+        """From one due time to the next."""
+        return round(1e9 / self.rate_per_s)
+
+    @property
+    def deadline_ns(self) -> int:
+        """How long after its due time an inference has to be done."""
+        return self.period_ns if self.deadline_s is None else round(self.deadline_s * 1e9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

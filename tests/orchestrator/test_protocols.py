@@ -5,9 +5,18 @@ import dataclasses
 import pytest
 
 from agent.wire.codec import decode, encode
-from agent.wire.spec import Protocol, Regime
+from agent.wire.spec import Pace, Protocol, Regime
 from orchestrator.errors import NotFoundError, SpecError
-from orchestrator.protocols import PRESETS, is_provisional, preset, setting_names, shortest_s, with_overrides
+from orchestrator.protocols import (
+    LEAST_TO_HOLD,
+    PRESETS,
+    is_provisional,
+    paced,
+    preset,
+    setting_names,
+    shortest_s,
+    with_overrides,
+)
 
 STANDARD = PRESETS["standard"].protocol
 
@@ -102,3 +111,24 @@ def test_a_refused_override_leaves_the_preset_as_it_was() -> None:
 
 def test_the_least_time_of_a_run_is_warm_up_and_window() -> None:
     assert shortest_s(STANDARD) == 70.0
+
+
+def test_a_paced_protocol_has_a_name_of_its_own_and_is_provisional() -> None:
+    two, three = paced(STANDARD, 2.0, None), paced(STANDARD, 3.0, None)
+    assert two.pace == Pace(rate_per_s=2.0)
+    assert two.name.startswith("standard-") and two.name != three.name
+    assert is_provisional(two.name)
+    assert decode(Protocol, encode(two)) == two
+
+
+def test_a_paced_window_is_long_enough_to_tell_unless_that_would_be_too_long() -> None:
+    assert paced(STANDARD, 2.0, None).window.min_inferences == LEAST_TO_HOLD
+    assert paced(STANDARD, 0.2, None).window.min_inferences == STANDARD.window.min_inferences
+    assert shortest_s(paced(STANDARD, 2.0, None)) == pytest.approx(10.0 + 149.0)
+    assert shortest_s(paced(STANDARD, 100.0, None)) == shortest_s(STANDARD)
+
+
+@pytest.mark.parametrize(("rate_per_s", "deadline_s"), [(0.0, None), (20_000.0, None), (2.0, 0.0)])
+def test_a_pace_that_is_none_is_refused(rate_per_s: float, deadline_s: float | None) -> None:
+    with pytest.raises(SpecError, match=r"rate_per_s|deadline_s"):
+        paced(STANDARD, rate_per_s, deadline_s)
