@@ -174,7 +174,7 @@ def fail(session: Session, attempt: AttemptRow, state: AttemptState, fault: Faul
     record(session, kind, f"{code}: {message}", device_id=device.id, study_id=run.study_id, run_id=run.id)
     if not is_worth_a_try:
         run.ended_at_s = session.scalar(select(now_s()))
-        studies.close_if_done(session, run.study_id)
+        studies.close_if_done(session, run.study_id, device.id)
 
 
 def locked_run(session: Session, run_id: str) -> RunRow:

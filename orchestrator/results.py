@@ -110,7 +110,7 @@ def _complete(session: Session, attempt: AttemptRow) -> None:
         study_id=run.study_id,
         run_id=run.id,
     )
-    studies.close_if_done(session, run.study_id)
+    studies.close_if_done(session, run.study_id, device.id)
 
 
 def _fill_in(run: RunRow, attempt: AttemptRow, facts: RunFacts, judgement: Judgement) -> None:

@@ -42,7 +42,11 @@ SPEAKS_SQL = (
     "orchestrator.queries",
     "orchestrator.quota",
     "orchestrator.results",
-    "orchestrator.studies",
+    "orchestrator.studies.choice",
+    "orchestrator.studies.ending",
+    "orchestrator.studies.extension",
+    "orchestrator.studies.narrowing",
+    "orchestrator.studies.planting",
 )
 RUNTIME_PLUGINS = ("orchestrator.simulator",)  # may import agent.runtimes: they travel inside the bundle
 COMPUTES_ON_BOARD = ("agent.inputs", "agent.measure", "agent.runtimes")  # may import numpy
