@@ -57,7 +57,7 @@ def as_json(name: str, figures: Sequence[Figure], where: Machine) -> dict[str, o
             "unit": figure.unit,
             "ours": dataclasses.asdict(figure.ours),
             "reference": None if figure.reference is None else dataclasses.asdict(figure.reference),
-            "targets": [{"judged": target.judged.value, "at_most": target.at_most} for target in figure.targets],
+            "targets": [_target_json(target) for target in figure.targets],
             "met": figure.is_met,
         }
         for figure in figures
@@ -92,4 +92,10 @@ def _estimate_text(estimate: Estimate) -> str:
 
 
 def _target_text(target: Target) -> str:
-    return f"{target.judged.value} <= {target.at_most:g}"
+    bounds = [("<=", target.at_most), (">=", target.at_least)]
+    return " and ".join(f"{target.judged.value} {sign} {bound:g}" for sign, bound in bounds if bound is not None)
+
+
+def _target_json(target: Target) -> dict[str, object]:
+    bounds = {"at_most": target.at_most, "at_least": target.at_least}
+    return {"judged": target.judged.value} | {name: bound for name, bound in bounds.items() if bound is not None}

@@ -37,16 +37,20 @@ class Judged(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What was promised: that side of an estimate is at most this."""
+    """What was promised: that side of an estimate is at most this, or at least that, or both."""
 
-    at_most: float
+    at_most: float | None = None
     judged: Judged = Judged.CENTER
+    at_least: float | None = None
 
     def is_met_by(self, estimate: Estimate) -> bool | None:
         """Whether the promise is kept, None where the estimate has no such side."""
         sides = {Judged.CENTER: estimate.center, Judged.LOW: estimate.low, Judged.HIGH: estimate.high}
         side = sides[self.judged]
-        return None if side is None else side <= self.at_most
+        if side is None:
+            return None
+        is_small_enough = self.at_most is None or side <= self.at_most
+        return is_small_enough and (self.at_least is None or side >= self.at_least)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,12 @@ def median_of(values: Sequence[float]) -> Estimate:
         return Estimate(center=center, count=len(values))
     ordered = sorted(values)
     return Estimate(center=center, low=ordered[rank - 1], high=ordered[-rank], count=len(values))
+
+
+def share_of(hits: int, trials: int) -> Estimate:
+    """The share of trials that hit, with Wilson's interval, which holds near 0 and 1 too."""
+    found = stats.binomtest(hits, trials).proportion_ci(LEVEL, method="wilson")
+    return Estimate(center=hits / trials, low=float(found.low), high=float(found.high), count=trials)
 
 
 def ratio_of(ours: Sequence[float], reference: Sequence[float]) -> Estimate:

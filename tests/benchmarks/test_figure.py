@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from benchmarks.figure import Estimate, Figure, Judged, Target, mean_of, median_of, ratio_of
+from benchmarks.figure import Estimate, Figure, Judged, Target, mean_of, median_of, ratio_of, share_of
 
 
 def test_a_median_has_the_interval_of_order_statistics() -> None:
@@ -54,6 +54,10 @@ def test_a_mean_may_be_negative() -> None:
         ((Target(at_most=1.0),), True),
         ((Target(at_most=0.99),), False),
         ((Target(judged=Judged.LOW, at_most=0.95),), True),
+        ((Target(at_least=1.0),), True),
+        ((Target(at_least=1.01),), False),
+        ((Target(at_least=0.99, at_most=1.01),), True),
+        ((Target(at_least=0.98, at_most=0.99),), False),
         ((Target(judged=Judged.LOW, at_most=0.95), Target(judged=Judged.HIGH, at_most=1.05)), False),
         ((Target(judged=Judged.LOW, at_most=0.95), Target(judged=Judged.HIGH, at_most=1.10)), True),
     ],
@@ -68,3 +72,10 @@ def test_a_bound_that_is_not_known_is_neither_met_nor_broken() -> None:
         what="x", unit="ratio", ours=Estimate(center=1.0), targets=(Target(judged=Judged.HIGH, at_most=1.1),)
     )
     assert figure.is_met is None
+
+
+def test_a_share_has_an_interval_that_never_leaves_what_is_possible() -> None:
+    estimate = share_of(0, 100)
+    assert (estimate.center, estimate.low, estimate.count) == (0.0, 0.0, 100)
+    # Wilson: z^2 / (n + z^2), z = 1.96.
+    assert estimate.high == pytest.approx(1.96**2 / (100 + 1.96**2), rel=1e-3)
