@@ -67,9 +67,10 @@ def _extend(session: Session, study_id: int, blocks: int) -> int:
         raise SpecError(
             f"study {study_id}: it is cancelled, so nothing is added; `pifarm study retry {study_id}` takes it up again"
         )
+    its_runs = select(func.count()).where(RunRow.study_id == study_id)
+    in_a_pass = session.scalar(its_runs.where(RunRow.block == 0)) or 0
+    require_few_runs((session.scalar(its_runs) or 0) + in_a_pass * blocks)
     added = sum(continue_blocks(session, study, device_id, blocks) for device_id in device_ids)
-    session.flush()
-    require_few_runs(session.scalar(select(func.count()).where(RunRow.study_id == study_id)) or 0)
     if study.until_ci is None:
         study.blocks += blocks
     study.state, study.ended_at_s = StudyState.ACTIVE, None
