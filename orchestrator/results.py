@@ -13,7 +13,9 @@ from agent.wire.codec import decode
 from agent.wire.records import Ended, Environment, Fault, GatePassed, Loaded, Outcome, Phase
 from agent.wire.spec import Protocol
 from orchestrator import attempts, studies
-from orchestrator.analysis.facts import Declared, RunFacts
+from orchestrator.analysis.facts import Declared, Floats, RunFacts
+from orchestrator.analysis.latency import LatencySummary
+from orchestrator.analysis.pacing import summarise_pace
 from orchestrator.analysis.validity import ANALYSIS_VERSION, Judgement, judge
 from orchestrator.db.clock import now_s
 from orchestrator.db.columns import join_inferences, join_telemetry, unpack_inferences, unpack_telemetry
@@ -21,6 +23,7 @@ from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, DeviceRow, RunRow
 from orchestrator.events import EventKind, record
 from orchestrator.lifecycle import MAX_INVALID_RESULTS, AttemptState, RunEvent, RunState, Verdict, after
+from orchestrator.references import load_reference
 
 ENERGY_SAMPLES = 50  # fewer readings of a Pi 5's PMIC scatter too much to speak of energy
 
@@ -76,6 +79,7 @@ def load_facts(session: Session, attempt: AttemptRow) -> RunFacts:
         ),
         telemetry=join_telemetry(unpack_telemetry(blob) for blob in _blobs(session, attempt, "telemetry")),
         declared=Declared(threads=variant.threads, runtime=variant.runtime, artifact_id=variant.build.artifact_id),
+        reference=load_reference(session, attempt),
         environment=environment.facts if environment else {},
         gate=decode(GatePassed, attempt.gate) if attempt.gate else None,
         loaded=decode(Loaded, attempt.loaded) if attempt.loaded else None,
@@ -114,7 +118,7 @@ def _complete(session: Session, attempt: AttemptRow) -> None:
 
 
 def _fill_in(run: RunRow, attempt: AttemptRow, facts: RunFacts, judgement: Judgement) -> None:
-    summary = facts.summary
+    summary, run.missed_deadlines = _latencies(facts)
     run.counted_attempt = attempt.number
     run.verdict, run.reasons = judgement.verdict, list(judgement.stored_reasons())
     run.analysis_version = ANALYSIS_VERSION
@@ -122,13 +126,29 @@ def _fill_in(run: RunRow, attempt: AttemptRow, facts: RunFacts, judgement: Judge
     run.median_ns, run.mean_ns = summary.median_ns, summary.mean_ns
     run.min_ns, run.max_ns = summary.min_ns, summary.max_ns
     run.p90_ns, run.p99_ns = summary.p90_ns, summary.p99_ns
-    run.window_s = facts.window_s
+    run.window_s, run.segments = facts.window_s, len(facts.segments)
+    run.steadiness = facts.course.steadiness.value
+    run.ambient_c = _mean(facts.telemetry.series("ambient_c"))
     run.first_ns = facts.loaded.first_ns if facts.loaded else None
     run.load_ns = facts.loaded.load_ns if facts.loaded else None
     run.runtime_version = facts.loaded.runtime_version if facts.loaded else None
     run.peak_rss_bytes = facts.ended.peak_rss_bytes if facts.ended else None
     run.start_c, run.end_c, run.max_c = _temperatures(facts)
     run.energy_j = _energy_j(facts)
+
+
+def _latencies(facts: RunFacts) -> tuple[LatencySummary, int | None]:
+    """Latencies, of a paced run from the due times, and how many deadlines were missed."""
+    pace = facts.protocol.pace
+    if pace is None:
+        return facts.summary, None
+    paced = summarise_pace(facts.inferences, pace)
+    return paced.latency, paced.missed
+
+
+def _mean(series: Floats) -> float | None:
+    known = series[~np.isnan(series)]
+    return float(known.mean()) if len(known) else None
 
 
 def _temperatures(facts: RunFacts) -> tuple[float | None, float | None, float | None]:

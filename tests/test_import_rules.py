@@ -41,6 +41,7 @@ SPEAKS_SQL = (
     "orchestrator.picking",
     "orchestrator.queries",
     "orchestrator.quota",
+    "orchestrator.references",
     "orchestrator.results",
     "orchestrator.studies.choice",
     "orchestrator.studies.ending",

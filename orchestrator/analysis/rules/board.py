@@ -8,7 +8,6 @@ measured one: the kernel's own figure is what it asked for and does not see the 
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from orchestrator.analysis.facts import HOST, Flags, RunFacts
 from orchestrator.analysis.rules.rule import Finding, Severity
@@ -53,9 +52,18 @@ def clock_is_low(facts: RunFacts, threshold: float) -> Iterator[Finding]:
     clock_hz = facts.telemetry.series("clock_hz")
     is_known = facts.in_window & ~np.isnan(clock_hz)
     is_low = (clock_hz < CLOCK_SHARE * limits)[is_known]
-    low_s = float(_lengths_s(facts, is_known)[is_low].sum())
+    low_s = float(facts.lengths_s(is_known)[is_low].sum())
     if low_s >= threshold and bool((is_low[1:] & is_low[:-1]).any()):
         yield Finding(figure=low_s)
+
+
+def clock_is_capped(facts: RunFacts, threshold: float) -> Iterator[Finding]:
+    """Percent of the board's highest clock that it was limited to when the run began."""
+    limit, highest = facts.environment.get("clock_limit_hz"), facts.environment.get("clock_max_hz")
+    if isinstance(limit, (int, float)) and isinstance(highest, (int, float)) and highest > 0:
+        share = 100 * limit / highest
+        if share < threshold:
+            yield Finding(figure=share)
 
 
 def governor_is_another(facts: RunFacts, threshold: float) -> Iterator[Finding]:
@@ -101,10 +109,3 @@ def _is_at_soft_limit(facts: RunFacts) -> Flags:
     soft = SOFT_LIMIT_HZ.get(facts.board_type, np.inf)
     only_bit_3 = facts.bits(SOFT_LIMIT) & ~facts.bits(LIVE_THROTTLE & ~SOFT_LIMIT)
     return only_bit_3 & (facts.telemetry.series("clock_hz") >= CLOCK_SHARE * soft)
-
-
-def _lengths_s(facts: RunFacts, is_known: Flags) -> npt.NDArray[np.float64]:
-    """How long each of these readings stands: to the next one or the window's end, at most `held_s`."""
-    at_s = facts.telemetry.at_ns[is_known] / 1e9
-    lengths: npt.NDArray[np.float64] = np.diff(at_s, append=facts.window_to_ns / 1e9)
-    return lengths.clip(0, facts.held_s)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from agent.wire.spec import Regime
-from orchestrator.analysis.facts import Flags, RunFacts
+from orchestrator.analysis.facts import RunFacts
 from orchestrator.analysis.rules.rule import Figure, Finding, Severity
 
 
@@ -37,7 +37,7 @@ def went_back_to_the_gate(facts: RunFacts, threshold: float) -> Iterator[Finding
 def somebody_spoke_to_the_board(facts: RunFacts, threshold: float) -> Iterator[Finding]:
     """Contacts in the quiet window; a sustained run may be asked once a minute."""
     times = facts.ended.contacts_ns if facts.ended is not None else ()
-    count = sum(facts.quiet_from_ns <= at_ns <= facts.window_to_ns for at_ns in times)
+    count = sum(part.quiet_from_ns <= at_ns <= part.to_ns for at_ns in times for part in facts.segments)
     is_sustained = facts.protocol.regime is Regime.SUSTAINED
     allowed = threshold + (facts.window_s // 60 + 1 if is_sustained else 0)
     if count > allowed:
@@ -46,15 +46,15 @@ def somebody_spoke_to_the_board(facts: RunFacts, threshold: float) -> Iterator[F
 
 def telemetry_has_a_gap(facts: RunFacts, threshold: float) -> Iterator[Finding]:
     """The longest time between telemetry samples in the window."""
-    before, after = facts.gaps_s(_every_sample(facts))
-    longest = float((after - before).max(initial=0.0))
+    longest = facts.longest_gap_s()
     if longest > threshold:
         yield Finding(figure=longest)
 
 
 def telemetry_covers_too_little(facts: RunFacts, threshold: float) -> Iterator[Finding]:
     """Percent of the window that is at most two periods later than a telemetry sample."""
-    coverage = 100 * facts.covered_share(_every_sample(facts), 2 * facts.protocol.telemetry_period_s)
+    every_sample = np.ones(len(facts.telemetry.at_ns), np.bool_)
+    coverage = 100 * facts.covered_share(every_sample, 2 * facts.protocol.telemetry_period_s)
     if coverage < threshold:
         yield Finding(figure=coverage)
 
@@ -66,10 +66,10 @@ def threads_differ(facts: RunFacts, threshold: float) -> Iterator[Finding]:
 
 
 def runtime_differs(facts: RunFacts, threshold: float) -> Iterator[Finding]:
-    """Another runtime, or another version of it, than asked for."""
+    """Another runtime than asked for, or another version of it than the study began with on this device."""
     yield from _differs(facts.declared.runtime, facts.environment.get("runtime"))
     version = facts.loaded.runtime_version if facts.loaded is not None else None
-    yield from _differs(facts.declared.runtime_version, version)
+    yield from _differs(facts.reference.runtime_version, version)
 
 
 def model_differs(facts: RunFacts, threshold: float) -> Iterator[Finding]:
@@ -80,7 +80,3 @@ def model_differs(facts: RunFacts, threshold: float) -> Iterator[Finding]:
 def _differs(asked: Figure | None, came: Figure | None) -> Iterator[Finding]:
     if asked is not None and came is not None and asked != came:
         yield Finding(figure=came, threshold=asked)
-
-
-def _every_sample(facts: RunFacts) -> Flags:
-    return np.ones(len(facts.telemetry.at_ns), np.bool_)

@@ -4,10 +4,10 @@ In sustained runs throttling is the object: what it does to clock and latency is
 """
 
 from agent.wire.spec import Regime
-from orchestrator.analysis.rules import board, latencies, procedure
+from orchestrator.analysis.rules import board, course, latencies, others, procedure
 from orchestrator.analysis.rules.rule import Rule, Severity
 
-ANALYSIS_VERSION = 1
+ANALYSIS_VERSION = 2
 HEAT_LIMITED = "heat-limited"
 
 _BURST = frozenset({Regime.BURST})
@@ -114,6 +114,14 @@ RULES: tuple[Rule, ...] = (
         check=procedure.model_differs,
     ),
     Rule(
+        code="output-differs",
+        severity=Severity.INVALID,
+        threshold=0,
+        unit="was the digest of the output",
+        advice="check model file, memory and overclocking of this board; a model with a random part cannot agree",
+        check=others.output_differs,
+    ),
+    Rule(
         code="swap-used",
         severity=Severity.INVALID,
         threshold=0,
@@ -214,11 +222,67 @@ RULES: tuple[Rule, ...] = (
         regimes=_BURST,
     ),
     Rule(
+        code="ambient-moved",
+        severity=Severity.SUSPECT,
+        threshold=1.5,
+        unit="C of change in the room within the block",
+        advice="keep heating, sun and draughts off the boards; repeat the block when the room is steady",
+        check=others.ambient_moved,
+    ),
+    Rule(
+        code="kernel-changed",
+        severity=Severity.SUSPECT,
+        threshold=0,
+        unit="was the kernel",
+        advice="pause updates while a study runs; submit it again as a new study",
+        check=others.kernel_changed,
+    ),
+    Rule(
+        code="firmware-changed",
+        severity=Severity.SUSPECT,
+        threshold=0,
+        unit="was the firmware",
+        advice="pause updates while a study runs; submit it again as a new study",
+        check=others.firmware_changed,
+    ),
+    Rule(
         code="sensor-missing",
         severity=Severity.SUSPECT,
         threshold=95.0,
         unit="read in too little of the window",
         advice="what needs this was not checked; see pifarm device doctor",
         check=board.sensors_are_missing,
+    ),
+    Rule(
+        code="clock-capped",
+        severity=Severity.NOTE,
+        threshold=98.0,
+        unit="% of the board's highest clock is what it was limited to",
+        advice="nothing if it is meant; else raise scaling_max_freq before the study",
+        check=board.clock_is_capped,
+    ),
+    Rule(
+        code="head-trimmed",
+        severity=Severity.NOTE,
+        threshold=0,
+        unit="inferences at the window's head not counted: not steady yet",
+        advice="nothing; a longer warm-up would count them: --set warm_up.min_s=SECONDS",
+        check=course.head_was_trimmed,
+    ),
+    Rule(
+        code="not-steady",
+        severity=Severity.NOTE,
+        threshold=20.0,
+        unit="% of the window before latency was steady",
+        advice="warm up longer: --set warm_up.min_s=SECONDS, or look at clock and temperature for the cause",
+        check=course.latency_never_settles,
+    ),
+    Rule(
+        code="slowdown",
+        severity=Severity.NOTE,
+        threshold=2.0,
+        unit="% slower at the end",
+        advice="cool the board, mend its supply, or stop what else runs, by the cause that is named",
+        check=course.latency_rose,
     ),
 )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from agent.wire.records import Ended, GatePassed, Loaded, Outcome, Phase, StoppedBy
 from agent.wire.spec import Scalar
-from orchestrator.analysis.facts import Declared, RunFacts
+from orchestrator.analysis.facts import Declared, Reference, RunFacts
 from orchestrator.db.columns import (
     join_inferences,
     pack_inferences,
@@ -42,6 +42,7 @@ class Run:
     gate: GatePassed | None = None
     ended: Ended = field(default_factory=lambda: ended())
     declared: Declared = field(default_factory=Declared)
+    reference: Reference = field(default_factory=Reference)
     loaded: Loaded | None = None
     swapped_bytes: int | None = None
 
@@ -74,6 +75,7 @@ class Run:
             gate=self.gate,
             ended=self.ended,
             declared=self.declared,
+            reference=self.reference,
             loaded=self.loaded,
             swapped_bytes=self.swapped_bytes,
         )

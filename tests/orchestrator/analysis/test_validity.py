@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agent.wire.records import Loaded, StoppedBy, TensorFact
-from orchestrator.analysis.facts import Declared
+from orchestrator.analysis.facts import Declared, Reference
 from orchestrator.analysis.rules.rule import Severity
 from orchestrator.analysis.rules.table import RULES
 from orchestrator.analysis.validity import Judgement, judge
@@ -17,6 +17,8 @@ from tests.orchestrator.analysis.clean_run import ended, gate, latencies, run
 TENSOR = TensorFact(name="x", dtype="float32", shape=(1,))
 SLOW_CLOCK = {"clock_hz": [2.4e9] * 120 + [1.5e9] * 10 + [2.4e9]}
 COUNTED = 120
+CALM = {"governor": "performance", "clock_limit_hz": 2.4e9}
+SAME_ONCE, SAME_TWICE = (Reference(output_sha256="11" * 32, output_runs=runs) for runs in (1, 2))
 
 
 def loaded(**changes: Any) -> Loaded:
@@ -63,7 +65,9 @@ INVALID = [
     ("telemetry-gap", {"without_telemetry": (20.0, 26.0)}),
     ("telemetry-coverage", {"without_telemetry": (20.0, 24.5)}),
     ("threads-differ", {"declared": Declared(threads=4), "loaded": loaded(options={"intra_op_threads": 1})}),
-    ("runtime-differs", {"declared": Declared(runtime_version="1.31.0"), "loaded": loaded()}),
+    ("runtime-differs", {"reference": Reference(runtime_version="1.31.0"), "loaded": loaded()}),
+    ("clock-low", {"reference": Reference(clock_limit_hz=2.4e9), "telemetry": {"clock_hz": 1.8e9}}),
+    ("output-differs", {"reference": SAME_TWICE, "declared": Declared(threads=1), "loaded": loaded()}),
     ("swap-used", {"swapped_bytes": 4096}),
     ("heat-limited", {"durations_ns": latencies(samples=19), "ended": ended(stopped_by=StoppedBy.HEAT)}),
 ]
@@ -79,6 +83,11 @@ SUSPECT = [
     ("foreign-burst", {"telemetry": {"foreign_cpu": [0.0] * 150 + [0.2] * 24 + [0.0]}}),
     ("governor", {"environment": {"governor": "ondemand", "clock_limit_hz": 2.4e9}}),
     ("fan-changed", {"telemetry": {"fan_rpm": [0.0] * 150 + [3000.0]}}),
+    ("kernel-changed", {"reference": Reference(kernel="6.12"), "environment": {**CALM, "kernel": "6.13"}}),
+    ("firmware-changed", {"reference": Reference(firmware="May"), "environment": {**CALM, "firmware": "June"}}),
+    ("ambient-moved", {"telemetry": {"ambient_c": [21.0] * 100 + [22.6]}}),
+    ("ambient-moved", {"telemetry": {"ambient_c": 21.0}, "reference": Reference(ambient_high_c=22.6)}),
+    ("output-differs", {"reference": SAME_ONCE, "declared": Declared(threads=1), "loaded": loaded()}),
     ("sensor-missing", {"telemetry": {"throttled": None}}),
     ("sensor-missing", {"environment": {"governor": "performance"}}),
 ]
@@ -180,3 +189,74 @@ def test_the_gravest_reason_comes_first_and_is_stored_whole() -> None:
     assert stored["code"] == "under-voltage"
     assert set(stored) == {"code", "figure", "threshold", "unit", "advice", "severity", "text"}
     assert stored["text"].startswith("under-voltage: 1 samples")
+
+
+def test_a_clock_limit_that_was_lowered_within_a_study_is_held_against_what_the_study_began_with() -> None:
+    capped: dict[str, Any] = {"environment": {**CALM, "clock_limit_hz": 1.8e9}, "telemetry": {"clock_hz": 1.8e9}}
+    assert judge(run(**capped).facts()).verdict is Verdict.VALID
+    began = Reference(clock_limit_hz=2.4e9)
+    assert codes(judge(run(reference=began, **capped).facts())) == {"clock-low"}
+
+
+def test_a_study_below_the_boards_highest_clock_is_noted_and_valid() -> None:
+    limited = {**CALM, "clock_limit_hz": 1.8e9, "clock_max_hz": 2.4e9}
+    judgement = judge(run(environment=limited, telemetry={"clock_hz": 1.8e9}).facts())
+    assert (judgement.verdict, codes(judgement)) == (Verdict.VALID, {"clock-capped"})
+    assert judgement.reasons[0].figure == 75.0
+
+
+@pytest.mark.parametrize("threads", [4, None])
+def test_another_output_is_only_noted_where_several_threads_may_have_summed_in_another_order(
+    threads: int | None,
+) -> None:
+    judgement = judge(run(reference=SAME_TWICE, declared=Declared(threads=threads), loaded=loaded()).facts())
+    assert (judgement.verdict, codes(judgement)) == (Verdict.VALID, {"output-differs"})
+    assert "unlike that of 2 earlier runs" in judgement.reasons[0].unit
+
+
+def test_the_same_output_as_before_and_a_steady_room_are_no_reason() -> None:
+    reference = Reference(output_sha256="00", output_runs=3, ambient_low_c=20.0, ambient_high_c=21.4)
+    same = run(reference=reference, declared=Declared(threads=1), loaded=loaded(), telemetry={"ambient_c": 20.5})
+    assert judge(same.facts()).reasons == ()
+
+
+def test_an_unsteady_head_is_left_out_and_said() -> None:
+    durations = latencies()
+    durations[:40] = (durations[:40] * 1.1).astype(np.int64)
+    facts = run(durations_ns=durations).facts()
+    assert facts.trimmed == pytest.approx(40, abs=6)
+    assert len(facts.durations_ns) + facts.trimmed == 600
+    judgement = judge(facts)
+    assert (judgement.verdict, codes(judgement)) == (Verdict.VALID, {"head-trimmed"})
+
+
+def test_no_head_is_left_out_at_the_price_of_the_floor_nor_in_a_sustained_run() -> None:
+    durations = latencies(samples=36, median_ns=2e9)
+    durations[:7] = (durations[:7] * 1.1).astype(np.int64)
+    assert len(run(durations_ns=durations).facts().durations_ns) >= 30
+
+
+def test_a_warm_up_that_fills_more_than_a_fifth_of_the_window_is_said() -> None:
+    durations = latencies()
+    durations[:240] = (durations[:240] * 1.1).astype(np.int64)
+    judgement = judge(run(durations_ns=durations).facts())
+    (note,) = (reason for reason in judgement.reasons if reason.code == "not-steady")
+    assert note.figure == pytest.approx(40, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("telemetry", "cause"),
+    [
+        ({"temperature_c": 82.0, "clock_hz": [2.4e9] * 200 + [1.8e9]}, "cause: thermal"),
+        ({"throttled": [0] * 200 + [1]}, "cause: power: under-voltage"),
+        ({}, "cause: background load or memory"),
+        ({"clock_hz": [2.4e9] * 200 + [1.8e9]}, "the readings disagree"),
+        ({"clock_hz": None}, "not known"),
+    ],
+)
+def test_a_slowdown_is_said_with_its_cause(telemetry: dict[str, Any], cause: str) -> None:
+    durations = (latencies() * np.where(np.arange(600) < 400, 1, 1.3)).astype(np.int64)
+    judgement = judge(run(durations_ns=durations, telemetry=telemetry).facts())
+    (note,) = (reason for reason in judgement.reasons if reason.code == "slowdown")
+    assert cause in note.text
+    assert note.figure == pytest.approx(30, abs=3)
