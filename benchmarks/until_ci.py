@@ -11,16 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.command import run_command, tell
-from benchmarks.figure import Estimate, Figure
+from benchmarks.figure import Estimate, Figure, Judged, Target
 from orchestrator.analysis.latency import t_interval
-from orchestrator.analysis.precision import (
-    CONFIDENCE,
-    STALLED_AFTER,
-    START_BLOCKS,
-    USUAL_MAX_BLOCKS,
-    measure_precision,
-    why_stop,
-)
+from orchestrator.analysis.precision import CONFIDENCE, measure_precision
+from orchestrator.analysis.stopping import STALLED_AFTER, START_BLOCKS, USUAL_MAX_BLOCKS, stated_coverage, why_stop
 
 Floats = npt.NDArray[np.float64]
 BAD_SHARE, BAD_BY = 0.05, 0.05
@@ -61,7 +55,7 @@ CELLS = (
     Cell(variants=8, cv=0.010, wanted=0.01),
     Cell(variants=2, cv=0.010, wanted=0.01, has_bad_runs=True),
     Cell(variants=2, cv=0.010, wanted=0.01, missing=0.1),
-    *(Cell(variants=2, cv=0.010, wanted=0.01, start=start) for start in (2, 3, 5, 12)),
+    *(Cell(variants=2, cv=cv, wanted=0.01, start=start) for start in (2, 3, 5, 12) for cv in (0.010, 0.015)),
 )
 
 
@@ -103,9 +97,9 @@ def _is_covered(cell: Cell, logs: Floats) -> bool:
     return abs(center - truth) <= half
 
 
-def _share(covered: float, studies: int) -> Estimate:
-    half = 1.96 * float(np.sqrt(covered * (1 - covered) / studies))
-    return Estimate(center=covered, low=covered - half, high=covered + half, count=studies)
+def _share(missed: float, studies: int) -> Estimate:
+    half = 1.96 * float(np.sqrt(missed * (1 - missed) / studies))
+    return Estimate(center=missed, low=missed - half, high=missed + half, count=studies)
 
 
 def _figures(cells: Sequence[Cell], studies: int, seed: int) -> Iterator[Figure]:
@@ -114,10 +108,11 @@ def _figures(cells: Sequence[Cell], studies: int, seed: int) -> Iterator[Figure]
         covered, blocks = coverage(cell, studies, seed)
         fixed = _fixed_coverage(cell, studies, seed, round(blocks))
         yield Figure(
-            what=f"{cell.text}: {blocks:.1f} blocks",
-            unit="covered",
-            ours=_share(covered, studies),
-            reference=_share(fixed, studies),
+            what=f"{cell.text}: {blocks:.1f} blocks, stated {stated_coverage(cell.start):.0%}",
+            unit="missed",
+            ours=_share(1 - covered, studies),
+            reference=_share(1 - fixed, studies),
+            targets=(Target(at_most=round(1 - stated_coverage(cell.start), 2), judged=Judged.LOW),),
         )
 
 

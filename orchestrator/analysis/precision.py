@@ -1,49 +1,22 @@
-"""How narrow a study's intervals are on one board, and whether more blocks would be of use there. Pure.
+"""How narrow a study's intervals are on one board. Pure.
 
-What must become narrow is the 95 % interval of every pair's ratio, the figure that a comparison shows; of a single
-variant, that of its median. The width alone decides, never the answer: who stops on significance finds too much of it.
-Looking again after each block still favours moments at which the scatter looks small, so intervals found this way
-cover less than 95 %: `STATED_COVERAGE`, as `benchmarks.until_ci` measures it.
+What counts is the widest 95 % interval among the ratios of all pairs, the figures that a comparison shows; of a single
+variant, the interval of its median. `stopping` says what follows from it.
 """
 
-import enum
 import math
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from orchestrator.analysis.latency import t_interval
 from orchestrator.analysis.pairing import make_pairs
+from orchestrator.analysis.stopping import Precision
 
 CONFIDENCE = 0.95
-STATED_COVERAGE = 0.93
-START_BLOCKS = 8
-USUAL_MAX_BLOCKS = 40
-STALLED_AFTER = 4
 _HERE = "here"
 
 Medians = Mapping[str, Mapping[Hashable, float]]
-
-
-class Stop(enum.Enum):
-    """Why no further block is added on a device."""
-
-    NARROW = "narrow enough"
-    LIMIT = "the limit of blocks is met"
-    NOTHING = "nothing could be measured"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Precision:
-    """The widest interval of a study on a device: half its width as a share, None where no interval can be made.
-
-    `left_out` names the variants that gave no result in the last `STALLED_AFTER` blocks: nobody waits for them.
-    """
-
-    half_width: float | None
-    compared: tuple[str, ...]
-    left_out: tuple[str, ...]
 
 
 def measure_precision(medians: Medians, recent: frozenset[Hashable]) -> Precision:
@@ -58,15 +31,6 @@ def measure_precision(medians: Medians, recent: frozenset[Hashable]) -> Precisio
         compared=compared,
         left_out=tuple(variant for variant in medians if variant not in compared),
     )
-
-
-def why_stop(precision: Precision, *, wanted: float, blocks: int, max_blocks: int) -> Stop | None:
-    """Why no further block is needed or allowed after `blocks`, None where one is."""
-    if precision.half_width is not None and precision.half_width <= wanted:
-        return Stop.NARROW
-    if not precision.compared:
-        return Stop.NOTHING
-    return Stop.LIMIT if blocks >= max_blocks else None
 
 
 def _widest(medians: Medians) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.lifecycle import AttemptState, DeviceState, RunState, StudyState, Verdict
+from orchestrator.lifecycle import AttemptState, DeviceState, RunState, StudyKind, StudyState, Verdict
 
 Floats = npt.NDArray[np.float64]
 
@@ -163,8 +163,36 @@ class RunSeries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DevicePrecision:
+    """How narrow a study's intervals are on a device; `half_width` is a share, null where none can be made yet.
+
+    `stopped` says why no block is added there any more; `left_out` counts variants without recent results.
+    """
+
+    device: str
+    blocks: int
+    half_width: float | None
+    stopped: str | None
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UntilNarrow:
+    """A study to which blocks are added until its 95 % intervals are narrow; `coverage` is what those really cover."""
+
+    wanted: float
+    max_blocks: int
+    coverage: float
+    devices: tuple[DevicePrecision, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyView:
-    """A study and how far it is; `counts` by run state. `eta_s` is null where nothing is known yet."""
+    """A study and how far it is; `counts` by run state. `eta_s` is null once it has ended.
+
+    `blocks` is what was asked for at first or by hand; `blocks_done` of `blocks_planned` counts those of each device.
+    `left_s` is, for each device, what its machine still has to do for the study: the same for all that share one.
+    """
 
     study: int
     model: str
@@ -181,6 +209,11 @@ class StudyView:
     counts: Mapping[str, int]
     eta_s: float | None
     simulated: bool
+    kind: StudyKind = StudyKind.SUBMITTED
+    blocks_done: int = 0
+    blocks_planned: int = 0
+    left_s: Mapping[str, float] = field(default_factory=dict)
+    until_ci: UntilNarrow | None = None
 
     @property
     def total(self) -> int:

@@ -3,27 +3,33 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from agent.wire.codec import decode
 from agent.wire.spec import Protocol
+from orchestrator.analysis.forecast import add_up
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, DeviceRow, RunRow, StudyRow, VariantRow
-from orchestrator.lifecycle import RunState, StudyState
+from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, StudyState
 from orchestrator.protocols import shortest_s
 from orchestrator.queries.naming import require_known, variant_text
-from orchestrator.queries.rows import StudyView
+from orchestrator.queries.narrowing import read_until_narrow
+from orchestrator.queries.rows import StudyView, UntilNarrow
+from orchestrator.studies.planting import SCRIPTED
 
 _OPEN = (RunState.QUEUED, RunState.STAGING, RunState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Share:
-    """A study's runs of one state on one device; `seconds` is what its ended runs took in all, `timed` their number."""
+    """A study's runs of one state on one device; `seconds` is what its ended runs took in all, `timed` their number.
+
+    Runs of one `lane` wait for each other: a machine does one at a time, but scripted ones take no turns.
+    """
 
     device: str
-    machine: str
+    lane: str
     simulated: bool
     state: RunState
     count: int
@@ -45,20 +51,42 @@ def get_study(database: Database, study_id: int) -> StudyView:
         return _studies(session, [study_id])[0]
 
 
+def seconds_left(session: Session) -> Mapping[str, float]:
+    """What active studies still ask of each lane: a machine by its key, or a device by its name for scripted runs."""
+    rows = session.scalars(select(StudyRow).where(StudyRow.state == StudyState.ACTIVE)).all()
+    shares = _shares(session, [row.id for row in rows])
+    lefts = (_left_s(shares.get(row.id, []), decode(Protocol, row.protocol)) for row in rows)
+    return add_up(load for left_s in lefts for load in left_s.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What was read of several studies, by study."""
+
+    variants: Mapping[int, tuple[str, ...]]
+    blocks: Mapping[int, tuple[int, int]]
+    until_ci: Mapping[int, UntilNarrow]
+
+
 def _studies(session: Session, ids: Sequence[int]) -> tuple[StudyView, ...]:
     query = select(StudyRow).options(joinedload(StudyRow.model)).where(StudyRow.id.in_(ids))
     rows = session.scalars(query.order_by(StudyRow.id.desc())).all()
-    shares, variants = _shares(session, ids), _variants(session, ids)
-    return tuple(_study_view(row, shares.get(row.id, []), variants.get(row.id, ())) for row in rows)
+    shares = _shares(session, ids)
+    known = _Known(
+        variants=_variants(session, ids), blocks=_blocks(session, ids), until_ci=read_until_narrow(session, rows)
+    )
+    return tuple(_study_view(row, shares.get(row.id, []), known) for row in rows)
 
 
 def _shares(session: Session, ids: Sequence[int]) -> Mapping[int, list[_Share]]:
     took_s = RunRow.ended_at_s - RunRow.started_at_s
+    is_scripted = VariantRow.runtime == SCRIPTED
     query = (
         select(
             RunRow.study_id,
             DeviceRow.name,
             DeviceRow.machine_key,
+            is_scripted,
             DeviceRow.simulated,
             RunRow.state,
             func.count(),
@@ -66,15 +94,16 @@ def _shares(session: Session, ids: Sequence[int]) -> Mapping[int, list[_Share]]:
             func.sum(took_s),
         )
         .join(DeviceRow, DeviceRow.id == RunRow.device_id)
+        .join(VariantRow, VariantRow.id == RunRow.variant_id)
         .where(RunRow.study_id.in_(ids))
-        .group_by(RunRow.study_id, DeviceRow.id, RunRow.state)
+        .group_by(RunRow.study_id, DeviceRow.id, RunRow.state, is_scripted)
         .order_by(DeviceRow.name)
     )
     shares: dict[int, list[_Share]] = {}
-    for study, device, machine, simulated, state, count, timed, seconds in session.execute(query):
+    for study, device, machine, scripted, simulated, state, count, timed, seconds in session.execute(query):
         share = _Share(
             device=device,
-            machine=machine,
+            lane=device if scripted else machine,
             simulated=simulated,
             state=state,
             count=count,
@@ -100,9 +129,23 @@ def _variants(session: Session, ids: Sequence[int]) -> Mapping[int, tuple[str, .
     return texts
 
 
-def _study_view(row: StudyRow, shares: Sequence[_Share], variants: tuple[str, ...]) -> StudyView:
+def _blocks(session: Session, ids: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+    """For each study how many blocks are done and how many there are, over all its devices."""
+    is_ended = case((RunRow.state.in_(ENDED_RUN_STATES), 1), else_=0)
+    each = (
+        select(RunRow.study_id, func.min(is_ended).label("is_done"))
+        .where(RunRow.study_id.in_(ids))
+        .group_by(RunRow.study_id, RunRow.device_id, RunRow.block)
+        .subquery()
+    )
+    query = select(each.c.study_id, func.sum(each.c.is_done), func.count()).group_by(each.c.study_id)
+    return {study: (int(done), planned) for study, done, planned in session.execute(query)}
+
+
+def _study_view(row: StudyRow, shares: Sequence[_Share], known: _Known) -> StudyView:
     protocol = decode(Protocol, row.protocol)
-    is_active = row.state is StudyState.ACTIVE
+    left_s = _left_s(shares, protocol) if row.state is StudyState.ACTIVE else {}
+    done, planned = known.blocks.get(row.id, (0, 0))
     return StudyView(
         study=row.id,
         model=row.model.name,
@@ -115,25 +158,28 @@ def _study_view(row: StudyRow, shares: Sequence[_Share], variants: tuple[str, ..
         created_at_s=row.created_at_s,
         ended_at_s=row.ended_at_s,
         devices=tuple(dict.fromkeys(share.device for share in shares)),
-        variants=variants,
+        variants=known.variants.get(row.id, ()),
         counts={state.value: sum(s.count for s in shares if s.state is state) for state in RunState},
-        eta_s=_eta_s(shares, protocol) if is_active else None,
+        eta_s=max(left_s.values(), default=0.0) if row.state is StudyState.ACTIVE else None,
         simulated=any(share.simulated for share in shares),
+        kind=row.kind,
+        blocks_done=done,
+        blocks_planned=planned,
+        left_s={share.device: left_s[share.lane] for share in shares if share.lane in left_s},
+        until_ci=known.until_ci.get(row.id),
     )
 
 
-def _eta_s(shares: Sequence[_Share], protocol: Protocol) -> float:
-    """How long the busiest machine still takes: its own runs' mean, else the study's, else the protocol's minima."""
+def _left_s(shares: Sequence[_Share], protocol: Protocol) -> Mapping[str, float]:
+    """What each lane still has to do: a run takes what its device's took, else the study's, else the minima."""
     expected_s = _mean_s(shares, shortest_s(protocol) + protocol.gate.hold_s)
-    by_machine: dict[str, list[_Share]] = {}
+    by_device: dict[str, list[_Share]] = {}
     for share in shares:
-        by_machine.setdefault(share.machine, []).append(share)
-    return max(
-        (
-            _mean_s(own, expected_s) * sum(share.count for share in own if share.state in _OPEN)
-            for own in by_machine.values()
-        ),
-        default=0.0,
+        by_device.setdefault(share.device, []).append(share)
+    return add_up(
+        (share.lane, _mean_s(by_device[share.device], expected_s) * share.count)
+        for share in shares
+        if share.state in _OPEN
     )
 
 

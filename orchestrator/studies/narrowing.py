@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from orchestrator import leases
-from orchestrator.analysis.precision import STALLED_AFTER, Precision, Stop, measure_precision, why_stop
+from orchestrator.analysis.stopping import STALLED_AFTER, Precision, Stop, why_stop
 from orchestrator.db.tables import RunRow, StudyRow
 from orchestrator.events import EventKind, record
 from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, Verdict
@@ -36,6 +36,8 @@ class Usable:
     @property
     def precision(self) -> Precision:
         """How narrow the intervals are."""
+        from orchestrator.analysis.precision import measure_precision  # statistics: who only submits does without
+
         from_block = self.blocks - STALLED_AFTER
         return measure_precision(self.medians, frozenset(place for place in self.places if place[1] >= from_block))
 
@@ -68,9 +70,13 @@ def read_usable(session: Session, study_id: int, device_id: int) -> Usable:
     ).where(RunRow.study_id == study_id, RunRow.device_id == device_id)
     usable = Usable()
     for variant, group, block, state, verdict, median_ns in session.execute(query):
-        is_usable = state is RunState.DONE and verdict is not Verdict.INVALID
-        usable.note(str(variant), group, block, median_ns if is_usable else None)
+        usable.note(str(variant), group, block, usable_median(state, verdict, median_ns))
     return usable
+
+
+def usable_median(state: RunState, verdict: Verdict | None, median_ns: float | None) -> float | None:
+    """A run's median, None where the run may not be compared."""
+    return median_ns if state is RunState.DONE and verdict is not Verdict.INVALID else None
 
 
 def _has_open_runs(session: Session, study_id: int, device_id: int) -> bool:

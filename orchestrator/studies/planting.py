@@ -18,14 +18,19 @@ from orchestrator.studies.order import lay_out
 from orchestrator.studies.submission import Submission
 
 MAX_RUNS = 100_000
+SCRIPTED = "scripted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """What a submission would become: its devices, and how many variants each of them would measure in a block."""
+    """What a submission would become: its devices, and how many variants each of them would measure in a block.
+
+    Scripted measuring takes no turns on a machine.
+    """
 
     device_ids: tuple[int, ...]
     variants: int
+    is_scripted: bool
 
 
 def submit(database: Database, submission: Submission) -> int:
@@ -39,7 +44,11 @@ def outline(database: Database, submission: Submission) -> Outline:
         ways = select_ways(session, submission)
         devices = select_devices(session, submission.devices, submission.where)
         require_few_runs(len(ways) * len(devices) * submission.most_blocks)
-        return Outline(device_ids=tuple(device.id for device in devices), variants=len(ways))
+        return Outline(
+            device_ids=tuple(device.id for device in devices),
+            variants=len(ways),
+            is_scripted=all(way.runtime == SCRIPTED for way in ways),
+        )
 
 
 def require_few_runs(count: int) -> None:

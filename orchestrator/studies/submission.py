@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.wire.spec import Inputs, Protocol, Scalar
-from orchestrator.analysis.precision import USUAL_MAX_BLOCKS
+from orchestrator.analysis.stopping import USUAL_MAX_BLOCKS
 from orchestrator.errors import SpecError
 from orchestrator.lifecycle import StudyKind
 

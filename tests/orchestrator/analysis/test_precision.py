@@ -8,7 +8,8 @@ import pytest
 from benchmarks.until_ci import Cell, coverage
 from orchestrator.analysis.comparison import Observation, compare
 from orchestrator.analysis.latency import interval_of_medians
-from orchestrator.analysis.precision import STATED_COVERAGE, Precision, Stop, measure_precision, why_stop
+from orchestrator.analysis.precision import measure_precision
+from orchestrator.analysis.stopping import Precision, Stop, stated_coverage, why_stop
 
 A: dict[Hashable, float] = {0: 10.0, 1: 10.2, 2: 9.9, 3: 10.1}
 B: dict[Hashable, float] = {0: 20.0, 1: 20.1, 2: 20.3, 3: 20.0}
@@ -68,8 +69,12 @@ def test_the_width_alone_decides(
     assert why_stop(precision, wanted=0.01, blocks=blocks, max_blocks=40) is expected
 
 
+def test_fewer_blocks_at_first_cover_less_and_more_are_not_promised_more() -> None:
+    assert [stated_coverage(start) for start in (1, 2, 4, 5, 8, 50)] == [0.87, 0.87, 0.90, 0.92, 0.93, 0.93]
+
+
 def test_intervals_found_by_looking_cover_about_as_much_as_is_stated() -> None:
-    studies = 250
+    studies, stated = 250, stated_coverage(8)
     covered, blocks = coverage(Cell(variants=2, cv=0.01, wanted=0.01), studies, seed=3)
-    assert abs(covered - STATED_COVERAGE) < 3 * math.sqrt(STATED_COVERAGE * (1 - STATED_COVERAGE) / studies)
+    assert abs(covered - stated) < 3 * math.sqrt(stated * (1 - stated) / studies)
     assert 9 < blocks < 13

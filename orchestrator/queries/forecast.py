@@ -1,0 +1,174 @@
+"""What a study that is about to be submitted will take, from what the farm knows of its boards and of the model."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
+
+from orchestrator.analysis.forecast import (
+    Board,
+    BoardForecast,
+    Known,
+    Scatter,
+    forecast_boards,
+    pool_scatter,
+)
+from orchestrator.db.session import Database
+from orchestrator.db.tables import AttemptRow, DeviceRow, ModelRow, RunRow, StudyDeviceRow, StudyRow
+from orchestrator.lifecycle import RunState, Verdict
+from orchestrator.queries.studies import seconds_left
+from orchestrator.studies import Outline, Submission
+
+MOST_READ = 5000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What a study takes on each board, and how its runs may be expected to scatter.
+
+    `most_blocks` is more than `blocks` where blocks are added until intervals are narrow: the figures are for `blocks`.
+    """
+
+    blocks: int
+    most_blocks: int
+    variants: int
+    runs: int
+    boards: tuple[BoardForecast, ...]
+    done_in_s: float
+    scatter: Scatter
+
+
+def forecast_study(database: Database, submission: Submission, outline: Outline) -> Forecast:
+    """The forecast for a submission with this outline; reads a fixed number of statements and no blob."""
+    with database.read() as session:
+        devices = session.scalars(select(DeviceRow).where(DeviceRow.id.in_(outline.device_ids))).all()
+        devices = sorted(devices, key=lambda device: device.name)
+        known = _known(session, submission, devices)
+        queued_s = seconds_left(session)
+        scatter = pool_scatter(_alike(session, submission, {device.board_type for device in devices}))
+    boards = [
+        Board(device=device.name, lane=lane, queued_s=queued_s.get(lane, 0.0), known=known[device.id])
+        for device in devices
+        for lane in [device.name if outline.is_scripted else device.machine_key]
+    ]
+    forecasts = forecast_boards(submission.protocol, outline.variants, submission.blocks, boards)
+    return Forecast(
+        blocks=submission.blocks,
+        most_blocks=submission.most_blocks,
+        variants=outline.variants,
+        runs=sum(each.runs for each in forecasts),
+        boards=forecasts,
+        done_in_s=max((each.done_in_s for each in forecasts), default=0.0),
+        scatter=scatter,
+    )
+
+
+def _known(session: Session, submission: Submission, devices: Sequence[DeviceRow]) -> Mapping[int, Known]:
+    medians_s = _median_latencies_s(session, submission, {device.board_type for device in devices})
+    known = {
+        device.id: Known(
+            has_temperature="temperature_c" not in device.probe.get("absent", ()),
+            median_s=medians_s.get(device.board_type),
+        )
+        for device in devices
+    }
+    _add_equilibria(session, known)
+    _add_gates(session, submission, known)
+    return known
+
+
+def _add_equilibria(session: Session, known: dict[int, Known]) -> None:
+    """What the newest studies found of idle temperatures and time constants."""
+    query = (
+        select(StudyDeviceRow.device_id, StudyDeviceRow.idle_c, StudyDeviceRow.tau_s)
+        .where(StudyDeviceRow.device_id.in_(known), StudyDeviceRow.idle_c.is_not(None))
+        .order_by(StudyDeviceRow.study_id)
+    )
+    for device_id, idle_c, tau_s in session.execute(query):
+        before = known[device_id]
+        known[device_id] = replace(before, idle_c=idle_c, tau_s=before.tau_s if tau_s is None else tau_s)
+
+
+def _add_gates(session: Session, submission: Submission, known: dict[int, Known]) -> None:
+    """What gates of the same protocol waited lately, and what the model's runs took after them."""
+    counted = and_(AttemptRow.run_id == RunRow.id, AttemptRow.number == RunRow.counted_attempt)
+    took_s = AttemptRow.closed_at_s - AttemptRow.started_at_s
+    query = (
+        select(RunRow.device_id, ModelRow.name, AttemptRow.gate, took_s)
+        .join(StudyRow, StudyRow.id == RunRow.study_id)
+        .join(ModelRow, ModelRow.id == StudyRow.model_id)
+        .join(AttemptRow, counted)
+        .where(
+            RunRow.device_id.in_(known),
+            StudyRow.protocol_name == submission.protocol.name,
+            AttemptRow.gate.is_not(None),
+        )
+        .order_by(RunRow.ended_at_s.desc())
+        .limit(MOST_READ)
+    )
+    by_device: dict[int, list[_Gate]] = {}
+    for device_id, model, gate, seconds in session.execute(query):
+        by_device.setdefault(device_id, []).append(_gate(gate, seconds if model == submission.model else None))
+    for device_id, gates in by_device.items():
+        rests_s = [gate.rest_s for gate in gates if gate.rest_s is not None]
+        known[device_id] = replace(
+            known[device_id],
+            first_waits_s=tuple(gate.waited_s for gate in gates if gate.found_idle),
+            waits_s=tuple(gate.waited_s for gate in gates if not gate.found_idle),
+            rest_s=sum(rests_s) / len(rests_s) if rests_s else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gate:
+    waited_s: float
+    found_idle: bool
+    rest_s: float | None
+
+
+def _gate(gate: Mapping[str, Any], took_s: float | None) -> _Gate:
+    waited_s = float(gate["waited_s"])
+    return _Gate(
+        waited_s=waited_s,
+        found_idle=gate.get("idle_c") is not None,
+        rest_s=None if took_s is None or took_s < waited_s else took_s - waited_s,
+    )
+
+
+def _median_latencies_s(session: Session, submission: Submission, board_types: set[str]) -> Mapping[str, float]:
+    """The mean latency of the model's inferences on each type of board, over all its variants there."""
+    query = (
+        select(DeviceRow.board_type, func.avg(RunRow.median_ns))
+        .join(DeviceRow, DeviceRow.id == RunRow.device_id)
+        .join(StudyRow, StudyRow.id == RunRow.study_id)
+        .join(ModelRow, ModelRow.id == StudyRow.model_id)
+        .where(ModelRow.name == submission.model, DeviceRow.board_type.in_(board_types), RunRow.median_ns.is_not(None))
+        .group_by(DeviceRow.board_type)
+    )
+    return {board_type: float(mean_ns) / 1e9 for board_type, mean_ns in session.execute(query)}
+
+
+def _alike(session: Session, submission: Submission, board_types: set[str]) -> Iterator[list[float]]:
+    """Medians of runs that should be alike, of this model under this protocol on such boards."""
+    key = (RunRow.study_id, RunRow.device_id, RunRow.variant_id, RunRow.start_group)
+    query = (
+        select(*key, RunRow.median_ns)
+        .join(DeviceRow, DeviceRow.id == RunRow.device_id)
+        .join(StudyRow, StudyRow.id == RunRow.study_id)
+        .join(ModelRow, ModelRow.id == StudyRow.model_id)
+        .where(
+            ModelRow.name == submission.model,
+            StudyRow.protocol_name == submission.protocol.name,
+            DeviceRow.board_type.in_(board_types),
+            RunRow.state == RunState.DONE,
+            RunRow.verdict != Verdict.INVALID,
+            RunRow.median_ns.is_not(None),
+        )
+        .order_by(*(column.desc() for column in key))
+        .limit(MOST_READ)
+    )
+    for _, group in itertools.groupby(session.execute(query), key=lambda row: tuple(row[:-1])):
+        yield [row[-1] for row in group if row[-1] is not None]
