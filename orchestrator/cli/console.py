@@ -161,3 +161,14 @@ def parse_integers(option: str, text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise SpecError(f"{option} {text}: expected whole numbers like 1,4") from error
+
+
+def parse_share(option: str, text: str) -> float:
+    """An option like ``1%`` as a share, here 0.01; raises `SpecError` that shows the form."""
+    number, percent, rest = text.strip().partition("%")
+    try:
+        if not percent or rest:
+            raise ValueError("no percentage")
+        return float(number) / 100
+    except ValueError as error:
+        raise SpecError(f"{option} {text}: expected a percentage like 1%") from error
