@@ -1,7 +1,8 @@
 """Messages of the measuring process to the agent, over a pipe: one letter, a length, a payload.
 
 A job goes the other way as one JSON line, then single letters (`Order`). Nothing is sent between `Order.WARM_UP` and
-the end of the window but `Kind.WARMED`, when the loop is at rest.
+the end of the window but `Kind.WARMED`, when the loop is at rest. After a window come the samples, warm-ups first, and
+then `Kind.DONE`; where `Measured.needs_segment`, a further warm-up may be ordered.
 """
 
 import enum
@@ -16,8 +17,9 @@ from agent.isolation import Network
 from agent.wire.records import Phase, StoppedBy
 from agent.wire.spec import RunSpec
 
-HEAT_STOP = signal.SIGUSR1  # ends the window after the inference at hand
+HEAT_STOP = signal.SIGUSR1  # ends warm-up or window after the inference at hand
 _HEAD = struct.Struct("<cI")
+_PLACE = struct.Struct("<cqq")  # of a chunk: phase letter, segment, first index
 
 
 class Kind(bytes, enum.Enum):
@@ -28,7 +30,7 @@ class Kind(bytes, enum.Enum):
     WARMED = b"W"  # warm-up is over; an order is awaited
     MEASURED = b"M"  # `Measured`; the window is over, samples follow
     SAMPLES = b"S"  # a chunk, see `pack_samples`
-    DONE = b"D"  # nothing follows
+    DONE = b"D"  # that was all of this window
 
 
 class Order(bytes, enum.Enum):
@@ -59,10 +61,22 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """How the window ended."""
+    """How the window ended, and whether heat left it so short that a further segment is asked for."""
 
     stopped_by: StoppedBy
     peak_rss_bytes: int
+    needs_segment: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Inferences in a row of one phase of one segment; `first_index` counts in the phase over all segments."""
+
+    phase: Phase
+    segment: int
+    first_index: int
+    starts_ns: tuple[int, ...]
+    durations_ns: tuple[int, ...]
 
 
 class FrameReader:
@@ -91,16 +105,23 @@ def send_frame(descriptor: int, kind: Kind, payload: bytes = b"") -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def pack_samples(phase: Phase, first_index: int, starts_ns: "array[int]", durations_ns: "array[int]") -> bytes:
-    """A chunk of inferences as bytes: phase letter, first index, starts, durations (int64 of this machine)."""
+def pack_samples(
+    phase: Phase, segment: int, first_index: int, starts_ns: "array[int]", durations_ns: "array[int]"
+) -> bytes:
+    """A chunk of inferences as bytes: its place, starts, durations (int64 of this machine)."""
     letter = b"u" if phase is Phase.WARM_UP else b"w"
-    return letter + struct.pack("<q", first_index) + starts_ns.tobytes() + durations_ns.tobytes()
+    return _PLACE.pack(letter, segment, first_index) + starts_ns.tobytes() + durations_ns.tobytes()
 
 
-def unpack_samples(payload: bytes) -> tuple[Phase, int, tuple[int, ...], tuple[int, ...]]:
-    """Phase, first index, starts and durations of a chunk."""
-    phase = Phase.WARM_UP if payload[:1] == b"u" else Phase.WINDOW
-    (first_index,) = struct.unpack_from("<q", payload, 1)
-    numbers = array("q", payload[9:])
+def unpack_samples(payload: bytes) -> Chunk:
+    """The chunk of `pack_samples`."""
+    letter, segment, first_index = _PLACE.unpack_from(payload)
+    numbers = array("q", payload[_PLACE.size :])
     half = len(numbers) // 2
-    return phase, first_index, tuple(numbers[:half]), tuple(numbers[half:])
+    return Chunk(
+        phase=Phase.WARM_UP if letter == b"u" else Phase.WINDOW,
+        segment=segment,
+        first_index=first_index,
+        starts_ns=tuple(numbers[:half]),
+        durations_ns=tuple(numbers[half:]),
+    )

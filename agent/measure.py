@@ -6,15 +6,18 @@ before it opens the model.
 """
 
 import ctypes
+import functools
 import gc
 import hashlib
 import itertools
 import os
 import resource
 import signal
+import statistics
 import sys
 import threading
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,9 +25,9 @@ from typing import Any, TypeVar
 from agent.errors import RunFault
 from agent.frames import HEAT_STOP, Failure, Job, Kind, Measured, Order, pack_samples, send_frame
 from agent.isolation import isolate
-from agent.protocol import Bounds, warm_up_bounds, window_bounds
+from agent.protocol import Bounds, heat_floor, rest_of, warm_up_bounds, window_bounds
 from agent.runtimes import Feeds, Session, load_runtime
-from agent.timing import MIN_CAPACITY, Samples, capacity_for, time_inferences, warm_up
+from agent.timing import MIN_CAPACITY, Loop, Samples, capacity_for, time_inferences, time_paced, warm_up
 from agent.wire.codec import dumps, loads
 from agent.wire.records import (
     MAX_DIMENSIONS,
@@ -36,7 +39,7 @@ from agent.wire.records import (
     StoppedBy,
     TensorFact,
 )
-from agent.wire.spec import RunSpec
+from agent.wire.spec import Pace, RunSpec
 
 T = TypeVar("T")
 _CHUNK = 4096
@@ -47,7 +50,8 @@ _PR_SET_PDEATHSIG = 1
 class Measurement:
     """One job, from load to the last sample.
 
-    Lifecycle: `run` loads, then obeys until the window's samples are sent or the agent is gone.
+    Lifecycle: `run` loads, then obeys until the agent has no more orders. A window that heat cut short may be followed
+    by further segments, each with a warm-up of its own; the protocol's bounds hold for all of them together.
     """
 
     def __init__(self, job: Job, orders: int, results: int) -> None:
@@ -58,6 +62,11 @@ class Measurement:
         self._call: Callable[[], Sequence[Any]] = tuple
         self._warm_up = Samples(Phase.WARM_UP, MIN_CAPACITY)
         self._window = Samples(Phase.WINDOW, 0)  # as large as it has to be once the warm-up has shown the pace
+        self._bounds = window_bounds(self._protocol.window)
+        self._segment = 0
+        self._sent = {Phase.WARM_UP: 0, Phase.WINDOW: 0}
+        self._counted_ns = array("q")
+        self._loop = _loop_of(self._protocol.pace)
         self._fastest_ns = 1
         self._errors: tuple[type[Exception], ...] = ()
 
@@ -95,11 +104,13 @@ class Measurement:
     def obey(self) -> None:
         """Warm up and measure as the agent orders."""
         signal.signal(HEAT_STOP, lambda *_: self._stop.__setitem__(0, True))
-        while (order := os.read(self._orders, 1)) == Order.WARM_UP.value:
-            self._warm()
-            send_frame(self._results, Kind.WARMED)
-        if order == Order.WINDOW.value:
-            self._measure()
+        while order := os.read(self._orders, 1):
+            if order == Order.WARM_UP.value:
+                self._stop[0] = False
+                self._warm()
+                send_frame(self._results, Kind.WARMED)
+            else:
+                self._measure()
 
     def _answer(self) -> Sequence[Any]:
         try:
@@ -110,26 +121,42 @@ class Measurement:
     def _warm(self) -> None:
         _still_garbage()
         first, rule = self._warm_up.count, self._protocol.warm_up
-        warm_up(self._call, self._warm_up, warm_up_bounds(rule), rule.steady_within)
+        bounds = warm_up_bounds(rule)
+        warm_up(self._call, self._warm_up, bounds, rule.steady_within, loop=self._loop, stop=self._stop)
         seen = self._warm_up.durations_ns[first : self._warm_up.count]
         self._fastest_ns = min(seen, default=self._fastest_ns)
-        places = capacity_for(window_bounds(self._protocol.window), self._fastest_ns, self._most)
-        self._window = Samples(Phase.WINDOW, places)
+        pace = self._protocol.pace
+        fastest_ns = self._fastest_ns if pace is None else max(self._fastest_ns, pace.period_ns)
+        self._window = Samples(Phase.WINDOW, capacity_for(self._bounds, fastest_ns, self._most))
 
     def _measure(self) -> None:
-        samples, bounds = self._window, window_bounds(self._protocol.window)
-        time_inferences(self._call, samples, bounds, begin_ns=time.monotonic_ns(), stop=self._stop)
-        ended = Measured(stopped_by=_why(samples, bounds, self._stop[0]), peak_rss_bytes=peak_rss_bytes())
+        samples, bounds = self._window, self._bounds
+        self._loop(self._call, samples, bounds, begin_ns=time.monotonic_ns(), stop=self._stop)
+        ended = self._judge(samples, bounds)
         send_frame(self._results, Kind.MEASURED, dumps(ended).encode())
         for part in (self._warm_up, samples):
             self._send(part)
         send_frame(self._results, Kind.DONE)
+        self._warm_up, self._segment = Samples(Phase.WARM_UP, MIN_CAPACITY), self._segment + 1
+        self._bounds = rest_of(bounds, samples.count, samples.lasted_ns)
+
+    def _judge(self, samples: Samples, bounds: Bounds) -> Measured:
+        """How the window ended; after heat also whether all segments together are still too few."""
+        window, why = self._protocol.window, _why(samples, bounds, self._stop[0])
+        needs_segment = False
+        if why is StoppedBy.HEAT and self._segment + 1 < window.segments:
+            self._counted_ns += samples.durations_ns[: samples.count]
+            needs_segment = len(self._counted_ns) < heat_floor(window, statistics.median(self._counted_ns))
+        return Measured(stopped_by=why, peak_rss_bytes=peak_rss_bytes(), needs_segment=needs_segment)
 
     def _send(self, samples: Samples) -> None:
+        before = self._sent[samples.phase]
         for first in range(0, samples.count, _CHUNK):
             end = min(first + _CHUNK, samples.count)
             starts, durations = samples.starts_ns[first:end], samples.durations_ns[first:end]
-            send_frame(self._results, Kind.SAMPLES, pack_samples(samples.phase, first, starts, durations))
+            chunk = pack_samples(samples.phase, self._segment, before + first, starts, durations)
+            send_frame(self._results, Kind.SAMPLES, chunk)
+        self._sent[samples.phase] += samples.count
 
 
 def run_measurement(orders: int, results: int) -> int:
@@ -171,6 +198,10 @@ def _why(samples: Samples, bounds: Bounds, heat: bool) -> StoppedBy:
         "too_many_inferences",
         f"limits.journal_bytes: {samples.count} inferences fill it too early; raise it or shorten the window",
     )
+
+
+def _loop_of(pace: Pace | None) -> Loop:
+    return time_inferences if pace is None else functools.partial(time_paced, period_ns=pace.period_ns)
 
 
 def _feeds(session: Session, spec: RunSpec) -> Feeds:

@@ -1,6 +1,7 @@
 """The agent of one attempt: detached, it takes the run through its phases and writes the journal.
 
-    GATE -> LOAD -> READY -> WARM_UP -> WINDOW -> END        (a busy board goes from WARM_UP back to GATE)
+    GATE -> LOAD -> READY -> WARM_UP -> WINDOW -> END        (a busy board goes from WARM_UP back to GATE, and a
+                                                              hot one from WINDOW, for a further segment)
 
 Invariants: it imports the standard library only; nothing is written to disk between the start of the warm-up and the
 end of the window (in a sustained run telemetry is, once a minute); however the run ends, the measuring process is gone
@@ -16,22 +17,21 @@ import time
 import traceback
 from pathlib import Path
 
-from agent import bundle, contact
+from agent import bundle, contact, introduction
 from agent.burner import BurnerProcesses
 from agent.child import MeasuringProcess
 from agent.chronicle import Chronicle
 from agent.claim import teller
 from agent.contact import StateNote
-from agent.device import read_facts
 from agent.errors import RunAborted, RunFault
+from agent.etiquette import Etiquette
 from agent.frames import Job, Kind, Measured, Order, unpack_samples
 from agent.gate import PERIOD_S, pass_gate
 from agent.home import Home
 from agent.isolation import network_here
 from agent.lock import MachineLock
-from agent.machine import swapped_out_bytes, uptime_s
-from agent.processes import is_alive
-from agent.protocol import MAX_RETURNS_TO_GATE, Reading, estimate_quiet_s, is_disturbed
+from agent.machine import swapped_out_bytes
+from agent.protocol import MAX_RETURNS_TO_GATE, Reading, estimate_quiet_s, is_disturbed, is_hot
 from agent.run_folder import Claim, RunFolder
 from agent.sensors.discover import find_sensors
 from agent.sensors.load import tick_share
@@ -39,13 +39,10 @@ from agent.spool import Spool
 from agent.telemetry import Sampler
 from agent.watch import Signals, Watch
 from agent.wire.codec import loads
-from agent.wire.records import Claimed, Ended, Environment, Fault, Inferences, Loaded, Outcome, Phase
-from agent.wire.spec import Limits, Regime, RunSpec, Scalar
+from agent.wire.records import Ended, Fault, Inferences, Loaded, Outcome, Phase
+from agent.wire.spec import Regime, RunSpec
 
 _SUSTAINED_REPORT_S = 60.0
-_CONTACT_POLL_S = 0.03
-_CONTACT_PATIENCE_S = 30.0
-_SETTLE_S = 0.05
 _MOST_CONTACTS = 100
 
 
@@ -64,12 +61,16 @@ class Supervisor:
         self._model = home.artifact(spec.artifact_id, spec.main_file)
         self._interpreter = home.interpreter(spec.runtime)
         self._network = network_here((self._model, Path(self._interpreter), bundle.location()))
+        self._etiquette = Etiquette(folder.path, claim.agent, self._watch)
         self._round = 0
+        self._returns = 0
         self._first_s = 0.0
+        self._loaded_at_s = 0.0
         self._report_at_s = 0.0
         self._measured: Measured | None = None
+        self._contacts_ns: list[int] = []
         self._swapped_before_bytes: int | None = None
-        self._swapped_after_bytes: int | None = None
+        self._swapped_bytes: int | None = None
 
     def run(self) -> None:
         """Take the run through its phases; however it ends becomes the end record."""
@@ -94,39 +95,27 @@ class Supervisor:
         while True:
             self._wait_for_quiet()
             with self._watch.on_the_clock():
-                if not self._is_disturbed_warming_up() or self._round > MAX_RETURNS_TO_GATE:
+                if not self._is_disturbed_warming_up() or self._returns >= MAX_RETURNS_TO_GATE:
                     self._measure_window()
-                    return
+                    if not self._needs_segment:
+                        return
+                else:
+                    self._returns += 1
             self._chronicle.speak()
             self._pass_gate()
 
     def _introduce(self) -> None:
         spec, sensors = self._spec, self._sampler.sensors
-        claimed = Claimed(
-            run_id=spec.run_id,
-            attempt=spec.attempt,
-            bundle_hash=spec.bundle_hash,
-            boot_id=self._claim.boot_id,
-            board_time_s=time.time(),
-            uptime_s=uptime_s(),
+        self._chronicle.note(
+            introduction.claimed(spec, self._claim),
+            introduction.environment(self._home, spec, self._network, sensors, {}),
         )
-        environment = Environment(
-            measuring_hash=bundle.measuring_hash(),
-            facts={
-                **read_facts(self._home),
-                "runtime": spec.runtime,
-                "threads": spec.threads,
-                "artifact_id": spec.artifact_id,
-                "network": self._network.value,
-                **limit_facts(spec.limits),
-            },
-            sources=sensors.sources,
-            absent=sensors.absent,
-        )
-        self._chronicle.note(claimed, environment)
 
     def _pass_gate(self) -> None:
         self._chronicle.enter(Phase.GATE, max(self._period_s, PERIOD_S))
+        if self._etiquette.is_visit_due:
+            self._publish("the visit that was announced")
+            self._etiquette.wait_for_visit()
         gate = self._spec.protocol.gate
         passed = pass_gate(gate, self._watch, self._burner, self._chronicle, self._publish)
         self._round += 1
@@ -162,28 +151,18 @@ class Supervisor:
         self._chronicle.enter(Phase.READY, self._period_s)
         self._chronicle.settle()
         self._publish()
-        since_ns = time.monotonic_ns()
-        while not self._may_begin(since_ns):
-            self._watch.idle(_CONTACT_POLL_S)
-        self._watch.idle(_SETTLE_S)
-
-    def _may_begin(self, since_ns: int) -> bool:
-        took = contact.read_pick_up(self._folder.path, self._round)
-        if took is not None:
-            patience_ns = int(_CONTACT_PATIENCE_S * 1e9)
-            return not is_alive(took.by) or time.monotonic_ns() - took.at_ns > patience_ns
-        expected_ns = max(contact.promised_until_ns(self._folder.path) or 0, since_ns)
-        if time.monotonic_ns() < expected_ns + int(contact.GRACE_S * 1e9):
-            return False
-        return contact.pick_up(self._folder.path, self._round).by == self._claim.agent
+        _, quiet_s = estimate_quiet_s(self._spec.protocol, self._first_s)
+        self._etiquette.wait_for_quiet(
+            self._round, min(quiet_s, _SUSTAINED_REPORT_S) if self._is_sustained else quiet_s
+        )
 
     def _is_disturbed_warming_up(self) -> bool:
         self._chronicle.keep_quiet()
         self._swapped_before_bytes = swapped_out_bytes()
         self._watch.signals.contacts_ns.clear()
-        began_s = time.monotonic()
+        began_s = self._loaded_at_s = time.monotonic()
         self._order(Order.WARM_UP, Phase.WARM_UP)
-        self._watch.expect(Kind.WARMED)
+        self._watch.expect(Kind.WARMED, self._look_at_heat)
         gate = self._spec.protocol.gate
         readings = [reading for reading in self._sampler.readings if reading.at_s >= began_s]
         watched_s = min(gate.load_window_s, time.monotonic() - began_s)
@@ -193,30 +172,49 @@ class Supervisor:
         self._report_at_s = time.monotonic() + _SUSTAINED_REPORT_S
         self._order(Order.WINDOW, Phase.WINDOW)
         self._measured = loads(Measured, self._watch.expect(Kind.MEASURED, self._look_after_window))
-        self._swapped_after_bytes = swapped_out_bytes()
-        self._chronicle.enter(Phase.END, self._period_s)
-        self._spool.release_reserve()
-        self._chronicle.speak()
-        self._publish()
+        self._sum_up_quiet_window()
+        if not self._needs_segment:
+            self._chronicle.enter(Phase.END, self._period_s)
+            self._spool.release_reserve()
+            self._chronicle.speak()
+            self._publish()
         for event in self._watch.events():
             if not isinstance(event, Reading):
                 if event[0] is Kind.DONE:
                     return
                 self._chronicle.note(self._inferences(event[1]))
 
-    def _look_after_window(self, reading: Reading) -> None:
-        stop_c, now_c = self._spec.protocol.window.stop_c, reading.temperature_c
-        if stop_c is not None and now_c is not None and now_c >= stop_c and self._watch.child:
+    @property
+    def _needs_segment(self) -> bool:
+        return self._measured is not None and self._measured.needs_segment
+
+    def _sum_up_quiet_window(self) -> None:
+        before, after = self._swapped_before_bytes, swapped_out_bytes()
+        if before is not None and after is not None:
+            self._swapped_bytes = (self._swapped_bytes or 0) + after - before
+        self._contacts_ns += self._watch.signals.contacts_ns
+        self._watch.signals.contacts_ns.clear()
+
+    def _look_at_heat(self, reading: Reading) -> None:
+        if is_hot(self._spec.protocol.window, reading, reading.at_s - self._loaded_at_s) and self._watch.child:
             self._watch.child.stop_window()
+
+    def _look_after_window(self, reading: Reading) -> None:
+        self._look_at_heat(reading)
         if self._is_sustained and reading.at_s >= self._report_at_s:
             self._report_at_s += _SUSTAINED_REPORT_S
             self._chronicle.speak()
             self._chronicle.keep_quiet()
 
     def _inferences(self, payload: bytes) -> Inferences:
-        phase, first_index, starts_ns, durations_ns = unpack_samples(payload)
-        since_claim = tuple(start - self._claim.origin_ns for start in starts_ns)
-        return Inferences(phase=phase, first_index=first_index, starts_ns=since_claim, durations_ns=durations_ns)
+        chunk = unpack_samples(payload)
+        return Inferences(
+            phase=chunk.phase,
+            first_index=chunk.first_index,
+            starts_ns=tuple(start - self._claim.origin_ns for start in chunk.starts_ns),
+            durations_ns=chunk.durations_ns,
+            segment=chunk.segment,
+        )
 
     @property
     def _is_sustained(self) -> bool:
@@ -244,7 +242,7 @@ class Supervisor:
         return self._ended(Outcome.FAILED, fault=fault.fault, code=fault.code, message=fault.message)
 
     def _ended(self, outcome: Outcome, *, fault: Fault | None = None, code: str = "", message: str = "") -> Ended:
-        measured, contacts_ns = self._measured, self._watch.signals.contacts_ns[:_MOST_CONTACTS]
+        measured, contacts_ns = self._measured, [*self._contacts_ns, *self._watch.signals.contacts_ns][:_MOST_CONTACTS]
         return Ended(
             at_ns=self._chronicle.now_ns(),
             outcome=outcome,
@@ -253,8 +251,8 @@ class Supervisor:
             message=message,
             stopped_by=None if measured is None else measured.stopped_by,
             peak_rss_bytes=self._sampler.peak_rss_bytes if measured is None else measured.peak_rss_bytes,
-            swapped_bytes=self._swapped_bytes(),
-            back_to_gate=max(self._round - 1, 0),
+            swapped_bytes=self._swapped_bytes,
+            back_to_gate=self._returns,
             contacts_ns=tuple(at_ns - self._claim.origin_ns for at_ns in contacts_ns),
         )
 
@@ -271,10 +269,6 @@ class Supervisor:
         self._spool.end(ended)
         self._teller.ended(self._claim.agent, ended, self._claim.origin_ns + ended.at_ns)
 
-    def _swapped_bytes(self) -> int | None:
-        before, after = self._swapped_before_bytes, self._swapped_after_bytes
-        return None if before is None or after is None else after - before
-
     def _own_pids(self) -> list[int]:
         child = self._watch.child
         return [os.getpid(), *self._burner.pids, *([child.pid] if child is not None else [])]
@@ -287,12 +281,6 @@ def _explain(error: Exception) -> RunFault:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return RunFault("no_space", f"{error.filename or 'the run folder'}: {error.strerror}")
     return RunFault("agent_failed", f"{type(error).__name__}: {error}; the traceback is in agent.log")
-
-
-def limit_facts(limits: Limits) -> dict[str, Scalar]:
-    """What the run may use, as facts of its environment."""
-    given = {"limit_wall_s": limits.wall_s, "limit_rss_bytes": limits.rss_bytes}
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def supervise(home: Home, folder: RunFolder, claim: Claim, spec: RunSpec, lock: MachineLock) -> None:

@@ -7,6 +7,7 @@ call's own while it runs. Part of the measuring hash.
 import time
 from array import array
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from agent.protocol import Bounds, is_steady
 from agent.wire.records import Phase
@@ -16,6 +17,8 @@ Clock = Callable[[], int]
 NEVER: Sequence[bool] = (False,)
 _HEADROOM = 1.5  # a window may run faster than the fastest inference of the warm-up says
 _STEADY_CHECK_NS = 500_000_000
+_SPIN_NS = 500_000  # a sleep ends up to so much too late; the rest of the wait is spun
+_LONGEST_NAP_NS = 250_000_000  # so that a stop is heeded however slow the pace
 
 
 class Samples:
@@ -67,26 +70,88 @@ def time_inferences(
     samples.lasted_ns = end - begin_ns
 
 
+class Loop(Protocol):
+    """How inferences follow each other: `time_inferences`, or `time_paced` with its period."""
+
+    def __call__(
+        self,
+        call: Callable[[], object],
+        samples: Samples,
+        bounds: Bounds,
+        *,
+        begin_ns: int,
+        first: int = 0,
+        stop: Sequence[bool] = NEVER,
+        clock: Clock = time.monotonic_ns,
+    ) -> None:
+        """Add one stretch to `samples`."""
+
+
+def time_paced(
+    call: Callable[[], object],
+    samples: Samples,
+    bounds: Bounds,
+    *,
+    period_ns: int,
+    begin_ns: int,
+    first: int = 0,
+    stop: Sequence[bool] = NEVER,
+    clock: Clock = time.monotonic_ns,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """The same, but inference `first` + i waits until i periods after the start of inference `first`.
+
+    None is skipped: one that comes late is begun at once. What ends the stretch while it waits ends it there.
+    """
+    starts_ns, durations_ns = samples.starts_ns, samples.durations_ns
+    enough_ns, time_up_ns = begin_ns + bounds.min_ns, begin_ns + bounds.max_ns
+    last_needed = first + bounds.min_inferences - 1
+    is_going_on = samples.count > first
+    end = starts_ns[samples.count - 1] + durations_ns[samples.count - 1] if is_going_on else begin_ns
+    anchor_ns = starts_ns[first] if is_going_on else clock()
+    index = samples.count - 1
+    for index in range(samples.count, len(starts_ns)):
+        due_ns = anchor_ns + (index - first) * period_ns
+        while (left_ns := due_ns - clock()) > 0 and not stop[0]:
+            if left_ns > _SPIN_NS:
+                sleep(min(left_ns - _SPIN_NS, _LONGEST_NAP_NS) / 1e9)
+        if stop[0] and index > first:
+            index -= 1
+            break
+        start = clock() if index > first else anchor_ns
+        call()
+        end = clock()
+        starts_ns[index] = start
+        durations_ns[index] = end - start
+        if (end >= enough_ns and (index >= last_needed or end >= time_up_ns)) or stop[0]:
+            break
+    samples.count = index + 1
+    samples.lasted_ns = end - begin_ns
+
+
 def warm_up(
     call: Callable[[], object],
     samples: Samples,
     bounds: Bounds,
     steady_within: float | None,
+    *,
+    loop: Loop = time_inferences,
+    stop: Sequence[bool] = NEVER,
     clock: Clock = time.monotonic_ns,
 ) -> None:
-    """Add one warm-up to `samples`: the bounds, then until steady where asked, at most the bounds' maximum."""
+    """Add one warm-up to `samples`: the bounds, then until steady where asked, at most their maximum, or `stop[0]`."""
     if bounds.min_inferences == bounds.min_ns == 0 and steady_within is None:
         return  # a protocol without a warm-up: the window's first inference is the first of all
     first, begin_ns = samples.count, clock()
 
     def stretch(until: Bounds) -> None:
-        time_inferences(call, samples, until, begin_ns=begin_ns, first=first, clock=clock)
-        while samples.is_full and not is_met(samples, until, first):
+        loop(call, samples, until, begin_ns=begin_ns, first=first, stop=stop, clock=clock)
+        while samples.is_full and not (is_met(samples, until, first) or stop[0]):
             samples.grow()
-            time_inferences(call, samples, until, begin_ns=begin_ns, first=first, clock=clock)
+            loop(call, samples, until, begin_ns=begin_ns, first=first, stop=stop, clock=clock)
 
     stretch(bounds)
-    while steady_within is not None and samples.lasted_ns < bounds.max_ns:
+    while steady_within is not None and samples.lasted_ns < bounds.max_ns and not stop[0]:
         if is_steady(samples.durations_ns[first : samples.count], steady_within):
             break
         until_ns = min(samples.lasted_ns + _STEADY_CHECK_NS, bounds.max_ns)

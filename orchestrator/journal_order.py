@@ -1,8 +1,9 @@
 """The order that a journal keeps, in whatever pieces it arrives: what results rely on is checked before it is stored.
 
 One claim first; environment and load once; phases in the order of their times; inferences after the load, numbered
-without a gap, none begun before the one before it had ended, warm-up before window, and no window before its phase;
-telemetry in the order of time; a completed run has a window; the end last. Pure but for what `progress_of` reads.
+without a gap, none begun before the one before it had ended, in each segment warm-up before window, and no window
+before its phase; a further segment only behind a window, with gate and phase entered since; telemetry in the order of
+time; a completed run has a window in its last segment; the end last. Pure but for what `progress_of` reads.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,10 @@ TELEMETRY = "telemetry"
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """How far an attempt's journal has come. `counts` are of inferences by phase; times are the latest, nanoseconds."""
+    """How far an attempt's journal has come. `counts` are of inferences by phase; times are the latest, nanoseconds.
+
+    `segment` is the segment of the latest inferences; `has_window` whether it has some in its window.
+    """
 
     is_claimed: bool = False
     has_environment: bool = False
@@ -42,6 +46,8 @@ class Progress:
     counts: dict[str, int] = field(default_factory=dict)
     inferred_ns: int = 0
     sampled_ns: int = 0
+    segment: int = 0
+    has_window: bool = False
 
     def take(self, record: Record) -> None:
         """Go on past a record; raises `WireError` where it cannot come now."""
@@ -77,18 +83,29 @@ class Progress:
         _require(phase in self.phases, f"inferences of a {phase} that never began")
         _require(record.first_index == self.counts.get(phase, 0), "inferences that do not go on in their numbering")
         _require(record.starts_ns[0] >= self.inferred_ns, "an inference that began before the one before it ended")
+        if record.segment != self.segment:
+            self._enter_segment(record)
         if record.phase is Phase.WINDOW:
             _require(record.starts_ns[0] >= self.phases[phase], "an inference from before its window")
+            self.has_window = True
         else:
-            _require(Phase.WINDOW.value not in self.counts, "a warm-up after the window")
+            _require(not self.has_window, "a warm-up after the window")
         self.counts[phase] = record.first_index + len(record.starts_ns)
         self.inferred_ns = record.end_ns
+
+    def _enter_segment(self, record: Inferences) -> None:
+        _require(record.segment == self.segment + 1, "segments that do not go on in their numbering")
+        _require(self.has_window, "a further segment of a run that had no window yet")
+        for phase in (Phase.GATE, record.phase):
+            is_entered = self.phases.get(phase.value, -1) >= self.inferred_ns
+            _require(is_entered, f"a further segment that entered no {phase.value} of its own")
+        self.segment, self.has_window = record.segment, False
 
     def _take_end(self, record: Ended) -> None:
         _require(record.at_ns >= max(self._phase_ns, self.inferred_ns), "an end from before what it ends")
         if record.outcome is Outcome.COMPLETED:
             _require(self.has_environment, "a completed run without its environment")
-            _require(Phase.WINDOW.value in self.counts, "a completed run without an inference in its window")
+            _require(self.has_window, "a completed run without an inference in its window")
         self.is_ended = True
 
 
@@ -101,6 +118,7 @@ def progress_of(session: Session, attempt: AttemptRow) -> Progress:
         is_ended=attempt.ended is not None,
         phases=dict(attempt.phases),
     )
+    segments = dict[str, int]()
     for kind, (count, blob) in _last_chunks(session, attempt).items():
         if kind == TELEMETRY:
             progress.sampled_ns = int(unpack_telemetry(blob).at_ns[-1]) if count else 0
@@ -108,6 +126,9 @@ def progress_of(session: Session, attempt: AttemptRow) -> Progress:
         last = unpack_inferences(blob)
         progress.counts[kind] = count
         progress.inferred_ns = max(progress.inferred_ns, int(last.starts_ns[-1] + last.durations_ns[-1]))
+        segments[kind] = int(last.segments[-1])
+    progress.segment = max(segments.values(), default=0)
+    progress.has_window = segments.get(Phase.WINDOW.value) == progress.segment
     return progress
 
 

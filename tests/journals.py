@@ -86,12 +86,20 @@ def opening_records(run_id: str, attempt: int = 1, start_c: float | None = None)
     ]
 
 
-def make_inferences(phase: Phase, durations_ns: Sequence[int], from_ns: int, first_index: int = 0) -> Inferences:
+def make_inferences(
+    phase: Phase, durations_ns: Sequence[int], from_ns: int, first_index: int = 0, segment: int = 0
+) -> Inferences:
     """Inferences without a pause between them."""
     starts = [from_ns]
     for duration_ns in durations_ns[:-1]:
         starts.append(starts[-1] + duration_ns)
-    return Inferences(phase=phase, first_index=first_index, starts_ns=tuple(starts), durations_ns=tuple(durations_ns))
+    return Inferences(
+        phase=phase,
+        first_index=first_index,
+        starts_ns=tuple(starts),
+        durations_ns=tuple(durations_ns),
+        segment=segment,
+    )
 
 
 def end_of(inferences: Inferences) -> int:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import FAULT_OF, RunFault, explain_death
-from agent.frames import FrameReader, Kind, pack_samples, send_frame, unpack_samples
+from agent.frames import Chunk, FrameReader, Kind, pack_samples, send_frame, unpack_samples
 from agent.processes import cpu_s, identify, is_alive, myself, rss_bytes, send, wait_gone
 from agent.wire.records import Fault, Phase
 from tests.agent.board import wait_for
@@ -61,13 +61,17 @@ def test_messages_come_whole_however_the_pipe_cuts_them(messages: list[tuple[Kin
 
 @given(
     st.sampled_from([Phase.WARM_UP, Phase.WINDOW]),
+    st.integers(0, 19),
     st.integers(0, 2**40),
     st.lists(st.tuples(INT64, INT64), max_size=20),
 )
-def test_samples_come_back_as_they_were_packed(phase: Phase, first: int, pairs: list[tuple[int, int]]) -> None:
-    starts, durations = [start for start, _ in pairs], [duration for _, duration in pairs]
-    payload = pack_samples(phase, first, array("q", starts), array("q", durations))
-    assert unpack_samples(payload) == (phase, first, tuple(starts), tuple(durations))
+def test_samples_come_back_as_they_were_packed(
+    phase: Phase, segment: int, first: int, pairs: list[tuple[int, int]]
+) -> None:
+    starts, durations = tuple(start for start, _ in pairs), tuple(duration for _, duration in pairs)
+    payload = pack_samples(phase, segment, first, array("q", starts), array("q", durations))
+    chunk = Chunk(phase=phase, segment=segment, first_index=first, starts_ns=starts, durations_ns=durations)
+    assert unpack_samples(payload) == chunk
 
 
 @pytest.mark.parametrize(
