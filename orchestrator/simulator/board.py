@@ -3,16 +3,20 @@
 import hashlib
 import json
 import math
+import os
 import random
+import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from orchestrator.simulator import thermal
 from orchestrator.simulator.boards import BoardKind, individual
+from orchestrator.simulator.conditions import Conditions
 from orchestrator.simulator.hardware import HardwareTree, Readings
 from orchestrator.simulator.load import RunLoad
 
@@ -26,7 +30,9 @@ _LOGIN = (
 SENSOR_NOISE_C = 0.4
 AMBIENT_DRIFT_C = 1.0
 AMBIENT_DRIFT_PERIOD_S = 3600.0
+LONGEST_NUISANCE_S = 120.0
 _BUSY_FROM = 0.02
+_BUSY = "import sys, time\nend = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < end: pass"
 
 
 class BoardBody:
@@ -45,6 +51,8 @@ class BoardBody:
         self.serial = "10000000" + hashlib.sha256(name.encode()).hexdigest()[:8]
         self.tree = HardwareTree(home / "board", self.kind, self.serial)
         self.die = thermal.at_rest(self.kind.silicon)
+        self.conditions = Conditions()
+        self._nuisances: list[subprocess.Popen[bytes]] = []
         self._drift_phase = self._rng.uniform(0, 2 * math.pi)
         self._load = RunLoad(self.farm_folder / "runs")
         self._ticked_s = time.monotonic()
@@ -74,16 +82,42 @@ class BoardBody:
         now_s = time.monotonic()
         dt_s, self._ticked_s = now_s - self._ticked_s, now_s
         utilisation = self._load.utilisation()
+        self._nuisances = [process for process in self._nuisances if process.poll() is None]
         requested_hz = self.tree.requested_hz(is_busy=utilisation > _BUSY_FROM)
         self.die = thermal.advance(
             self.kind.silicon,
             self.die,
             utilisation=utilisation,
-            requested_hz=requested_hz,
+            requested_hz=min(requested_hz, self.conditions.cap_hz or requested_hz),
             ambient_c=self._ambient_c(),
             dt_s=dt_s,
         )
+        if self.conditions.is_fan_stopped:
+            self.die = replace(self.die, fan_level=0)
+        if self.conditions.is_under_voltage:
+            self._set_bits(thermal.UNDER_VOLTAGE | thermal.UNDER_VOLTAGE << thermal.STICKY_SHIFT)
         self.tree.show(self._readings(requested_hz))
+
+    def put_under(self, conditions: Conditions) -> None:
+        """Live under these conditions from the next tick on."""
+        self.conditions = conditions
+
+    def heat_to(self, celsius: float) -> None:
+        """Be as warm as this at once, through and through."""
+        self.die = replace(self.die, junction_c=celsius, board_c=celsius)
+
+    def brown_out(self) -> None:
+        """Lack voltage for a moment that no reading catches: only the sticky bit tells."""
+        self._set_bits(thermal.UNDER_VOLTAGE << thermal.STICKY_SHIFT)
+
+    def make_busy(self, cores: int, seconds: float) -> None:
+        """Be used by somebody else: real processes of the host, which end by themselves."""
+        command = [sys.executable, "-c", _BUSY, str(min(seconds, LONGEST_NUISANCE_S))]
+        environment = {**os.environ, MARKER: str(self.home)}
+        self._nuisances += [
+            subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+            for _ in range(cores)
+        ]
 
     def power_off(self) -> None:
         """End, at once, whatever runs on this board."""
@@ -100,6 +134,8 @@ class BoardBody:
             except psutil.Error:
                 continue
         psutil.wait_procs(list(doomed.values()), timeout=5)
+        for nuisance in self._nuisances:
+            nuisance.wait(5)
 
     def argv(self, command: str) -> list[str]:
         """What runs a shell command as a login on this board does: in its home, with its own programs first."""
@@ -117,8 +153,14 @@ class BoardBody:
             throttled=die.bits,
             fan_level=die.fan_level,
             power_w=die.power_w,
+            room_c=self._ambient_c() if self.conditions.has_thermometer else None,
         )
 
+    def _set_bits(self, bits: int) -> None:
+        self.die = replace(self.die, bits=self.die.bits | bits)
+
     def _ambient_c(self) -> float:
+        if self.conditions.room_c is not None:
+            return self.conditions.room_c
         turn = 2 * math.pi * time.monotonic() / AMBIENT_DRIFT_PERIOD_S
         return thermal.STANDARD_AMBIENT_C + AMBIENT_DRIFT_C * math.sin(turn + self._drift_phase)

@@ -77,6 +77,19 @@ _PI3 = Silicon(
     sink_k_per_w=(11.0,),
     board_j_per_k=25.0,
 )
+_PI3_PLUS = Silicon(
+    idle_w=1.9,
+    load_w=5.1,
+    min_hz=600 * MHZ,
+    max_hz=1400 * MHZ,
+    clock_step_hz=50 * MHZ,
+    voltage=((600 * MHZ, 1.200), (700 * MHZ, 1.250), (1400 * MHZ, 1.350)),
+    junction_k_per_w=2.8,
+    junction_j_per_k=2.0,
+    sink_k_per_w=(9.0,),
+    board_j_per_k=33.0,
+    early_limit=(60.0, 1200 * MHZ),
+)
 _ZERO2 = Silicon(
     idle_w=0.7,
     load_w=2.6,
@@ -132,6 +145,14 @@ _PI3_BARE = BoardKind(
     has_power_meter=False,
     silicon=_PI3,
 )
+_PI3_PLUS_BARE = replace(
+    _PI3_BARE,
+    name="pi3b-plus",
+    model="Raspberry Pi 3 Model B Plus Rev 1.3",
+    compatible=("raspberrypi,3-model-b-plus", "brcm,bcm2837"),
+    revision="a020d3",
+    silicon=_PI3_PLUS,
+)
 _ZERO2_BARE = replace(
     _PI3_BARE,
     name="zero2w",
@@ -149,6 +170,7 @@ BOARD_KINDS: Mapping[str, BoardKind] = {
         replace(_PI4_BARE, name="pi4-heatsink", silicon=_PI4_HEATSINK),
         _PI4_BARE,
         _PI3_BARE,
+        _PI3_PLUS_BARE,
         _ZERO2_BARE,
     )
 }

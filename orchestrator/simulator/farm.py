@@ -16,6 +16,7 @@ from typing import Any, Self
 from orchestrator.errors import SpecError
 from orchestrator.simulator.board import USER, BoardBody
 from orchestrator.simulator.boards import board_kind
+from orchestrator.simulator.conditions import Conditions
 from orchestrator.simulator.server import LOOPBACK, BoardServer
 from orchestrator.transport.address import SshAddress
 from orchestrator.transport.keys import HostKey
@@ -113,6 +114,29 @@ class SimulatedBoard:
     def reboot(self) -> None:
         """Lose power: every process and connection ends, a new boot id, the same files."""
         self._call(self._server.reboot())
+
+    def put_under(self, conditions: Conditions) -> None:
+        """Live under these conditions from the next tick on; they outlast a reboot."""
+        self._do(lambda body: body.put_under(conditions))
+
+    def heat_to(self, celsius: float) -> None:
+        """Be as warm as this at once, through and through."""
+        self._do(lambda body: body.heat_to(celsius))
+
+    def brown_out(self) -> None:
+        """Lack voltage for a moment that no reading catches: only the sticky bit tells."""
+        self._do(BoardBody.brown_out)
+
+    def set_governor(self, name: str) -> None:
+        """Be told another governor, as by its owner; a reboot forgets it."""
+        self._do(lambda body: body.tree.set_governor(name))
+
+    def make_busy(self, cores: int, seconds: float) -> None:
+        """Be used by somebody else for so long: real processes of the host, which end by themselves."""
+        self._do(lambda body: body.make_busy(cores, seconds))
+
+    def _do(self, change: Callable[[BoardBody], None]) -> None:
+        self._call(_soon(lambda: change(self._server.body)))
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)

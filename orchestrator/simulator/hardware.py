@@ -15,6 +15,7 @@ from pathlib import Path
 from orchestrator.simulator.boards import CORES, BoardKind
 from orchestrator.simulator.thermal import FAN_TRIPS_C
 
+ONE_WIRE = "sys/bus/w1/devices"
 FAN_PWM = (0, 75, 125, 175, 250)
 FAN_FULL_RPM = 8000
 PMIC_SLOPE, PMIC_OFFSET_W = 1.1451, 0.5879
@@ -52,7 +53,7 @@ _OS_RELEASE = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """What a board's sensors show at one moment."""
+    """What a board's sensors show at one moment; `room_c` where a thermometer hangs beside it."""
 
     temperature_c: float
     clock_hz: float
@@ -61,6 +62,7 @@ class Readings:
     throttled: int
     fan_level: int
     power_w: float
+    room_c: float | None = None
 
 
 class HardwareTree:
@@ -119,6 +121,8 @@ class HardwareTree:
             "firmware/measure_volts": f"volt={now.core_volts:.4f}V\n",
             "firmware/get_throttled": f"throttled=0x{now.throttled:x}\n",
         }
+        if now.room_c is not None:
+            files[f"{ONE_WIRE}/28-{self.serial[-12:]}/temperature"] = f"{round(now.room_c * 16) * 625 // 10}\n"
         if self.kind.has_power_meter:
             files["firmware/pmic_read_adc"] = _pmic_answer(now.power_w, now.core_volts)
         if self.kind.has_fan:
@@ -163,6 +167,10 @@ class HardwareTree:
         core = f"BogoMIPS\t: 108.00\nFeatures\t: {kind.features}\nCPU implementer\t: 0x41\n\n"
         cores = "".join(f"processor\t: {number}\n{core}" for number in range(CORES))
         return f"{cores}Revision\t: {kind.revision}\nSerial\t\t: {self.serial}\nModel\t\t: {kind.model}\n"
+
+    def set_governor(self, name: str) -> None:
+        """Be told another governor, as by its owner."""
+        self._write(f"{_CPUFREQ}/scaling_governor", f"{name}\n")
 
     def _setting(self, name: str, otherwise: str) -> str:
         try:

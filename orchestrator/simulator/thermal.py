@@ -15,15 +15,17 @@ SLEW_HZ_PER_S = 60e6
 LEAKAGE_PER_K = 0.003
 FAN_TRIPS_C = (50.0, 60.0, 67.5, 75.0)
 FAN_HYSTERESIS_C = 5.0
-CAPPED, THROTTLED, SOFT_LIMITED = 1 << 1, 1 << 2, 1 << 3
+UNDER_VOLTAGE, CAPPED, THROTTLED, SOFT_LIMITED = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 STICKY_SHIFT = 16
 STANDARD_AMBIENT_C = 25.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silicon:
-    """What decides how a board heats. `voltage` is (hertz, volt), ascending; `sink_k_per_w` one value a fan
-    level."""
+    """What decides how a board heats. `voltage` is (hertz, volt), ascending; `sink_k_per_w` one value a fan level.
+
+    `early_limit` is a 3B+'s: the temperature (`temp_soft_limit`) from which on it runs at most at a lower clock.
+    """
 
     idle_w: float
     load_w: float
@@ -35,6 +37,7 @@ class Silicon:
     junction_j_per_k: float
     sink_k_per_w: tuple[float, ...]
     board_j_per_k: float
+    early_limit: tuple[float, float] | None = None
 
     @property
     def idle_c(self) -> float:
@@ -87,7 +90,7 @@ def advance(
         fan_level=die.fan_level,
         dt_s=dt_s,
     )
-    live = live_bits(junction_c)
+    live = live_bits(silicon, junction_c)
     change_hz = SLEW_HZ_PER_S * dt_s
     cap_hz = min(max(allowed_hz(silicon, junction_c), die.cap_hz - change_hz), die.cap_hz + change_hz)
     return replace(
@@ -154,7 +157,9 @@ def volts(silicon: Silicon, clock_hz: float) -> float:
 def allowed_hz(silicon: Silicon, junction_c: float) -> float:
     """The clock that the firmware lets pass: falls linearly from the soft to the hard limit."""
     share = min(max((junction_c - SOFT_LIMIT_C) / (HARD_LIMIT_C - SOFT_LIMIT_C), 0.0), 1.0)
-    return silicon.max_hz - (silicon.max_hz - silicon.min_hz) * share
+    early_c, early_hz = silicon.early_limit or (math.inf, silicon.max_hz)
+    highest_hz = early_hz if junction_c >= early_c else silicon.max_hz
+    return highest_hz - (highest_hz - silicon.min_hz) * share
 
 
 def shown_clock_hz(silicon: Silicon, clock_hz: float) -> float:
@@ -163,11 +168,12 @@ def shown_clock_hz(silicon: Silicon, clock_hz: float) -> float:
     return max(silicon.max_hz - steps * silicon.clock_step_hz, silicon.min_hz)
 
 
-def live_bits(junction_c: float) -> int:
+def live_bits(silicon: Silicon, junction_c: float) -> int:
     """Bits 1..3 of get_throttled. Between the limits only the soft one, as boards in the field show."""
     if junction_c >= HARD_LIMIT_C:
         return CAPPED | THROTTLED
-    return SOFT_LIMITED if junction_c >= SOFT_LIMIT_C else 0
+    early_c, _ = silicon.early_limit or (SOFT_LIMIT_C, 0.0)
+    return SOFT_LIMITED if junction_c >= early_c else 0
 
 
 def _fan_level(silicon: Silicon, level: int, junction_c: float) -> int:

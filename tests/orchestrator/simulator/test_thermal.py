@@ -130,7 +130,15 @@ def test_a_throttled_board_shows_the_soft_limit_alone_and_remembers_it() -> None
 
 @pytest.mark.parametrize(("junction_c", "bits"), [(79.9, 0), (80.0, 0x8), (84.9, 0x8), (85.0, 0x6)])
 def test_live_bits_follow_the_limits(junction_c: float, bits: int) -> None:
-    assert thermal.live_bits(junction_c) == bits
+    assert thermal.live_bits(board_kind("pi4-bare").silicon, junction_c) == bits
+
+
+def test_a_3b_plus_runs_at_1200_mhz_from_60_degrees_on_and_says_so_by_bit_3() -> None:
+    silicon = board_kind("pi3b-plus").silicon
+    cool, warm = (thermal.allowed_hz(silicon, junction_c) for junction_c in (59.9, 60.0))
+    assert (cool, warm) == (1.4e9, 1.2e9)
+    assert [thermal.live_bits(silicon, junction_c) for junction_c in (59.9, 60.0, 79.0, 85.0)] == [0, 0x8, 0x8, 0x6]
+    assert thermal.allowed_hz(silicon, 82.5) == pytest.approx(0.9e9)
 
 
 def test_the_clock_register_counts_down_from_the_maximum_in_steps() -> None:
