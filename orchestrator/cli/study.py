@@ -1,6 +1,6 @@
-"""`pifarm study list | show | watch | cancel | retry`, `export` and `report`: studies and what comes out of them."""
+"""`pifarm study list | show | watch | extend | cancel | retry`, `export` and `report`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +8,7 @@ import typer
 
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
+from orchestrator.lifecycle import StudyKind, StudyState
 from orchestrator.queries.rows import StudyView
 
 app = typer.Typer(help="Studies: what was submitted.", no_args_is_help=True)
@@ -21,13 +22,14 @@ def study_rows(studies: Sequence[StudyView]) -> Rows:
     """Columns, rows and right-aligned columns of a table of studies."""
     from orchestrator.numbers_text import duration
 
-    columns = ["study", "model", "protocol", "state", "runs", "devices", "left"]
+    columns = ["study", "model", "protocol", "state", "blocks", "runs", "devices", "left"]
     rows = [
         [
             str(study.study),
-            study.model,
+            study.model + (" (canary)" if study.kind is StudyKind.CANARY else ""),
             study.protocol,
             study.state.value,
+            f"{study.blocks_done}/{study.blocks_planned}",
             f"{study.counts.get('done', 0)}/{study.total}"
             + (f", {study.counts['failed']} failed" if study.counts.get("failed") else ""),
             ", ".join(study.devices) + (" (simulated)" if study.simulated else ""),
@@ -35,7 +37,26 @@ def study_rows(studies: Sequence[StudyView]) -> Rows:
         ]
         for study in studies
     ]
-    return columns, rows, ["study", "runs"]
+    return columns, rows, ["study", "blocks", "runs"]
+
+
+def progress_lines(study: StudyView) -> Iterator[str]:
+    """What the table does not say of a study: how narrow its intervals are, and what each machine has still to do."""
+    from orchestrator.numbers_text import duration
+
+    if (until := study.until_ci) is not None:
+        yield (
+            f"blocks are added until 95 % intervals are within ±{until.wanted:.2%}, at most {until.max_blocks} on a "
+            f"device; intervals found this way really cover about {until.coverage:.0%}"
+        )
+        for device in until.devices:
+            width = "no interval yet" if device.half_width is None else f"±{device.half_width:.2%}"
+            left_out = f", {device.left_out} variants without recent results left out" if device.left_out else ""
+            goes_on = "going on" if study.state is StudyState.ACTIVE else study.state.value
+            yield f"  {device.device}: {width} of {device.blocks} blocks, {device.stopped or goes_on}{left_out}"
+    if len(set(study.left_s.values())) > 1:
+        for device_name, left_s in study.left_s.items():
+            yield f"  {device_name}: about {duration(left_s)} left"
 
 
 @app.command("list")
@@ -65,6 +86,8 @@ def show(study: StudyArgument, as_json: JsonOption = False) -> None:
         console.print_json({"study": view, "runs": runs})
         return
     console.print_table("", *study_rows([view]))
+    for line in progress_lines(view):
+        console.say(line)
     console.print_table("runs", *run_rows(runs))
 
 
@@ -78,6 +101,21 @@ def watch(study: StudyArgument) -> None:
     get_study(farm.database, study)
     if not watch_study(farm, study):
         raise typer.Exit(1)
+
+
+@app.command("extend")
+def extend(
+    study: StudyArgument,
+    blocks: Annotated[int, typer.Option("--blocks", help="How many blocks to add on each of its devices.")],
+) -> None:
+    """Add randomised blocks to a study: they continue it, as if they had been asked for at once."""
+    from orchestrator import studies
+    from orchestrator.cli.watch import ring
+
+    farm = console.the_farm()
+    count = studies.extend(farm.database, study, blocks)
+    ring(farm)
+    console.say(f"study {study}: {count} runs added")
 
 
 @app.command("cancel")

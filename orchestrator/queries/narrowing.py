@@ -36,8 +36,9 @@ def read_until_narrow(session: Session, studies: Sequence[StudyRow]) -> Mapping[
     )
     for study_id, device, variant, group, block, state, verdict, median_ns in session.execute(query):
         usable = found.setdefault(study_id, {}).setdefault(device, Usable())
-        usable.note(str(variant), group, block, usable_median(state, verdict, median_ns))
-        if state not in ENDED_RUN_STATES:
+        if state in ENDED_RUN_STATES:
+            usable.note(str(variant), group, block, usable_median(state, verdict, median_ns))
+        else:
             going_on.add((study_id, device))
     return {
         study_id: UntilNarrow(
@@ -66,5 +67,5 @@ def _of_device(study: StudyRow, device: str, usable: Usable, *, is_open: bool) -
         blocks=usable.blocks,
         half_width=precision.half_width,
         stopped=None if is_open or stop is None else stop.value,
-        left_out=len(precision.left_out),
+        left_out=0 if is_open else len(precision.left_out),
     )

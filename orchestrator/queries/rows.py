@@ -166,7 +166,8 @@ class RunSeries:
 class DevicePrecision:
     """How narrow a study's intervals are on a device; `half_width` is a share, null where none can be made yet.
 
-    `stopped` says why no block is added there any more; `left_out` counts variants without recent results.
+    `blocks` counts those that have begun to be measured; `stopped` says why no block is added there any more;
+    `left_out` counts the variants that gave no results of late.
     """
 
     device: str

@@ -8,6 +8,7 @@ from orchestrator.lifecycle import RunState, StudyState
 from orchestrator.protocols import preset, shortest_s
 from orchestrator.queries.studies import get_study, list_studies
 from tests import factories
+from tests.factories import RUNTIME
 from tests.orchestrator.queries.conftest import CountStatements
 
 
@@ -85,3 +86,29 @@ def test_the_newest_studies_come_first_in_as_many_statements_however_many(
 def test_an_unknown_study_lists_what_there_is(farm: Database) -> None:
     with pytest.raises(NotFoundError, match="study: 7 is unknown; there are none"):
         get_study(farm, 7)
+
+
+def test_boards_that_share_a_machine_add_up_each_with_its_own_pace_and_scripted_ones_do_not(database: Database) -> None:
+    for name in ("sim-1", "sim-2"):
+        factories.add_device(database, name, simulated=True)
+    factories.add_device(database, "pi5-1")
+    factories.add_model(database)
+    devices = ("sim-1", "sim-2", "pi5-1")
+    study, scripted = (
+        factories.add_study(database, devices=devices, blocks=3, runtime=runtime) for runtime in (RUNTIME, "scripted")
+    )
+    for each in (study, scripted):
+        for device, took_s in (("sim-1", 10.0), ("sim-2", 50.0), ("pi5-1", 30.0)):
+            first = factories.run_ids(database, each, device=device)[0]
+            factories.change_run(database, first, state=RunState.DONE, started_at_s=1000.0, ended_at_s=1000.0 + took_s)
+    host_s = 5 * 10.0 + 5 * 50.0
+    assert get_study(database, study).left_s == pytest.approx({"sim-1": host_s, "sim-2": host_s, "pi5-1": 5 * 30.0})
+    assert get_study(database, study).eta_s == pytest.approx(host_s)
+    assert get_study(database, scripted).left_s == pytest.approx({"sim-1": 50.0, "sim-2": 250.0, "pi5-1": 150.0})
+
+
+def test_blocks_are_done_when_all_their_runs_have_ended(farm: Database) -> None:
+    study = factories.add_study(farm, devices=("pi5-1", "pi5-2"), blocks=2)
+    for run in factories.run_ids(farm, study, device="pi5-1")[:3]:
+        factories.change_run(farm, run, state=RunState.FAILED)
+    assert (get_study(farm, study).blocks_done, get_study(farm, study).blocks_planned) == (1, 4)

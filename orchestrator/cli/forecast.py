@@ -1,0 +1,51 @@
+"""The forecast of a study as text: what `pifarm submit` says before it queues anything."""
+
+from collections.abc import Iterator, Sequence
+
+from orchestrator.analysis.forecast import BoardForecast
+from orchestrator.numbers_text import ABSENT, duration
+from orchestrator.queries.forecast import Forecast
+
+MOST_SHOWN = 20
+COLUMNS = ["device", "first gate", "later gates", "a run after it", "runs", "own work", "done in", "room may warm by"]
+
+
+def board_rows(boards: Sequence[BoardForecast]) -> list[list[str]]:
+    """The rows of a table about boards; the ones that end last are kept where there are many."""
+    shown = sorted(boards, key=lambda board: -board.done_in_s)[:MOST_SHOWN]
+    return [
+        [
+            board.device,
+            duration(board.first_gate_s),
+            duration(board.gate_s),
+            f"{duration(board.run_s)} (floor {duration(board.floor_s)})",
+            str(board.runs),
+            duration(board.own_s),
+            duration(board.done_in_s) + (f", {duration(board.queued_s)} waits before" if board.queued_s else ""),
+            ABSENT if board.room_c is None else f"{board.room_c:.1f} °C",
+        ]
+        for board in sorted(shown, key=lambda board: board.device)
+    ]
+
+
+def lines(forecast: Forecast) -> Iterator[str]:
+    """What the table does not say: the sum, what is assumed, and what such a study can find."""
+    more = len(forecast.boards) - MOST_SHOWN
+    if more > 0:
+        yield f"and {more} more devices that are done sooner"
+    layout = f"{forecast.variants} variants x {len(forecast.boards)} devices x {forecast.blocks} blocks"
+    yield (
+        f"{forecast.runs} runs: {layout}, done in about {duration(forecast.done_in_s)} if the farm runs"
+        f"{_growth(forecast)}"
+    )
+    assumed = list(dict.fromkeys(each for board in forecast.boards for each in board.assumed))
+    if assumed:
+        yield f"assumed, until runs of these devices say it: {'; '.join(assumed)}"
+    if any(board.room_c is not None for board in forecast.boards):
+        yield "a colder room is made up for by warming the board; a warmer one beyond the table's lets gates time out"
+
+
+def _growth(forecast: Forecast) -> str:
+    if forecast.most_blocks == forecast.blocks:
+        return ""
+    return f"; blocks are added until intervals are narrow enough, at most {forecast.most_blocks}"
