@@ -56,7 +56,8 @@ def judge(lines: Sequence[Line]) -> list[Figure]:
         met = {name: own for name, own in repeats.items() if own}
         if Method.PIFARM.value in met:
             figures += _figures(load, met)
-    return figures
+    failed = sum("failed" in line for line in lines)
+    return [*figures, Figure(what="measurements that failed", unit="", ours=Estimate(center=failed))]
 
 
 def score(repeats: Sequence[Repeat], what: str) -> Score:

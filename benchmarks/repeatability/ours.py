@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agent.protocol import MAX_RETURNS_TO_GATE
 from agent.wire.records import Inferences, Phase, Record
 from agent.wire.spec import Gate, Protocol, Regime, WarmUp, Window
 from benchmarks.lone_board import LoneBoard
@@ -36,15 +37,18 @@ class Plan:
     is_gated: bool
 
     def protocol(self, left_s: float, runs_left: int) -> Protocol:
-        """The protocol of the next run: its gate may use what the others of the plan do not need."""
+        """The protocol of the next run: its gate may use what the others of the plan do not need.
+
+        A run that is sent back from its warm-up passes the gate again, so that each pass gets its part of the time.
+        """
         gate = Gate(live_bits_clear=False)
         if self.is_gated:
-            spare_s = max(0.0, left_s - runs_left * self.run_s)
+            spare_s = max(0.0, left_s - runs_left * self.run_s - MAX_RETURNS_TO_GATE * (LOAD_WINDOW_S + WARM_UP_S))
             gate = Gate(
                 live_bits_clear=False,
                 foreign_cpu_max=FOREIGN_CPU_MAX,
                 load_window_s=LOAD_WINDOW_S,
-                timeout_s=LOAD_WINDOW_S + spare_s,
+                timeout_s=LOAD_WINDOW_S + spare_s / (1 + MAX_RETURNS_TO_GATE),
             )
         return Protocol(
             name="repeatability",

@@ -10,10 +10,12 @@ import pyperf
 
 from benchmarks.repeatability.timed_loop import load
 
+MODULE = "benchmarks.repeatability.pyperf_loop"
+
 
 def main() -> None:
     """Be the manager, or one of its workers."""
-    runner = pyperf.Runner(add_cmdline_args=_pass_on)
+    runner = pyperf.Runner(program_args=("-m", MODULE), add_cmdline_args=_pass_on)
     runner.argparser.add_argument("--model", required=True)
     runner.argparser.add_argument("--threads", type=int, required=True)
     options = runner.parse_args()

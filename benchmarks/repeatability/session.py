@@ -8,7 +8,7 @@ import itertools
 import json
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,10 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lines: list[Line] = [line for line in map(_parse, _whole_lines(path)) if line]
+        text = path.read_text() if path.exists() else ""
+        self.lines: list[Line] = [line for line in map(_parse, text.splitlines()) if line]
+        if text and not text.endswith("\n"):
+            path.write_text(text[: text.rfind("\n") + 1])
 
     def add(self, line: Line) -> None:
         """Append a line."""
@@ -118,8 +121,9 @@ class Results:
         return [line for line in self.lines if line["kind"] == "measured"]
 
     def done(self) -> set[tuple[int, int, str, str]]:
-        """The keys of what need not be measured again."""
-        return {(line["seed"], line["repeat"], line["load"], line["method"]) for line in self.measured()}
+        """The keys of what need not be measured again; what failed is tried again when the session is resumed."""
+        done = [line for line in self.measured() if "failed" not in line]
+        return {(line["seed"], line["repeat"], line["load"], line["method"]) for line in done}
 
 
 def carry_out(design: Design, results: Results, folder: Path) -> None:
@@ -221,10 +225,6 @@ def measure_step(step: Step, bench: Bench, budget_s: float) -> Line:
         "timed_s": sum(to_s - from_s for from_s, to_s in found.timed),
         "disturbed_s": overlap_s(found.timed, absolute),
     }
-
-
-def _whole_lines(path: Path) -> Sequence[str]:
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def _parse(text: str) -> Line | None:

@@ -1,0 +1,153 @@
+"""Repeatability without a machine: schedules, plans, the order of steps, the file of results, the judgement."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent.wire.records import Inferences, Phase
+from benchmarks.repeatability.judged import MEANS, judge
+from benchmarks.repeatability.loads import Load, bursts, disturbed, overlap_s
+from benchmarks.repeatability.methods import Method, pyperf_processes
+from benchmarks.repeatability.ours import BLOCKS, plan, read_run
+from benchmarks.repeatability.session import Design, Results
+from benchmarks.repeatability.timed_loop import clip
+
+TRUTH = {"reference": 5e6, "a1": 20e6, "b1": 22e6, "a8": 30e6, "b8": 33e6}
+DESIGN = Design(
+    seeds=2, repeats=3, budget_s=100.0, model_ms=20.0, loads=tuple(Load), methods=(Method.PIFARM, Method.NAIVE)
+)
+
+
+def line(method: Method, load: Load, repeat: int, factor: float, **others: Any) -> dict[str, Any]:
+    """A measurement that reads `factor` times the truth."""
+    a_ns, b_ns = TRUTH[f"a{method.threads}"] * factor, TRUTH[f"b{method.threads}"]
+    measured = {"a_ns": a_ns, "b_ns": b_ns, "ratio": a_ns / b_ns, "reference_ns": TRUTH["reference"]}
+    ours = {"means_a_ns": a_ns * 1.5, "means_b_ns": b_ns} if method is Method.PIFARM else {}
+    where = {"kind": "measured", "session": 0, "seed": 1, "repeat": repeat, "load": load.value, "method": method.value}
+    return where | measured | ours | {"wall_s": 100.0, "timed_s": 90.0, "disturbed_s": 0.0} | others
+
+
+def session(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"kind": "session", "truth": TRUTH}, *lines]
+
+
+def test_every_method_of_a_repeat_meets_the_same_bursts_and_every_repeat_others() -> None:
+    first = bursts(Load.TWO_BURNERS, 1, 0, 200.0)
+    assert first == bursts(Load.TWO_BURNERS, 1, 0, 200.0)
+    assert first != bursts(Load.TWO_BURNERS, 1, 1, 200.0) != bursts(Load.TWO_BURNERS, 2, 0, 200.0)
+    assert bursts(Load.NONE, 1, 0, 200.0) == ()
+
+
+def test_bursts_are_in_order_apart_and_within_the_horizon() -> None:
+    for seed in range(20):
+        edges = [edge for span in bursts(Load.MEMORY, seed, 0, 300.0) for edge in span]
+        assert edges == sorted(edges)
+        assert all(0 < edge <= 300.0 for edge in edges)
+
+
+def test_it_burns_about_a_quarter_of_the_time() -> None:
+    burnt_s = sum(to - start for seed in range(50) for start, to in bursts(Load.ONE_BURNER, seed, 0, 500.0))
+    assert 0.20 < burnt_s / (50 * 500.0) < 0.29
+
+
+def test_an_overlap_is_the_time_that_both_last() -> None:
+    assert overlap_s([(0.0, 10.0), (20.0, 30.0)], [(5.0, 22.0), (29.0, 40.0)]) == pytest.approx(5 + 2 + 1)
+    assert overlap_s([(0.0, 1.0)], [(1.0, 2.0)]) == 0
+
+
+@pytest.mark.integration
+def test_a_burner_burns_in_its_spans_and_is_gone_afterwards() -> None:
+    began_s = time.monotonic()
+    with disturbed(Load.TWO_BURNERS, [(0.0, 0.1)]) as origin_s:
+        assert began_s < origin_s <= time.monotonic()
+    assert time.monotonic() - began_s < 30.0
+
+
+def test_runs_alternate_and_fit_into_the_budget_with_time_left_to_wait() -> None:
+    ours = plan(Method.PIFARM, 150.0, 1.0)
+    assert ours.order == ("a", "b", "b", "a", "a", "b", "b", "a", "a", "b")
+    assert len(ours.order) == 2 * BLOCKS
+    assert 10 * ours.run_s == pytest.approx(0.8 * 150.0)
+    assert 10 * plan(Method.NO_GATE, 150.0, 1.0).run_s == pytest.approx(150.0)
+    assert plan(Method.ONE_PROCESS, 150.0, 1.0).order == ("a", "b")
+
+
+def test_a_gate_may_wait_for_what_the_other_runs_do_not_need_and_no_longer() -> None:
+    ours = plan(Method.PIFARM, 150.0, 1.0)
+    early, late = (ours.protocol(left_s, 1).gate.timeout_s for left_s in (60.0, 5.0))
+    assert early > late == 2.0
+    assert plan(Method.NO_GATE, 150.0, 1.0).protocol(60.0, 1).gate.foreign_cpu_max is None
+
+
+def test_only_the_window_of_a_run_counts_and_is_placed_on_the_monotonic_clock() -> None:
+    warm_up = Inferences(phase=Phase.WARM_UP, first_index=0, starts_ns=(0,), durations_ns=(9,))
+    window = Inferences(phase=Phase.WINDOW, first_index=1, starts_ns=(10, 20, 30), durations_ns=(2, 3, 10))
+    run = read_run([warm_up, window], 1_000_000_000)
+    assert (run.median_ns, run.mean_ns) == (3.0, 5.0)
+    assert run.timed == pytest.approx((1.00000001, 1.00000004))
+
+
+def test_pyperf_gets_as_many_processes_as_its_time_holds() -> None:
+    assert pyperf_processes(75.0, 2.5) == 28
+    assert pyperf_processes(0.1, 2.5) == 1
+
+
+def test_clipping_leaves_out_what_is_far_from_the_mean_until_nothing_is() -> None:
+    values = np.array([1.0] * 10 + [1.1] * 10 + [9.0])
+    assert clip(values).max() == 1.1
+    assert len(clip(np.ones(5))) == 5
+
+
+def test_all_steps_come_once_and_no_method_is_always_first() -> None:
+    steps = list(DESIGN.steps())
+    assert len(steps) == len({step.key for step in steps}) == 2 * 3 * 4 * 2
+    assert {step.method for step in steps[::2]} == set(DESIGN.methods)
+    assert [step.key for step in DESIGN.steps()] == [step.key for step in steps]
+
+
+def test_results_go_on_after_a_torn_last_line_and_what_failed_is_tried_again(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.jsonl")
+    results.add(line(Method.NAIVE, Load.NONE, 0, 1.0))
+    results.add(line(Method.NAIVE, Load.NONE, 1, 1.0, failed="busy"))
+    with results.path.open("a") as file:
+        file.write('{"kind": "meas')
+    again = Results(results.path)
+    assert again.done() == {(1, 0, "none", "naive loop")}
+    again.add(line(Method.NAIVE, Load.NONE, 1, 1.0))
+    assert len(Results(results.path).done()) == 2
+
+
+def test_the_table_holds_spread_and_worst_distance_of_ours_beside_the_best_peer() -> None:
+    lines = [line(Method.PIFARM, Load.TWO_BURNERS, each, 1 + each / 100, disturbed_s=each) for each in range(3)]
+    lines += [line(Method.NAIVE, Load.TWO_BURNERS, each, 1 + each / 10) for each in range(3)]
+    figures = {figure.what: figure for figure in judge(session(lines))}
+    spread = figures["load two burners: one model, spread (reference: best peer)"]
+    assert spread.ours.center == pytest.approx(100 * 0.02 / 1.01)
+    assert spread.reference is not None and spread.reference.center == pytest.approx(100 * 0.2 / 1.1)
+    worst = figures["load two burners: one model, worst off the truth (reference: best peer)"]
+    assert worst.ours.center == pytest.approx(2.0)
+    assert worst.is_met is True
+    assert any("pifarm: spread, worst; 2 of 3 met the disturbance" in what for what in figures)
+    assert any(MEANS in what for what in figures)
+
+
+def test_a_machine_that_became_slower_is_corrected_by_the_reference() -> None:
+    slower = {"a_ns": 22e6, "b_ns": 24.2e6, "ratio": 20 / 22, "reference_ns": 5.5e6}
+    figures = judge(session([line(Method.PIFARM, Load.NONE, 0, 1.0) | slower]))
+    (worst,) = [figure for figure in figures if "one model, worst" in figure.what]
+    assert worst.ours.center == pytest.approx(0.0, abs=1e-9)
+
+
+def test_other_session_options_are_held_against_their_own_truth() -> None:
+    lines = [line(method, Load.NONE, 0, 1.0) for method in (Method.PIFARM, Method.ULTRALYTICS)]
+    (worst,) = [figure for figure in judge(session(lines)) if "one model, worst" in figure.what]
+    assert worst.reference is not None and worst.reference.center == pytest.approx(0.0, abs=1e-9)
+
+
+def test_measurements_that_failed_are_counted() -> None:
+    lines = [line(Method.PIFARM, Load.NONE, 0, 1.0), {**line(Method.NAIVE, Load.NONE, 0, 1.0), "failed": "busy"}]
+    assert judge(session(json.loads(json.dumps(lines))))[-1].ours.center == 1
