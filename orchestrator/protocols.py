@@ -50,7 +50,7 @@ PRESETS: Mapping[str, Preset] = {
                 load_window_s=5.0,
             ),
             warm_up=WarmUp(min_inferences=5, min_s=10.0, steady_within=0.02, max_s=120.0),
-            window=Window(min_inferences=30, min_s=60.0, max_s=300.0, stop_c=77.0),
+            window=Window(min_inferences=30, min_s=60.0, max_s=300.0, stop_c=77.0, segments=4),
         ),
         blocks=5,
         provisional=False,

@@ -89,8 +89,8 @@ class Gate:
 class WarmUp:
     """Inferences that are kept but not counted: both minima, then, where asked, until steady.
 
-    Steady: the medians of the two newer thirds of the warm-up agree within `steady_within` (0.02 = 2 %);
-    given up after `max_s`.
+    Steady: the two newer thirds of the warm-up are shown, against their own noise, to differ by less than
+    `steady_within` (0.02 = 2 %); given up after `max_s`.
     """
 
     min_inferences: int
@@ -114,8 +114,9 @@ class WarmUp:
 class Window:
     """The measuring window's stop rule: both minima, or `max_s`, or the die at `stop_c`, or 80 % of a known `onset_s`.
 
-    Heat that leaves too few inferences sends the run back to the gate for a further segment, at most `segments` in all.
-    `onset_s` is how long this board runs this load from its start temperature until it throttles, where that is known.
+    Heat that leaves too few inferences sends the run back to the gate for a further segment, at most `segments` in all;
+    the minima and `max_s` are those of all segments together. `onset_s` is how long this board runs this load, warm-up
+    included, from its start temperature until it throttles, where that is known.
     """
 
     min_inferences: int
