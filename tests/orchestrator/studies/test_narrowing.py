@@ -14,6 +14,8 @@ from orchestrator.errors import SpecError
 from orchestrator.lifecycle import RunState, StudyState
 from orchestrator.studies.narrowing import continue_until_narrow
 from tests.orchestrator.studies.measuring import measure_all, measure_next
+from tests.orchestrator.yard import Yard, submit
+from tests.pretended_board import PretendedBoard
 from tests.racing import at_once
 from tests.small_farm import add_device, add_model, dump, get_study, make_submission, plant, runs_of, set_columns
 
@@ -174,3 +176,33 @@ def test_when_a_cancel_and_the_end_of_the_last_run_meet_no_run_is_left_waiting(d
 def test_a_wish_without_sense_is_refused(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(SpecError, match=complaint):
         make_submission(**changes)
+
+
+def test_an_attendant_that_ends_the_last_run_goes_on_with_the_block_that_is_added(
+    yard: Yard, board: PretendedBoard
+) -> None:
+    study_id = submit(yard, variants=("fp32", "int8"), blocks=1, until_ci=0.01)
+    yard.work()
+    runs = runs_of(yard.database, study_id)
+    assert [run.block for run in runs] == [0, 0, 1, 1]
+    assert board.started == [f"{run.id}.1" for run in runs]
+    assert decisions(yard.database)[0].startswith("narrow enough: +-0.00% after 2 blocks")
+    assert get_study(yard.database, study_id).state is StudyState.DONE
+
+
+def test_when_two_devices_end_their_runs_at_once_each_gets_one_block(database: Database) -> None:
+    devices = [add_device(database, "a"), add_device(database, "b")]
+    add_model(database, labels=["a", "b"])
+    for _ in range(5):
+        study_id, wide = studies.submit(database, make_submission(**until())), scatter(0.1)
+        for device_id in devices:
+            for _ in range(5):
+                measure_next(database, study_id, wide, device_id)
+
+        def act(index: int, study_id: int = study_id, wide: Callable[[RunRow], float] = wide) -> bool:
+            return measure_next(database, study_id, wide, devices[index])
+
+        assert at_once(2, act) == [True, True]
+        assert [blocks_of(database, study_id, device_id) for device_id in devices] == [4, 4]
+        assert len(runs_of(database, study_id)) == 16
+        assert get_study(database, study_id).state is StudyState.ACTIVE
