@@ -98,10 +98,15 @@ def absurd(draw: st.DrawFn) -> bytes:
     gate, loaded = draw(GATES_PASSED), draw(LOADS)
     loaded = dataclasses.replace(loaded, options={**loaded.options, "intra_op_threads": draw(SCALARS)})
     at_ns, parts = 0, list[Record]()
-    for phase in (Phase.WARM_UP, Phase.WINDOW):
-        part, end_ns = draw(_stretch(phase, at_ns))
-        parts += [PhaseEntered(phase=phase, at_ns=at_ns), part]
-        at_ns = end_ns
+    firsts = {Phase.WARM_UP: 0, Phase.WINDOW: 0}
+    for segment in range(draw(st.integers(1, 3))):
+        parts.append(PhaseEntered(phase=Phase.GATE, at_ns=at_ns))
+        for phase in (Phase.WARM_UP, Phase.WINDOW):
+            part, end_ns = draw(_stretch(phase, at_ns))
+            part = dataclasses.replace(part, segment=segment, first_index=firsts[phase])
+            firsts[phase] += len(part.starts_ns)
+            parts += [PhaseEntered(phase=phase, at_ns=at_ns), part]
+            at_ns = end_ns
     end: Ended = dataclasses.replace(draw(ends()), outcome=Outcome.COMPLETED, fault=None, at_ns=at_ns)
     claimed: Claimed = opening_records(RUN)[0]  # type: ignore[assignment]  # the first is the claim
     return encode_journal([claimed, environment, gate, loaded, *parts, draw(telemetry()), end])
