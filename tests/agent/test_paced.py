@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from agent.protocol import Bounds, estimate_quiet_s
 from agent.timing import Samples, time_paced, warm_up
-from agent.wire.records import Phase
+from agent.wire.records import Inferences, Phase
 from agent.wire.spec import Pace
-from tests.agent.specs import short_protocol
+from tests.agent.board import Board
+from tests.agent.specs import make_spec, short_protocol
 
 MS = 1_000_000
 PERIOD_NS = 10 * MS
@@ -151,3 +152,15 @@ def test_the_quiet_time_of_a_paced_run_is_that_of_its_pace() -> None:
     paced = replace(short_protocol(warm_up_s=0.1, window_s=1.0, min_inferences=20), pace=Pace(rate_per_s=2.0))
     warm_up_s, quiet_s = estimate_quiet_s(paced, 0.001)
     assert warm_up_s == pytest.approx(1.5) and quiet_s == pytest.approx(1.5 + 10.5 + 0.25)
+
+
+@pytest.mark.integration
+def test_a_run_of_the_agent_keeps_its_pace_in_warm_up_and_window(board: Board) -> None:
+    pace = Pace(rate_per_s=50.0)
+    protocol = replace(short_protocol(warm_up_s=0.2, window_s=0.6, min_inferences=20), pace=pace)
+    records = board.run(make_spec(protocol=protocol))
+    for phase, least in ((Phase.WARM_UP, 10), (Phase.WINDOW, 30)):
+        (chunk,) = [record for record in records if isinstance(record, Inferences) and record.phase is phase]
+        late = [start - chunk.starts_ns[0] - i * pace.period_ns for i, start in enumerate(chunk.starts_ns)]
+        assert least <= len(late) <= least + 2
+        assert min(late) == 0 and sorted(late)[len(late) // 2] < 5 * MS
