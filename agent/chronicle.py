@@ -38,13 +38,15 @@ class Chronicle:
         self.note(PhaseEntered(phase=phase, at_ns=self.now_ns()))
 
     def keep_quiet(self) -> None:
-        """Write nothing from now on."""
+        """Write nothing from now on, and begin no slow reading."""
+        self._sampler.sensors.hush(True)
         self._kept = []
 
     def speak(self) -> None:
         """Write what was kept, and all telemetry so far."""
         kept, self._kept = self._kept or [], None
         self.note(*kept, *self._sampler.drain())
+        self._sampler.sensors.hush(False)
 
     def settle(self) -> None:
         """Write all telemetry so far and wait until the disk has everything."""

@@ -26,6 +26,8 @@ _DEFAULTS: Mapping[str, Scalar] = {
     "sigma": 0.01,  # of its logarithm
     "seed": 0,
     "first_factor": 1.0,  # the first inference takes so many times longer
+    "growth": 0.0,  # each takes this share of the median longer than the one before
+    "output": "",  # what is answered, where it is not nothing
     "spin": False,  # burn the time instead of sleeping
     "load_ms": 0.0,
     "hold_bytes": 0,  # memory that is filled while loading
@@ -49,6 +51,7 @@ class ScriptedSession:
         self.options = options
         self._ballast = b"\1" * int(options["hold_bytes"])
         self._random = random.Random(int(options["seed"]))
+        self._answer = (options["output"],) if options["output"] else ()
         self._count = 0
 
     def bind(self, feeds: Feeds) -> Callable[[], Sequence[Any]]:
@@ -62,9 +65,10 @@ class ScriptedSession:
             raise ScriptedFailure(f"scripted to fail at inference {self._count}")
         if self._count == options["crash_at"]:
             os.kill(os.getpid(), signal.Signals[str(options["crash_signal"])])
-        _wait(wait_s * (float(options["first_factor"]) if self._count == 0 else 1.0), bool(options["spin"]))
+        factor = float(options["first_factor"]) if self._count == 0 else 1.0 + float(options["growth"]) * self._count
+        _wait(wait_s * factor, bool(options["spin"]))
         self._count += 1
-        return ()
+        return self._answer
 
 
 class ScriptedRuntime:

@@ -39,7 +39,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorSet:
-    """The sensors of one board, by the name of their series; those that are not there are missing."""
+    """The sensors of one board, by the name of their series; those that are not there are missing.
+
+    Lifecycle: `hush` tells slow sensors whether the board must be quiet from now on.
+    """
 
     temperature_c: Sensor[float] | None = None
     clock_hz: Sensor[float] | None = None
@@ -51,6 +54,7 @@ class SensorSet:
     power_w: Sensor[float] | None = None
     ambient_c: Sensor[float] | None = None
     prepare: Callable[[], None] = field(default=lambda: None)
+    hush: Callable[[bool], None] = field(default=lambda is_quiet: None)
 
     @property
     def sources(self) -> dict[str, str]:

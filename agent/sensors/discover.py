@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.sensors import Sensor, SensorSet
+from agent.sensors.ambient import find_thermometer
 from agent.sensors.firmware import open_firmware
 from agent.sensors.load import find_foreign_load
 from agent.sensors.sysfs import find_fan, find_free_memory, find_requested_clock, find_temperature
@@ -19,6 +20,9 @@ def find_sensors(root: Path, own_pids: Callable[[], Iterable[int]]) -> SensorSet
         foreign_cpu=find_foreign_load(own_pids),
         memory_available_bytes=find_free_memory(),
     )
+    thermometer = find_thermometer(root)
+    if thermometer is not None:
+        known = replace(known, ambient_c=thermometer.sensor, hush=thermometer.hush)
     firmware = open_firmware(root)
     if firmware is None:
         return known

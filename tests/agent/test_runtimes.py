@@ -127,6 +127,19 @@ def test_a_scripted_inference_takes_its_seeded_time(tmp_path: Path) -> None:
     assert times_s[0] > 0.014 and min(times_s[1:]) > 0.0028
 
 
+def test_a_script_can_slow_down_and_answer_something(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.touch()
+    options = {"median_ms": 1.0, "sigma": 0.0, "growth": 4.0, "spin": True, "output": "a cat"}
+    call = load_runtime("scripted").load(path, 1, options).bind({})
+    times_s = []
+    for _ in range(2):
+        began_s = time.perf_counter()
+        assert call() == ("a cat",)
+        times_s.append(time.perf_counter() - began_s)
+    assert times_s[0] > 0.0009 and times_s[1] > 0.0049
+
+
 def test_a_script_can_fail(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.touch()
