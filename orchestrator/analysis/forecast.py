@@ -98,6 +98,11 @@ def forecast_boards(
     )
 
 
+def expected_run_s(protocol: Protocol) -> float:
+    """What a run takes on a board of which nothing is known, its gate included."""
+    return _later_wait_s(protocol, Known()) + _floor_s(protocol, None) + ASSUMED_OVERHEAD_S
+
+
 def add_up(loads: Iterable[tuple[str, float]]) -> Mapping[str, float]:
     """Seconds of work by lane."""
     sums: dict[str, float] = {}

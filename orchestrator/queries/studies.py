@@ -8,11 +8,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from agent.wire.codec import decode
 from agent.wire.spec import Protocol
-from orchestrator.analysis.forecast import add_up
+from orchestrator.analysis.forecast import add_up, expected_run_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, DeviceRow, RunRow, StudyRow, VariantRow
 from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, StudyState
-from orchestrator.protocols import shortest_s
 from orchestrator.queries.naming import require_known, variant_text
 from orchestrator.queries.narrowing import read_until_narrow
 from orchestrator.queries.rows import StudyView, UntilNarrow
@@ -171,8 +170,8 @@ def _study_view(row: StudyRow, shares: Sequence[_Share], known: _Known) -> Study
 
 
 def _left_s(shares: Sequence[_Share], protocol: Protocol) -> Mapping[str, float]:
-    """What each lane still has to do: a run takes what its device's took, else the study's, else the minima."""
-    expected_s = _mean_s(shares, shortest_s(protocol) + protocol.gate.hold_s)
+    """What each lane still has to do: a run takes what its device's took, else the study's, else what is expected."""
+    expected_s = _mean_s(shares, expected_run_s(protocol))
     by_device: dict[str, list[_Share]] = {}
     for share in shares:
         by_device.setdefault(share.device, []).append(share)

@@ -2,10 +2,11 @@
 
 import pytest
 
+from orchestrator.analysis.forecast import expected_run_s
 from orchestrator.db.session import Database
 from orchestrator.errors import NotFoundError
 from orchestrator.lifecycle import RunState, StudyState
-from orchestrator.protocols import preset, shortest_s
+from orchestrator.protocols import preset
 from orchestrator.queries.studies import get_study, list_studies
 from tests import factories
 from tests.factories import RUNTIME
@@ -42,10 +43,9 @@ def test_every_state_is_counted_also_at_zero(farm: Database) -> None:
     }
 
 
-def test_before_the_first_run_the_protocols_minima_are_the_estimate(farm: Database) -> None:
+def test_before_the_first_run_the_estimate_is_that_of_the_forecast(farm: Database) -> None:
     study = factories.add_study(farm, devices=("pi5-1", "pi5-2"), blocks=2)
-    protocol = preset("standard").protocol
-    assert get_study(farm, study).eta_s == pytest.approx(4 * (shortest_s(protocol) + protocol.gate.hold_s))
+    assert get_study(farm, study).eta_s == pytest.approx(4 * expected_run_s(preset("standard").protocol))
 
 
 def test_then_what_runs_have_taken_is_and_the_busiest_machine_counts(farm: Database) -> None:
