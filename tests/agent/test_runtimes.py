@@ -130,7 +130,7 @@ def test_a_scripted_inference_takes_its_seeded_time(tmp_path: Path) -> None:
 def test_a_script_can_slow_down_and_answer_something(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.touch()
-    options = {"median_ms": 1.0, "sigma": 0.0, "growth": 4.0, "spin": True, "output": "a cat"}
+    options: dict[str, Scalar] = {"median_ms": 1.0, "sigma": 0.0, "growth": 4.0, "spin": True, "output": "a cat"}
     call = load_runtime("scripted").load(path, 1, options).bind({})
     times_s = []
     for _ in range(2):
