@@ -61,7 +61,7 @@ class Supervisor:
         self._model = home.artifact(spec.artifact_id, spec.main_file)
         self._interpreter = home.interpreter(spec.runtime)
         self._network = network_here((self._model, Path(self._interpreter), bundle.location()))
-        self._etiquette = Etiquette(folder.path, claim.agent, self._watch)
+        self._etiquette = Etiquette(folder.path, claim.agent, self._watch.idle)
         self._round = 0
         self._returns = 0
         self._first_s = 0.0
@@ -113,10 +113,10 @@ class Supervisor:
 
     def _pass_gate(self) -> None:
         self._chronicle.enter(Phase.GATE, max(self._period_s, PERIOD_S))
+        gate = self._spec.protocol.gate
         if self._etiquette.is_visit_due:
             self._publish("the visit that was announced")
-            self._etiquette.wait_for_visit()
-        gate = self._spec.protocol.gate
+            self._etiquette.wait_for_visit(gate.hold_s)
         passed = pass_gate(gate, self._watch, self._burner, self._chronicle, self._publish)
         self._round += 1
         self._chronicle.note(passed)
