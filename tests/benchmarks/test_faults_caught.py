@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agent.wire.records import Environment
+from agent.wire.spec import Scalar
 from benchmarks.faults_caught import ALONE, FAULTS, PROTOCOL, Caught, Fault, facts_of, report
 from orchestrator.analysis.rules.rule import Severity
 from orchestrator.analysis.rules.table import RULES
@@ -55,7 +56,7 @@ def test_every_rule_that_changes_a_verdict_is_done_to_a_board_or_named_with_the_
 
 
 def test_facts_of_a_journal_are_its_window_and_its_environment() -> None:
-    environment = {"board_type": "pi5", "governor": "ondemand", "clock_limit_hz": 2.4e9}
+    environment: dict[str, Scalar] = {"board_type": "pi5", "governor": "ondemand", "clock_limit_hz": 2.4e9}
     records = [
         replace(record, facts=environment) if isinstance(record, Environment) else record
         for record in completed_records("run")
