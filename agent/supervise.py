@@ -258,6 +258,7 @@ class Supervisor:
 
     def _finish(self, ended: Ended) -> None:
         self._burner.end()
+        self._sampler.sensors.close()
         if self._watch.child is not None:
             self._watch.child.end()
         self._spool.release_reserve()

@@ -41,7 +41,8 @@ class Look:
 class SensorSet:
     """The sensors of one board, by the name of their series; those that are not there are missing.
 
-    Lifecycle: `hush` tells slow sensors whether the board must be quiet from now on.
+    Lifecycle: `hush` tells slow sensors whether the board must be quiet from now on; `close` ends what reads in the
+    background; whoever found the sensors calls it.
     """
 
     temperature_c: Sensor[float] | None = None
@@ -55,6 +56,7 @@ class SensorSet:
     ambient_c: Sensor[float] | None = None
     prepare: Callable[[], None] = field(default=lambda: None)
     hush: Callable[[bool], None] = field(default=lambda is_quiet: None)
+    close: Callable[[], None] = field(default=lambda: None)
 
     @property
     def sources(self) -> dict[str, str]:

@@ -33,4 +33,5 @@ def find_sensors(root: Path, own_pids: Callable[[], Iterable[int]]) -> SensorSet
         throttled=Sensor(firmware.source, firmware.throttled),
         power_w=power,
         prepare=firmware.prepare,
+        close=firmware.close,
     )

@@ -44,7 +44,7 @@ class Readings(Protocol):
 
 
 class Mailbox:
-    """The property mailbox. Lifecycle: open for as long as the agent lives."""
+    """The property mailbox. Lifecycle: open until `close`."""
 
     source = "firmware mailbox"
 
@@ -55,6 +55,12 @@ class Mailbox:
 
     def prepare(self) -> None:
         """Nothing to do."""
+
+    def close(self) -> None:
+        """Close the device; may be called twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
 
     def clock_hz(self) -> float | None:
         """Tag 'measured clock rate' of the ARM cores."""
@@ -130,6 +136,13 @@ class Vcgencmd:
     def power_w(self) -> float | None:
         """``pmic_read_adc``."""
         return parse_power_w(self._answers.get("pmic_read_adc", ""))
+
+    def close(self) -> None:
+        """End the programs that have not answered yet; may be called twice."""
+        for process in self._running.values():
+            process.kill()
+            process.communicate()
+        self._running.clear()
 
     def ask(self, command: str) -> str:
         """The answer to one command, waiting for it; empty where there is none."""

@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agent.sensors import SERIES, Look, SensorSet, read_number
@@ -88,7 +89,21 @@ def test_after_a_second_the_program_is_asked_in_the_background(tree: PiTree) -> 
     sensors = find(tree.root)
     sensors.look()
     tree.answer("get_throttled", "throttled=0x50005")
-    assert wait_for(lambda: sensors.look().throttled) == 0x50005
+    try:
+        assert wait_for(lambda: sensors.look().throttled) == 0x50005
+    finally:
+        sensors.close()
+
+
+@pytest.mark.integration
+def test_what_still_runs_in_the_background_ends_with_the_sensors(tree: PiTree) -> None:
+    tree.install_vcgencmd()
+    sensors = find(tree.root)
+    sensors.look()
+    asked = len(tree.asked())
+    wait_for(lambda: sensors.look() and len(tree.asked()) > asked)
+    sensors.close()
+    assert not psutil.Process().children()
 
 
 def test_the_source_of_a_reading_is_said(tree: PiTree) -> None:
