@@ -10,13 +10,15 @@ from concurrent.futures import ProcessPoolExecutor
 from benchmarks.command import run_command
 from benchmarks.figure import Figure
 from benchmarks.known_truth.questions import answer, questions
+from benchmarks.known_truth.ranks import figures as figures_of_ranks
 
 
 def measure(options: argparse.Namespace) -> list[Figure]:
-    """Every question, on all cores."""
+    """Every question, on all cores, then the ranks; `--only` gives those whose text holds a word."""
     asked = [question for question in questions() if options.only in question.text]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        return list(answer(asked, options.studies, options.seed, pool))
+        answers = list(answer(asked, options.studies, options.seed, pool))
+    return [*answers, *(figure for figure in figures_of_ranks(options.seed) if options.only in figure.what)]
 
 
 if __name__ == "__main__":

@@ -58,7 +58,8 @@ CELLS = tuple(
 class Layout:
     """A study: true latencies of its variants as multiples of the base, boards, blocks, inferences of a run.
 
-    `board_sd` is how much boards differ, `board_variant_sd` how much a variant's ratio differs from board to board.
+    `scatter` multiplies the scatter of each variant's runs; empty: all scatter alike. `board_sd` is how much boards
+    differ, `board_variant_sd` how much a variant's ratio differs from board to board.
     """
 
     ratios: tuple[float, ...]
@@ -67,13 +68,16 @@ class Layout:
     board_sd: float = 0.0
     board_variant_sd: float = 0.0
     samples: int = SAMPLES
+    scatter: tuple[float, ...] = ()
 
 
 def draw(cell: Cell, layout: Layout, rng: np.random.Generator) -> Floats:
     """Durations of all inferences, (board, block, variant, inference)."""
     boards, blocks, variants = layout.boards, layout.blocks, len(layout.ratios)
     runs = (boards, blocks, variants)
-    logs = np.log(np.asarray(layout.ratios)) + cell.run_sd * rng.standard_normal(runs)
+    logs = np.log(np.asarray(layout.ratios)) + cell.run_sd * np.asarray(layout.scatter or 1.0) * rng.standard_normal(
+        runs
+    )
     logs += layout.board_sd * rng.standard_normal((boards, 1, 1))
     logs += layout.board_variant_sd * rng.standard_normal((boards, 1, variants))
     logs += BLOCK_SD * rng.standard_normal((boards, blocks, 1))

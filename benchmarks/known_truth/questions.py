@@ -14,11 +14,13 @@ from benchmarks.figure import Figure, Judged, Target, share_of
 from benchmarks.known_truth import trials
 from benchmarks.known_truth.noise import CELLS, Cell, Layout
 from orchestrator.analysis.comparison import MARGIN, Answer
+from orchestrator.analysis.stopping import USUAL_MAX_BLOCKS
 
 BATCH = 50
 GROUP_OF_STUDIES = 2
 HOLDS = (Target(at_least=0.94, at_most=0.96),)
 QUANTILE_HOLDS = (Target(at_least=0.92, at_most=0.97),)
+UNTIL_NARROW = (Target(at_least=0.91, at_most=0.97),)
 FOUND = (Target(at_least=0.95),)
 STEADY = Cell(run_sd=0.01)
 MARGINAL = 1 + MARGIN
@@ -54,6 +56,7 @@ def questions() -> Iterator[Question]:
     for cell in CELLS:
         yield from _coverage(cell)
     yield from _boards()
+    yield from _added_blocks()
     yield from _answers_for_a_pair()
     yield from _answers_for_a_group()
 
@@ -114,6 +117,18 @@ def _boards() -> Iterator[Question]:
             cell=STEADY,
             layout=layout,
             targets=HOLDS,
+        )
+
+
+def _added_blocks() -> Iterator[Question]:
+    for cell in (STEADY, Cell(run_sd=0.015, correlation=0.5), Cell(run_sd=0.01, bad_share=0.05)):
+        yield Question(
+            what="ratio in its 95 % interval, blocks added until it is +-1 %",
+            trial=partial(trials.ratio_is_covered_until_narrow, 0.01),
+            cell=cell,
+            layout=Layout(ratios=(1.03, 1.0), blocks=USUAL_MAX_BLOCKS),
+            targets=UNTIL_NARROW,
+            divisor=GROUP_OF_STUDIES,
         )
 
 
@@ -187,5 +202,14 @@ def _answers_for_a_group() -> Iterator[Question]:
             cell=STEADY,
             layout=Layout(ratios=ratios, blocks=5),
             targets=targets,
+            divisor=GROUP_OF_STUDIES,
+        )
+    for blocks in (5, 10):
+        yield Question(
+            what="8 variants, one scatters three times as much and is at the margin: any told apart",
+            trial=partial(trials.family_errs, MARGIN),
+            cell=STEADY,
+            layout=Layout(ratios=(MARGINAL, *EIGHT_EQUAL[1:]), blocks=blocks, scatter=(3.0, *EIGHT_EQUAL[1:])),
+            targets=at_most(0.05),
             divisor=GROUP_OF_STUDIES,
         )

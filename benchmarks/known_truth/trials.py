@@ -1,14 +1,16 @@
 """One study each: drawn, judged by the farm's own analysis, and held against its truth. All give whether it hit."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import numpy as np
 
 from benchmarks.known_truth.noise import BASE_NS, Cell, Floats, Layout, draw, name, observations, quantile_log
 from orchestrator.analysis.comparison import Answer, Comparison, compare, compare_all
 from orchestrator.analysis.latency import Interval, interval_of_medians
+from orchestrator.analysis.precision import measure_precision
 from orchestrator.analysis.ranking import rank
+from orchestrator.analysis.stopping import START_BLOCKS, USUAL_MAX_BLOCKS, why_stop
 
 Trial = Callable[[Cell, Layout, np.random.Generator], bool]
 A, B = name(0), name(1)
@@ -46,6 +48,13 @@ def ratio_is_above_with_gaps(cell: Cell, layout: Layout, rng: np.random.Generato
     return (found.ratio or 1.0) > _true_ratio(layout)
 
 
+def ratio_is_covered_until_narrow(wanted: float, cell: Cell, layout: Layout, rng: np.random.Generator) -> bool:
+    """Whether the interval holds the true ratio when blocks were added until it was narrow, at most `layout.blocks`."""
+    medians = _medians(cell, layout, rng)
+    blocks = next(count for count in range(START_BLOCKS, layout.blocks + 1) if _is_enough(medians[0, :count], wanted))
+    return _ratio_holds(compare(observations(medians[:, :blocks]), A, B), layout)
+
+
 def type_is_covered(cell: Cell, layout: Layout, rng: np.random.Generator) -> bool:
     """Whether the ranking's interval over boards holds the median of the type that these boards are of."""
     ranked = next(each for each in rank(observations(_medians(cell, layout, rng))) if each.variant == A)
@@ -76,6 +85,13 @@ def family_errs(margin: float, cell: Cell, layout: Layout, rng: np.random.Genera
     return any(
         each.answer is Answer.FASTER and math.log(truth[each.a] / truth[each.b]) >= -limit for each in found.values()
     )
+
+
+def _is_enough(medians: Floats, wanted: float) -> bool:
+    """Whether the farm would stop after these blocks, (block, variant)."""
+    by_variant = {name(number): dict[Hashable, float](enumerate(own)) for number, own in enumerate(medians.T)}
+    precision = measure_precision(by_variant, frozenset(range(len(medians))))
+    return why_stop(precision, wanted=wanted, blocks=len(medians), max_blocks=USUAL_MAX_BLOCKS) is not None
 
 
 def _medians(cell: Cell, layout: Layout, rng: np.random.Generator) -> Floats:

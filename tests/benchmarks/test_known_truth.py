@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.known_truth import trials
+from benchmarks.known_truth import ranks, trials
 from benchmarks.known_truth.noise import BASE_NS, BLOCK_SD, CELLS, Cell, Layout, draw, observations, quantile_log
 from benchmarks.known_truth.questions import Question, questions
 from orchestrator.analysis.comparison import Answer
@@ -133,3 +133,16 @@ def test_every_noise_cell_is_asked_about_and_no_question_twice() -> None:
     texts = [question.text for question in questions()]
     assert len(texts) == len(set(texts))
     assert all(sum(text.endswith(f"5 blocks, {cell.text}") for text in texts) >= 3 for cell in CELLS)
+
+
+def test_a_variant_scatters_as_much_more_as_its_layout_says() -> None:
+    layout = Layout(ratios=(1.0, 1.0, 1.0), blocks=3000, scatter=(3.0, 1.0, 1.0), samples=5)
+    logs = np.log(np.median(draw(Cell(run_sd=0.02), layout, np.random.default_rng(4)), -1))[0]
+    quiet, noisy = (logs[:, 1] - logs[:, 2]).std(), (logs[:, 0] - logs[:, 2]).std()
+    assert noisy / quiet == pytest.approx(((9 + 1) / 2) ** 0.5, rel=0.1)
+
+
+def test_percentiles_intervals_and_tests_are_those_of_scipy() -> None:
+    rng = np.random.default_rng(6)
+    for gap in (ranks.gap_of_quantiles, ranks.gap_of_intervals, ranks.gap_of_ratios, ranks.gap_of_tests):
+        assert max(gap(rng) for _ in range(10)) < 1e-9
