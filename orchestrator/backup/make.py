@@ -35,7 +35,8 @@ def back_up(farm: Farm, target: Path, *, keep: int | None = None) -> Backup:
     Raises `SpecError` where the file exists or cannot be.
     """
     if keep is not None and not target.is_dir():
-        raise SpecError(f"--keep: expected a folder for backups, got {target}")
+        what = "a file" if target.exists() else "nothing: make the folder first"
+        raise SpecError(f"--keep: expected a folder for backups, {target} is {what}")
     path = target / _NAME.format(stamp=time.strftime("%Y%m%d-%H%M%S")) if target.is_dir() else target
     if path.exists():
         raise SpecError(f"backup: {path} exists already; name another file")
