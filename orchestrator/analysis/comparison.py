@@ -11,10 +11,30 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.pairing import Pair, Place, Unit, make_pairs
+from orchestrator.analysis.power import (
+    LEVEL,
+    POWER,
+    blocks_for_equivalence,
+    blocks_needed,
+    noncentrality,
+    reachable_ratio,
+)
 
+__all__ = [
+    "LEVEL",
+    "MARGIN",
+    "POWER",
+    "Answer",
+    "Comparison",
+    "Limit",
+    "Observation",
+    "blocks_for_equivalence",
+    "blocks_needed",
+    "compare",
+    "compare_all",
+    "reachable_ratio",
+]
 MARGIN = 0.02
-LEVEL = 0.05
-POWER = 0.80
 
 
 class Answer(enum.Enum):
@@ -24,6 +44,14 @@ class Answer(enum.Enum):
     SLOWER = "slower"
     EQUIVALENT = "equivalent"
     CANNOT_TELL = "cannot tell apart"
+
+
+class Limit(enum.Enum):
+    """What the data say of a limit for A's latency over B's: shown to be beyond it, within it, or neither."""
+
+    BEYOND = "slower than allowed"
+    WITHIN = "not slower than allowed"
+    CANNOT_TELL = "cannot tell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +70,9 @@ class Comparison:
     boards.
 
     `low` and `high` bound the ratio at 95 %, for this pair alone; `p` is corrected for all pairs of the
-    group. `detectable` is the smallest ratio above 1 that four in five such experiments would tell apart.
-    What two common units are needed for is None below them.
+    group. `detectable` is the smallest ratio above 1 that four in five such experiments would tell apart;
+    `cv` is the scatter of a unit's figure that the pair's differences imply. What two common units are
+    needed for is None below them.
     """
 
     a: str
@@ -57,6 +86,26 @@ class Comparison:
     high: float | None = None
     p: float | None = None
     detectable: float | None = None
+    cv: float | None = None
+
+    def limit(self, allowed: float) -> Limit:
+        """Whether A takes more than 1 + `allowed` times as long as B, by the 95 % interval of the ratio."""
+        if self.low is None or self.high is None:
+            return Limit.CANNOT_TELL
+        if self.low > 1 + allowed:
+            return Limit.BEYOND
+        return Limit.WITHIN if self.high <= 1 + allowed else Limit.CANNOT_TELL
+
+    def units_needed(self) -> int | None:
+        """How many units would probably settle it, if the ratio and the scatter are what they look like.
+
+        None where that is more than a thousand, or where nothing is known of the scatter.
+        """
+        if self.ratio is None or self.cv is None:
+            return None
+        if abs(math.log(self.ratio)) > math.log1p(self.margin):
+            return blocks_needed(self.cv, self.ratio, 2, self.margin)
+        return blocks_for_equivalence(self.cv, self.ratio, self.margin)
 
     def turned(self) -> "Comparison":
         """B against A."""
@@ -73,6 +122,7 @@ class Comparison:
             high=_inverse(self.low),
             p=self.p,
             detectable=self.detectable,
+            cv=self.cv,
         )
 
 
@@ -122,7 +172,7 @@ def _comparison(pair: Pair, p: float | None, margin: float, pairs: int) -> Compa
             ratio=ratio,
         )
     half = pair.quantile(1 - LEVEL / 2) * pair.error
-    reach = (pair.quantile(1 - LEVEL / (2 * pairs)) + pair.quantile(POWER)) * pair.error
+    reach = noncentrality(pair.freedom, LEVEL / pairs) * pair.error
     return Comparison(
         a=pair.a,
         b=pair.b,
@@ -135,6 +185,7 @@ def _comparison(pair: Pair, p: float | None, margin: float, pairs: int) -> Compa
         high=math.exp(pair.mean + half),
         p=p,
         detectable=math.exp(math.log1p(margin) + reach),
+        cv=math.sqrt(pair.variance / 2),
     )
 
 
