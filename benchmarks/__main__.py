@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 
-NAMES = ("overhead", "agent_cost", "push", "dispatch", "idle", "rules", "faults_caught", "until_ci", "suite")
+NAMES = ("overhead", "agent_cost", "sampler", "push", "dispatch", "idle", "rules", "faults_caught", "until_ci", "suite")
 
 
 def main() -> None:

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.protocol import Bounds, Reading, heat_floor, is_hot, rest_of
+from agent.protocol import HEAT_FLOOR, SLOW_HEAT_FLOOR, SLOW_NS, Bounds, Reading, heat_floor, is_hot, rest_of
 from agent.wire.answers import RunState
 from agent.wire.journal import Cursor, read_lines
 from agent.wire.records import GatePassed, Inferences, Outcome, Phase, Record, StoppedBy
 from agent.wire.spec import RunSpec, Window
+from orchestrator.analysis import facts
 from orchestrator.journal_order import Progress
 from tests.agent.board import Board, ended, phases, wait_for
 from tests.agent.specs import make_spec, short_protocol
@@ -26,6 +27,10 @@ ROUND = [Phase.GATE, Phase.READY, Phase.WARM_UP, Phase.WINDOW]
 @pytest.mark.parametrize(("median_s", "floor"), [(0.01, 20), (1.0, 20), (1.01, 8)])
 def test_a_slow_model_needs_fewer_inferences(median_s: float, floor: int) -> None:
     assert heat_floor(WINDOW, median_s * 1e9) == floor
+
+
+def test_the_verdict_asks_for_as_many_as_the_agent() -> None:
+    assert (HEAT_FLOOR, SLOW_HEAT_FLOOR, SLOW_NS) == (facts.HEAT_FLOOR, facts.SLOW_HEAT_FLOOR, facts.SLOW_NS)
 
 
 def test_no_more_are_needed_than_the_protocol_wants() -> None:
