@@ -8,7 +8,7 @@ from benchmarks.clean_runs import LENGTHS, NOISE_CELLS, NoiseCell
 from benchmarks.rules import Alarms, count_alarms, judge_alarms
 from orchestrator.analysis.steadiness import Steadiness
 
-RUNS = 12
+RUNS = 8
 
 
 @pytest.mark.parametrize("cell", NOISE_CELLS, ids=lambda cell: cell.text)

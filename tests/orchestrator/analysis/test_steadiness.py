@@ -29,13 +29,16 @@ def shaped(levels: list[tuple[int, float]], sigma: float = 0.01, ar: float = 0.5
     return durations
 
 
-@pytest.mark.parametrize(("sigma", "ar"), CELLS)
-@pytest.mark.parametrize("samples", [20, 60, 600])
-def test_noise_alone_is_flat_in_every_cell(samples: int, sigma: float, ar: float) -> None:
+@pytest.mark.parametrize("samples", [20, 200])
+def test_noise_alone_is_flat_over_all_cells(samples: int) -> None:
     warm_up = samples // 10
     is_counted = np.arange(samples + warm_up) >= warm_up
-    kinds = [classify(latencies(seed, samples=samples + warm_up, sigma=sigma, ar=ar), is_counted) for seed in range(40)]
-    assert np.mean([kind is not Steadiness.FLAT for kind in kinds]) <= 0.075
+    kinds = [
+        classify(latencies(seed, samples=samples + warm_up, sigma=sigma, ar=ar), is_counted)
+        for sigma, ar in CELLS
+        for seed in range(25)
+    ]
+    assert np.mean([kind is not Steadiness.FLAT for kind in kinds]) <= 0.05
 
 
 def test_hiccups_and_lazy_first_inferences_leave_a_run_flat() -> None:
