@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.forecast import BoardForecast
 from orchestrator.numbers_text import ABSENT, duration
-from orchestrator.queries.forecast import Forecast
+from orchestrator.queries.forecast import Finds, Forecast
 
 MOST_SHOWN = 20
 COLUMNS = ["device", "first gate", "later gates", "a run after it", "runs", "own work", "done in", "room may warm by"]
@@ -43,6 +43,28 @@ def lines(forecast: Forecast) -> Iterator[str]:
         yield f"assumed, until runs of these devices say it: {'; '.join(assumed)}"
     if any(board.room_c is not None for board in forecast.boards):
         yield "a colder room is made up for by warming the board; a warmer one beyond the table's lets gates time out"
+    if forecast.finds is not None:
+        yield finds_text(forecast, forecast.finds)
+
+
+def finds_text(forecast: Forecast, finds: Finds) -> str:
+    """What ratio so many blocks find, and how many blocks others need."""
+    scatter = forecast.scatter
+    source = "assumed" if scatter.is_assumed else f"as {scatter.freedom} degrees of freedom of earlier runs say"
+    needed = ", ".join(
+        f"{wanted.ratio - 1:.0%} {'more than there can be' if wanted.blocks is None else wanted.blocks}"
+        for wanted in finds.wanted
+    )
+    return (
+        f"{forecast.blocks} blocks {_reach(finds.reachable)} in four of five studies, if runs scatter by "
+        f"{scatter.cv:.1%} ({source}); blocks that it takes to find: {needed}"
+    )
+
+
+def _reach(reachable: float | None) -> str:
+    if reachable is None:
+        return "tell nothing apart"
+    return f"find a difference of {reachable - 1:.1%}" if reachable < 2 else f"find a factor of {reachable:.1f}"
 
 
 def _growth(forecast: Forecast) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
+from orchestrator.analysis.comparison import MARGIN
 from orchestrator.analysis.forecast import (
     Board,
     BoardForecast,
@@ -16,6 +17,7 @@ from orchestrator.analysis.forecast import (
     forecast_boards,
     pool_scatter,
 )
+from orchestrator.analysis.power import blocks_needed, reachable_ratio
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, ModelRow, RunRow, StudyDeviceRow, StudyRow
 from orchestrator.lifecycle import RunState, Verdict
@@ -23,13 +25,35 @@ from orchestrator.queries.studies import seconds_left
 from orchestrator.studies import Outline, Submission
 
 MOST_READ = 5000
+WANTED_RATIOS = (1.03, 1.05, 1.10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A ratio that somebody may want to find, and the blocks that it takes; null where no number of them would do."""
+
+    ratio: float
+    blocks: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finds:
+    """What four of five such studies tell apart beyond the margin, on one board and among all its variants.
+
+    `reachable` is the smallest ratio that the study's blocks find, null below two blocks.
+    """
+
+    margin: float
+    reachable: float | None
+    wanted: tuple[Wanted, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What a study takes on each board, and how its runs may be expected to scatter.
+    """What a study takes on each board, how its runs may be expected to scatter, and what it finds if they do.
 
     `most_blocks` is more than `blocks` where blocks are added until intervals are narrow: the figures are for `blocks`.
+    `finds` is null for a single variant.
     """
 
     blocks: int
@@ -39,6 +63,7 @@ class Forecast:
     boards: tuple[BoardForecast, ...]
     done_in_s: float
     scatter: Scatter
+    finds: Finds | None
 
 
 def forecast_study(database: Database, submission: Submission, outline: Outline) -> Forecast:
@@ -63,6 +88,17 @@ def forecast_study(database: Database, submission: Submission, outline: Outline)
         boards=forecasts,
         done_in_s=max((each.done_in_s for each in forecasts), default=0.0),
         scatter=scatter,
+        finds=_finds(scatter.cv, submission.blocks, outline.variants),
+    )
+
+
+def _finds(cv: float, blocks: int, variants: int) -> Finds | None:
+    if variants < 2:
+        return None
+    return Finds(
+        margin=MARGIN,
+        reachable=reachable_ratio(cv, blocks, variants, MARGIN),
+        wanted=tuple(Wanted(ratio=ratio, blocks=blocks_needed(cv, ratio, variants, MARGIN)) for ratio in WANTED_RATIOS),
     )
 
 
@@ -97,7 +133,7 @@ def _add_gates(session: Session, submission: Submission, known: dict[int, Known]
     counted = and_(AttemptRow.run_id == RunRow.id, AttemptRow.number == RunRow.counted_attempt)
     took_s = AttemptRow.closed_at_s - AttemptRow.started_at_s
     query = (
-        select(RunRow.device_id, ModelRow.name, AttemptRow.gate, took_s)
+        select(RunRow.device_id, RunRow.block + RunRow.position, ModelRow.name, AttemptRow.gate, took_s)
         .join(StudyRow, StudyRow.id == RunRow.study_id)
         .join(ModelRow, ModelRow.id == StudyRow.model_id)
         .join(AttemptRow, counted)
@@ -110,14 +146,15 @@ def _add_gates(session: Session, submission: Submission, known: dict[int, Known]
         .limit(MOST_READ)
     )
     by_device: dict[int, list[_Gate]] = {}
-    for device_id, model, gate, seconds in session.execute(query):
-        by_device.setdefault(device_id, []).append(_gate(gate, seconds if model == submission.model else None))
+    for device_id, place, model, gate, seconds in session.execute(query):
+        took = _gate(gate, is_first=place == 0, took_s=seconds if model == submission.model else None)
+        by_device.setdefault(device_id, []).append(took)
     for device_id, gates in by_device.items():
         rests_s = [gate.rest_s for gate in gates if gate.rest_s is not None]
         known[device_id] = replace(
             known[device_id],
-            first_waits_s=tuple(gate.waited_s for gate in gates if gate.found_idle),
-            waits_s=tuple(gate.waited_s for gate in gates if not gate.found_idle),
+            first_waits_s=tuple(gate.waited_s for gate in gates if gate.is_first),
+            waits_s=tuple(gate.waited_s for gate in gates if not gate.is_first),
             rest_s=sum(rests_s) / len(rests_s) if rests_s else None,
         )
 
@@ -125,15 +162,15 @@ def _add_gates(session: Session, submission: Submission, known: dict[int, Known]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Gate:
     waited_s: float
-    found_idle: bool
+    is_first: bool
     rest_s: float | None
 
 
-def _gate(gate: Mapping[str, Any], took_s: float | None) -> _Gate:
+def _gate(gate: Mapping[str, Any], *, is_first: bool, took_s: float | None) -> _Gate:
     waited_s = float(gate["waited_s"])
     return _Gate(
         waited_s=waited_s,
-        found_idle=gate.get("idle_c") is not None,
+        is_first=is_first,
         rest_s=None if took_s is None or took_s < waited_s else took_s - waited_s,
     )
 

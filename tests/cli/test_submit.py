@@ -25,6 +25,7 @@ def test_a_submission_says_what_it_takes_before_anything_is_queued(pifarm: Pifar
     assert "10 runs: 2 variants x 1 devices x 5 blocks, done in about" in said
     assert "assumed, until runs of these devices say it: time constant 360 s" in said
     assert "room may warm by" in said
+    assert "if runs scatter by 1.0% (assumed); blocks that it takes to find: 3%" in said
 
 
 def test_a_dry_run_says_the_same_and_stores_nothing(pifarm: Pifarm) -> None:

@@ -1,5 +1,7 @@
 """What the farm knows of its boards goes into the forecast of the next study."""
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator import studies
@@ -20,14 +22,13 @@ def forecast(database: Database, **changes: object) -> Forecast:
     return forecast_study(database, submission, studies.outline(database, submission))
 
 
-def measure_runs(database: Database, study_id: int, waits_s: list[float], rest_s: float) -> None:
-    """End a study's runs: the first gate found the idle temperature; medians differ by 2 %."""
+def measure_runs(database: Database, study_id: int, waits_s: list[float], rest_s: float, step: float = 0.02) -> None:
+    """End a study's runs in order; medians of odd blocks differ."""
     with database.write() as session:
-        for number, (run, waited_s) in enumerate(zip(runs_of(database, study_id), waits_s, strict=True)):
+        for run, waited_s in zip(runs_of(database, study_id), waits_s, strict=True):
             row = session.get_one(RunRow, run.id)
             row.state, row.verdict, row.counted_attempt = RunState.DONE, Verdict.VALID, 1
-            row.median_ns = 2e9 * (1.02 if run.block % 2 else 1.0)
-            gate = {"waited_s": waited_s, "idle_c": 48.0 if number == 0 else None}
+            row.median_ns = 2e9 * (1 + step if run.block % 2 else 1.0)
             session.add(
                 AttemptRow(
                     run=row,
@@ -36,7 +37,7 @@ def measure_runs(database: Database, study_id: int, waits_s: list[float], rest_s
                     state=AttemptState.ENDED,
                     started_at_s=1000.0,
                     closed_at_s=1000.0 + waited_s + rest_s,
-                    gate=gate,
+                    gate={"waited_s": waited_s},
                 )
             )
         shared = session.get_one(StudyDeviceRow, (study_id, runs_of(database, study_id)[0].device_id))
@@ -55,6 +56,24 @@ def test_waits_latencies_and_scatter_of_earlier_runs_are_used(database: Database
     assert (found.scatter.is_assumed, found.scatter.freedom) == (False, 6)
     assert found.scatter.cv == pytest.approx(0.0114, rel=0.02)
     assert found.done_in_s == pytest.approx(400 + 9 * 100 + 10 * 95)
+
+
+def test_what_a_study_finds_depends_on_how_runs_have_scattered(database: Database) -> None:
+    farm = plant(database, labels=["a", "b"], protocol=STANDARD, blocks=4)
+    before = forecast(database).finds
+    measure_runs(database, farm.study_id, [400.0] + [100.0] * 7, rest_s=95.0, step=0.05)
+    after, more = forecast(database).finds, forecast(database, blocks=10).finds
+    assert before is not None
+    assert after is not None
+    assert more is not None
+    assert before.reachable is not None
+    assert after.reachable is not None
+    assert more.reachable is not None
+    assert 1.02 < before.reachable < after.reachable
+    assert more.reachable < after.reachable
+    assert [wanted.ratio for wanted in before.wanted] == [1.03, 1.05, 1.10]
+    assert forecast(database, variants=("a",)).finds is None
+    assert forecast(database, blocks=1).finds == replace(more, reachable=None)
 
 
 def test_another_model_waits_alike_but_takes_its_own_time(database: Database) -> None:
