@@ -9,7 +9,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from orchestrator import numbers_text, row_text
-from orchestrator.queries.rows import LeaderboardRow
+from orchestrator.queries.leaderboard_rows import LeaderboardRow
 
 _TIE = 0.5
 _HELP = {

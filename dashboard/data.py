@@ -10,7 +10,8 @@ from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
 from orchestrator.queries import farm, leaderboard, runs, studies
-from orchestrator.queries.rows import DeviceView, EventView, Leaderboard, RunSeries, RunView, StudyView
+from orchestrator.queries.leaderboard_rows import Leaderboard
+from orchestrator.queries.rows import DeviceView, EventView, RunSeries, RunView, StudyView
 
 LIVE_S = 1.5
 RANKED_S = 5.0

@@ -13,7 +13,8 @@ import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from orchestrator.queries.rows import LeaderboardRow, RunSeries
+from orchestrator.queries.leaderboard_rows import LeaderboardRow
+from orchestrator.queries.rows import RunSeries
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _STEERING = ("Cc", "Cf", "Cs")

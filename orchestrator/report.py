@@ -19,7 +19,8 @@ from orchestrator.charts.svg import as_svg
 from orchestrator.db.session import Database
 from orchestrator.errors import SpecError
 from orchestrator.queries.leaderboard import leaderboard
-from orchestrator.queries.rows import ExcludedRun, Leaderboard, LeaderboardRow, RunView, StudyView
+from orchestrator.queries.leaderboard_rows import ExcludedRun, Leaderboard, LeaderboardRow
+from orchestrator.queries.rows import RunView, StudyView
 from orchestrator.queries.runs import list_runs
 from orchestrator.queries.studies import get_study
 

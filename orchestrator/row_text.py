@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator import numbers_text
-from orchestrator.queries.rows import Group, LeaderboardRow
+from orchestrator.queries.leaderboard_rows import Group, LeaderboardRow
 
 SIMULATED = "SIMULATED"
 PUBLISHED = "PUBLISHED"

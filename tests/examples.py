@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from orchestrator.lifecycle import AttemptState, RunState, StudyState, Verdict
-from orchestrator.queries.rows import AttemptView, Group, LeaderboardRow, RunSeries, RunView, StudyView
+from orchestrator.queries.leaderboard_rows import Group, LeaderboardRow
+from orchestrator.queries.rows import AttemptView, RunSeries, RunView, StudyView
 
 PERIOD_S = 0.25
 

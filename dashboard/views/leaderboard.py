@@ -13,7 +13,8 @@ from dashboard.plain_text import as_plain
 from orchestrator import csv_text, numbers_text, row_text
 from orchestrator.charts.ranking import ranking_chart
 from orchestrator.lifecycle import StudyState
-from orchestrator.queries.rows import ExcludedRun, Group, LeaderboardRow, RunView, StudyView
+from orchestrator.queries.leaderboard_rows import ExcludedRun, Group, LeaderboardRow
+from orchestrator.queries.rows import RunView, StudyView
 
 MOST_LINKS = 60
 

@@ -11,7 +11,7 @@ import pandas as pd
 from orchestrator import numbers_text
 from orchestrator.charts import style
 from orchestrator.charts.axes import LayeredChart
-from orchestrator.queries.rows import LeaderboardRow
+from orchestrator.queries.leaderboard_rows import LeaderboardRow
 
 ROW_PX = 40
 

@@ -10,7 +10,7 @@ import typer
 from orchestrator.addresses import VariantAddress
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
-from orchestrator.queries.rows import ExcludedRun, Group, Leaderboard, LeaderboardRow
+from orchestrator.queries.leaderboard_rows import ExcludedRun, Group, Leaderboard, LeaderboardRow
 
 
 def leaderboard(

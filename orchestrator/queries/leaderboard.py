@@ -14,9 +14,9 @@ from orchestrator.db.tables import DeviceRow, ModelRow, StudyRow
 from orchestrator.errors import SpecError
 from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.protocols import is_provisional
+from orchestrator.queries.leaderboard_rows import ExcludedRun, Group, Leaderboard, LeaderboardRow
 from orchestrator.queries.naming import require_known
 from orchestrator.queries.results import RunResult, Selection, read_results
-from orchestrator.queries.rows import ExcludedRun, Group, Leaderboard, LeaderboardRow
 
 RANKED_VERDICTS = (Verdict.VALID, Verdict.SUSPECT)
 

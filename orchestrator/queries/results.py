@@ -20,8 +20,8 @@ from orchestrator.db.tables import (
     VariantRow,
 )
 from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, Verdict
+from orchestrator.queries.leaderboard_rows import Group
 from orchestrator.queries.naming import only_given
-from orchestrator.queries.rows import Group
 
 _COLUMNS = (
     RunRow.id,

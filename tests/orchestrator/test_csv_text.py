@@ -8,7 +8,7 @@ import json
 import pytest
 
 from orchestrator import csv_text
-from orchestrator.queries.rows import LeaderboardRow
+from orchestrator.queries.leaderboard_rows import LeaderboardRow
 from tests.examples import make_pair, make_row, make_series
 
 

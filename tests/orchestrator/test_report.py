@@ -9,7 +9,8 @@ import pytest
 from orchestrator.db.session import Database
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.lifecycle import RunState, StudyState, Verdict
-from orchestrator.queries.rows import ExcludedRun, Leaderboard, RunView
+from orchestrator.queries.leaderboard_rows import ExcludedRun, Leaderboard
+from orchestrator.queries.rows import RunView
 from orchestrator.report import render_report, write_report
 from tests import factories
 from tests.examples import make_attempt, make_group, make_pair, make_row, make_run, make_study

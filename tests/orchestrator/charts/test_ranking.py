@@ -5,7 +5,7 @@ from typing import Any
 from orchestrator.charts import style
 from orchestrator.charts.histogram import MOST_BINS, latency_histogram
 from orchestrator.charts.ranking import ranking_chart
-from orchestrator.queries.rows import LeaderboardRow
+from orchestrator.queries.leaderboard_rows import LeaderboardRow
 from tests.examples import make_group, make_pair, make_row, make_series
 
 

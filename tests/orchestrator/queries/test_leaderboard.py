@@ -13,7 +13,7 @@ from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.protocols import preset
 from orchestrator.queries.leaderboard import leaderboard
-from orchestrator.queries.rows import LeaderboardRow
+from orchestrator.queries.leaderboard_rows import LeaderboardRow
 from tests import factories
 from tests.orchestrator.queries.conftest import CountStatements
 

@@ -7,7 +7,7 @@ from orchestrator.db.session import Database
 from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.protocols import preset
 from orchestrator.queries.leaderboard import leaderboard
-from orchestrator.queries.rows import LeaderboardRow
+from orchestrator.queries.leaderboard_rows import LeaderboardRow
 from tests import factories
 from tests.small_farm import make_submission, runs_of
 
