@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from orchestrator import leases
-from orchestrator.analysis.stopping import STALLED_AFTER, Precision, Stop, why_stop
+from orchestrator.analysis.stopping import STALLED_AFTER, Precision, Stop, stated_coverage, why_stop
 from orchestrator.db.tables import RunRow, StudyRow
 from orchestrator.events import EventKind, record
 from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, Verdict
@@ -55,7 +55,9 @@ def continue_until_narrow(session: Session, study: StudyRow, device_id: int) -> 
     text = _text(precision, study.until_ci, usable.blocks)
     if reason is not None:
         kind = EventKind.STUDY_NARROW if reason is Stop.NARROW else EventKind.STUDY_NOT_NARROW
-        record(session, kind, f"{reason.value}: {text}", study_id=study.id, device_id=device_id)
+        covers = f"; such intervals really cover about {stated_coverage(study.blocks):.0%}"
+        message = f"{reason.value}: {text}{covers if reason is Stop.NARROW else ''}"
+        record(session, kind, message, study_id=study.id, device_id=device_id)
         return False
     added = continue_blocks(session, study, device_id, 1)
     leases.call(session, [device_id])

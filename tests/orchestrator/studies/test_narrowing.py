@@ -53,7 +53,7 @@ def test_a_study_that_is_narrow_at_once_gets_no_more_blocks(database: Database) 
     assert get_study(database, farm.study_id).state is StudyState.DONE
     (said,) = decisions(database)
     assert said.startswith("narrow enough: +-0.0")
-    assert said.endswith("after 3 blocks, wanted +-1.00%")
+    assert said.endswith("after 3 blocks, wanted +-1.00%; such intervals really cover about 90%")
 
 
 def test_blocks_are_added_until_the_interval_is_narrow(database: Database) -> None:
@@ -102,7 +102,7 @@ def test_a_variant_that_never_works_holds_nobody_up(database: Database) -> None:
     never = max(run.variant_id for run in runs_of(database, farm.study_id))
     measure_all(database, farm.study_id, lambda run: None if run.variant_id == never else good(run))
     assert blocks_of(database, farm.study_id, farm.device_id) == 3
-    assert decisions(database)[0].endswith("1 variants without recent results left out")
+    assert "1 variants without recent results left out" in decisions(database)[0]
 
 
 @pytest.mark.parametrize("median", [None, -1e7])
