@@ -5,7 +5,7 @@ medians.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +79,28 @@ def interval_of_medians(medians_ns: Sequence[float], confidence: float = 0.95) -
         return None
     center, half = t_interval(np.log(np.asarray(medians_ns, dtype=np.float64)), confidence)
     return Interval(center=math.exp(center), low=math.exp(center - half), high=math.exp(center + half))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Center:
+    """What the runs of a variant have in common, with its 95 % interval where there is one.
+
+    One board: the geometric mean of its runs, Student's t over runs. Several: the board is a random effect; the median
+    of the boards' means, Student's t over boards. `by_device` has those means.
+    """
+
+    center: float
+    interval: Interval | None
+    by_device: Mapping[str, float]
+
+
+def center_of_runs(by_device: Mapping[str, Sequence[float]]) -> Center:
+    """The centre of a figure (a median, a percentile) that each run of at least one board gives."""
+    means = {device: geometric_mean(figures) for device, figures in by_device.items()}
+    replicated = next(iter(by_device.values())) if len(by_device) == 1 else list(means.values())
+    return Center(
+        center=float(np.median(list(means.values()))), interval=interval_of_medians(replicated), by_device=means
+    )
 
 
 def t_interval(values: npt.NDArray[np.float64], confidence: float) -> tuple[float, float]:

@@ -80,7 +80,8 @@ def make_pairs(logs: Logs, variants: Sequence[str]) -> list[Pair]:
     """Every pair of variants, from their log medians by (device, block).
 
     The variance is pooled from two-way residuals (variant + unit) where all pairs have the same unit and no
-    variant scatters more than twice as much as another; otherwise each pair has its own.
+    variant scatters more than twice as much as another; otherwise each pair has its own. Of 20 groups of equals
+    one has a wrong word either way, whether one variant scatters twice or three times as much or not.
     """
     pairs = [_own_pair(logs, a, b) for a, b in itertools.combinations(variants, 2)]
     units = {pair.unit for pair in pairs if pair.is_usable}
@@ -145,11 +146,26 @@ def _pooled_variance(tables: Sequence[Table]) -> tuple[float, int] | None:
         owners += [variant for variant, own in table.items() for _ in own]
         parts.append(residuals)
         freedom += len(residuals) - rank
-    residuals, names = np.concatenate(parts), np.array(owners)
-    scatters = [float(np.sqrt(np.mean(residuals[names == name] ** 2))) for name in set(owners)]
-    if freedom < 1 or max(scatters) > LARGEST_SD_RATIO * min(scatters):
+    residuals = np.concatenate(parts)
+    if freedom < 1 or not _scatter_alike(residuals, owners):
         return None
     return float(residuals @ residuals) / freedom, freedom
+
+
+def _scatter_alike(residuals: Floats, owners: Sequence[str]) -> bool:
+    """Whether no variant's SD is more than `LARGEST_SD_RATIO` times another's.
+
+    A residual also holds a share of the other variants' scatter, which hides differences: among three variants an SD
+    three times as large as the others' shows as 1.65 times. So the SDs are those that these mean squares imply (Grubbs,
+    Journal of the American Statistical Association 43, 1948); one that comes out as nothing is not alike.
+    """
+    names = np.array(owners)
+    squares = np.array([np.mean(residuals[names == name] ** 2) for name in dict.fromkeys(owners)])
+    count = len(squares)
+    if count < 3:
+        return True
+    variances = (count * squares - squares.sum() / (count - 1)) / (count - 2)
+    return bool(variances.min() > 0 and variances.max() <= LARGEST_SD_RATIO**2 * variances.min())
 
 
 def _two_way_residuals(table: Table) -> tuple[Floats, int]:

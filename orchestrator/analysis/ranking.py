@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from orchestrator.analysis.comparison import MARGIN, Answer, Comparison, Observation, compare_all
-from orchestrator.analysis.latency import Interval, geometric_mean, interval_of_medians
+from orchestrator.analysis.latency import Interval, center_of_runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +54,14 @@ def _ranked(
 ) -> Ranked:
     against = {other: comparisons[variant, other] for other in variants if other != variant}
     told = (Answer.FASTER, Answer.SLOWER)
-    by_device = _by_device(variant, observations)
-    centers = {device: geometric_mean(medians) for device, medians in by_device.items()}
+    found = center_of_runs(_by_device(variant, observations))
     return Ranked(
         variant=variant,
         rank=1 + sum(each.answer is Answer.SLOWER for each in against.values()),
         tied_with=tuple(other for other, each in against.items() if each.answer not in told),
-        center_ns=float(np.median(list(centers.values()))),
-        interval=_interval(by_device, centers),
-        by_device_ns=centers,
+        center_ns=found.center,
+        interval=found.interval,
+        by_device_ns=found.by_device,
         against=against,
     )
 
@@ -75,11 +72,6 @@ def _by_device(variant: str, observations: Sequence[Observation]) -> dict[str, l
         if each.variant == variant:
             medians.setdefault(each.device, []).append(each.median_ns)
     return medians
-
-
-def _interval(by_device: Mapping[str, list[float]], centers: Mapping[str, float]) -> Interval | None:
-    only = next(iter(by_device.values())) if len(by_device) == 1 else None
-    return interval_of_medians(only if only is not None else list(centers.values()))
 
 
 def _dominates(one: Candidate, other: Candidate) -> bool:

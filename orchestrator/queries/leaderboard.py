@@ -5,20 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from agent.wire.spec import Regime
-from orchestrator.analysis.comparability import find_incomparable
-from orchestrator.analysis.comparison import MARGIN, Observation
-from orchestrator.analysis.latency import geometric_mean, run_cv, spread_bound
+from orchestrator.analysis.comparison import MARGIN
+from orchestrator.analysis.latency import Center, center_of_runs, run_cv, spread_bound
 from orchestrator.analysis.ranking import Candidate, Ranked, pareto_front, rank
 from orchestrator.db.session import Database
-from orchestrator.db.tables import DeviceRow, ModelRow, StudyRow
 from orchestrator.errors import SpecError
 from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.protocols import is_provisional
+from orchestrator.queries.groups import observation, read_groups, split
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Group, Leaderboard, LeaderboardRow
-from orchestrator.queries.naming import require_known
-from orchestrator.queries.results import RunResult, Selection, read_results
-
-RANKED_VERDICTS = (Verdict.VALID, Verdict.SUSPECT)
+from orchestrator.queries.results import RunResult, Selection
 
 
 def leaderboard(
@@ -33,76 +29,21 @@ def leaderboard(
 
     Raises `NotFoundError` for a study, device or model that is unknown, `SpecError` for a regime that is.
     """
-    wanted = _regime(regime)
     if not 0 <= margin < 1:
         raise SpecError(f"margin: expected 0 to below 1 (0.02 is 2 %), got {margin}")
     with database.read() as session:
-        require_known(session, StudyRow.id, study, "study")
-        require_known(session, DeviceRow.name, device, "device")
-        require_known(session, ModelRow.name, model, "model")
-        results = read_results(session, Selection(study=study, device=device, model=model))
-    groups: dict[Group, list[RunResult]] = {}
-    for result in results:
-        if wanted is None or result.group.regime == wanted.value:
-            groups.setdefault(result.group, []).append(result)
+        groups = read_groups(session, Selection(study=study, device=device, model=model), regime)
     return _leaderboard(groups, margin)
-
-
-def _regime(regime: Regime | str | None) -> Regime | None:
-    try:
-        return None if regime is None else Regime(regime)
-    except ValueError as error:
-        raise SpecError(f"regime: expected {' or '.join(r.value for r in Regime)}, got {regime!r}") from error
 
 
 def _leaderboard(groups: Mapping[Group, Sequence[RunResult]], margin: float) -> Leaderboard:
     rows: list[LeaderboardRow] = []
     excluded: list[ExcludedRun] = []
-    for group in sorted(groups, key=_group_order):
-        kept, left_out = _split(groups[group])
+    for group in groups:
+        kept, left_out = split(groups[group])
         rows += _rows(group, kept, groups[group], margin)
         excluded += left_out
     return Leaderboard(rows=tuple(rows), excluded=tuple(excluded))
-
-
-def _group_order(group: Group) -> tuple[str, ...]:
-    return (group.model, group.source, group.board_type, group.regime, group.protocol, group.input_shape)
-
-
-def _split(results: Sequence[RunResult]) -> tuple[list[RunResult], list[ExcludedRun]]:
-    """The runs that rank, and the others with their reasons."""
-    usable, excluded = [], []
-    for result in results:
-        if result.is_counted and result.verdict in RANKED_VERDICTS and result.state is RunState.DONE:
-            usable.append(result)
-        else:
-            excluded.append(_excluded(result, *_why_unusable(result)))
-    kept = []
-    for result, verdict in zip(usable, find_incomparable([r.conditions for r in usable]), strict=True):
-        if verdict is None:
-            kept.append(result)
-        else:
-            excluded.append(_excluded(result, verdict.code, verdict.reason))
-    return kept, excluded
-
-
-def _why_unusable(result: RunResult) -> tuple[str, str]:
-    if result.state is RunState.DONE and result.reasons:
-        gravest = result.reasons[0]
-        return str(gravest["code"]), str(gravest.get("text", gravest["code"]))
-    return result.code or result.state.value, result.message or f"the run is {result.state.value}"
-
-
-def _excluded(result: RunResult, code: str, reason: str) -> ExcludedRun:
-    return ExcludedRun(
-        run=result.run,
-        study=result.study,
-        model=result.group.model,
-        variant=result.variant.address.text,
-        device=result.device,
-        code=code,
-        reason=reason,
-    )
 
 
 def _rows(
@@ -111,7 +52,7 @@ def _rows(
     by_variant: dict[str, list[RunResult]] = {}
     for result in kept:
         by_variant.setdefault(result.variant.address.text, []).append(result)
-    ranked = rank([_observation(result) for result in kept], margin)
+    ranked = rank([observation(result) for result in kept], margin)
     baseline = _baseline(kept)
     verdicts = _verdicts(all_runs)
     fronts = _pareto([(each, by_variant[each.variant]) for each in ranked])
@@ -119,16 +60,6 @@ def _rows(
         _row(group, each, by_variant[each.variant], baseline, ranked, verdicts[each.variant], front)
         for each, front in zip(ranked, fronts, strict=True)
     ]
-
-
-def _observation(result: RunResult) -> Observation:
-    assert result.median_ns is not None, "a counted run has a median"
-    return Observation(
-        variant=result.variant.address.text,
-        device=result.device,
-        block=(result.study, result.block),
-        median_ns=result.median_ns,
-    )
 
 
 def _baseline(kept: Sequence[RunResult]) -> str | None:
@@ -178,6 +109,7 @@ def _row(
     variant = runs[0].variant
     speedup, speedup_ci = _speedup(ranked, baseline, all_ranked)
     spread, marks = _marks(runs)
+    p90, p99 = (_tail(runs, [getattr(run, name) for run in runs]) for name in ("p90_ns", "p99_ns"))
     return LeaderboardRow(
         group=group,
         rank=ranked.rank,
@@ -199,8 +131,8 @@ def _row(
         median_ms=ranked.center_ns / 1e6,
         ci_low_ms=ranked.interval.low / 1e6 if ranked.interval else None,
         ci_high_ms=ranked.interval.high / 1e6 if ranked.interval else None,
-        p90_ms=_ms(_center(runs, [run.p90_ns for run in runs])),
-        p99_ms=_ms(_center(runs, [run.p99_ns for run in runs])),
+        p90_ms=_ms(p90.center if p90 else None),
+        p99_ms=_ms(p99.center if p99 else None),
         first_ms=_ms(_median(run.first_ns for run in runs)),
         load_ms=_ms(_median(run.load_ns for run in runs)),
         throughput_per_s=1e9 / ranked.center_ns,
@@ -215,6 +147,10 @@ def _row(
         run_cv=spread,
         marks=marks,
         device_median_ms={device: ns / 1e6 for device, ns in ranked.by_device_ns.items()},
+        p90_ci_low_ms=_ms(p90.interval.low if p90 and p90.interval else None),
+        p90_ci_high_ms=_ms(p90.interval.high if p90 and p90.interval else None),
+        board_cv=run_cv(list(ranked.by_device_ns.values())),
+        detectable=max((each.detectable for each in ranked.against.values() if each.detectable), default=None),
     )
 
 
@@ -246,14 +182,14 @@ def _marks(runs: Sequence[RunResult]) -> tuple[float | None, tuple[str, ...]]:
     return cv, (wide,) if cv > bound else ()
 
 
-def _center(runs: Sequence[RunResult], figures: Sequence[float | None]) -> float | None:
-    """A figure of each run, put together as medians are; None unless every run has it."""
+def _tail(runs: Sequence[RunResult], figures: Sequence[float | None]) -> Center | None:
+    """A percentile of each run, put together as medians are; None unless every run has it."""
     by_device: dict[str, list[float]] = {}
     for run, figure in zip(runs, figures, strict=True):
         if figure is None:
             return None
         by_device.setdefault(run.device, []).append(figure)
-    return median(geometric_mean(own) for own in by_device.values())
+    return center_of_runs(by_device)
 
 
 def _median(figures: Iterable[float | None]) -> float | None:

@@ -24,7 +24,10 @@ class LeaderboardRow:
     Intervals are 95 % and null below 2 runs; percentiles are null where n is too small for them. `speedup`
     is the baseline's median over this one's, paired by block where both have the block. `median_ms` is the
     geometric mean of run medians on one board, the median of that over several (`device_median_ms`); `run_cv`
-    is the largest spread of runs on a board, as a share; `marks` say what a person should know.
+    is the largest spread of runs on a board, as a share, `board_cv` that between the boards' medians; `marks` say
+    what a person should know. `p90_ms` and `p99_ms` are median-run percentiles: of each run, put together as
+    medians are, p90 with its interval. `detectable` is the least ratio that would have been
+    told between this row and each other one.
     """
 
     group: Group
@@ -63,6 +66,10 @@ class LeaderboardRow:
     run_cv: float | None = None
     marks: tuple[str, ...] = ()
     device_median_ms: Mapping[str, float] = field(default_factory=dict)
+    p90_ci_low_ms: float | None = None
+    p90_ci_high_ms: float | None = None
+    board_cv: float | None = None
+    detectable: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from orchestrator.db.tables import (
     StudyRow,
     VariantRow,
 )
-from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, Verdict
+from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, StudyKind, Verdict
 from orchestrator.queries.leaderboard_rows import Group
 from orchestrator.queries.naming import only_given
 
@@ -28,6 +28,7 @@ _COLUMNS = (
     RunRow.study_id,
     RunRow.device_id,
     RunRow.variant_id,
+    RunRow.start_group,
     RunRow.block,
     RunRow.state,
     RunRow.verdict,
@@ -49,9 +50,12 @@ _COLUMNS = (
 )
 
 
+_FACTS = ("governor", "clock_limit_hz", "architecture", "affinity")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which runs to look at; None is any."""
+    """Which runs to look at; None is any. Canaries are looked at only where their study is named."""
 
     study: int | None = None
     device: str | None = None
@@ -76,6 +80,7 @@ class RunResult:
 
     run: str
     study: int
+    start_group: int
     block: int
     device: str
     board: str
@@ -105,8 +110,12 @@ def read_results(session: Session, selection: Selection) -> list[RunResult]:
         devices={row.id: row for row in session.scalars(select(DeviceRow))},
         variants=_variants(session),
     )
-    protocols = {row.id: json.dumps(row.protocol, sort_keys=True) for row in places.studies.values()}
-    return [_result(row, places, protocols) for row in session.execute(_query(selection))]
+    return [_result(row, places) for row in session.execute(_query(selection))]
+
+
+def as_text(value: Any) -> str | None:
+    """JSON data as a text that is equal for equal data."""
+    return None if value is None else json.dumps(value, sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,15 +129,17 @@ class _Places:
 
 def _query(selection: Selection) -> Select[*tuple[Any, ...]]:
     attempt = and_(AttemptRow.run_id == RunRow.id, AttemptRow.number == RunRow.counted_attempt)
-    measuring_hash = AttemptRow.environment["measuring_hash"].as_string()
+    facts = [AttemptRow.environment[("facts", name)].as_string().label(name) for name in _FACTS]
+    measuring_hash = AttemptRow.environment["measuring_hash"].as_string().label("measuring_hash")
     return (
-        select(*_COLUMNS, measuring_hash.label("measuring_hash"))
+        select(*_COLUMNS, measuring_hash, AttemptRow.loaded["options"].label("options"), *facts)
         .join(DeviceRow, DeviceRow.id == RunRow.device_id)
         .join(StudyRow, StudyRow.id == RunRow.study_id)
         .join(ModelRow, ModelRow.id == StudyRow.model_id)
         .outerjoin(AttemptRow, attempt)
         .where(
             RunRow.state.in_(ENDED_RUN_STATES),
+            *(() if selection.study is not None else (StudyRow.kind == StudyKind.SUBMITTED,)),
             *only_given(
                 (RunRow.study_id, selection.study),
                 (DeviceRow.name, selection.device),
@@ -139,20 +150,25 @@ def _query(selection: Selection) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _result(row: Row[*tuple[Any, ...]], places: _Places, protocols: Mapping[int, str]) -> RunResult:
+def _result(row: Row[*tuple[Any, ...]], places: _Places) -> RunResult:
     study, device = places.studies[row.study_id], places.devices[row.device_id]
     variant = places.variants[row.variant_id]
     conditions = Conditions(
+        variant=variant.address.full,
         runtime=variant.address.runtime,
         runtime_version=row.runtime_version,
-        protocol=protocols[row.study_id],
+        protocol=as_text(study.protocol) or "",
+        inputs=as_text(study.inputs) or "",
+        options=as_text(row.options),
         measuring_hash=row.measuring_hash,
         analysis_version=row.analysis_version,
         ended_at_s=row.ended_at_s or 0.0,
+        **{name: getattr(row, name) for name in _FACTS},
     )
     return RunResult(
         run=row.id,
         study=row.study_id,
+        start_group=row.start_group,
         block=row.block,
         device=device.name,
         board=device.board,

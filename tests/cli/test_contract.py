@@ -102,7 +102,9 @@ ROW_KEYS = [
     "verdicts",
     "pareto",
 ]
-LATER_KEYS = ["run_cv", "marks", "device_median_ms"]
+LATER_KEYS = [
+    *("run_cv", "marks", "device_median_ms", "p90_ci_low_ms", "p90_ci_high_ms", "board_cv", "detectable"),
+]
 GROUP_KEYS = {"model", "board_type", "regime", "protocol", "input_shape", "source"}
 
 

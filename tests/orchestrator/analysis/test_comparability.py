@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator.analysis.comparability import FIELDS, Conditions, find_incomparable
+from orchestrator.analysis.comparability import FIELDS, Conditions, differing_fields, find_incomparable
 
 
 def conditions(**changes: Any) -> Conditions:
     values = {
+        "variant": "m/fp32@onnxruntime,t4",
         "runtime": "onnxruntime",
         "runtime_version": "1.32.0",
         "protocol": "{}",
@@ -32,6 +33,12 @@ def test_equal_runs_are_all_compared() -> None:
         ("agent-differs", {"measuring_hash": None}),
         ("analysis-differs", {"analysis_version": 2}),
         ("runtime-version-differs", {"runtime_version": "1.31.0"}),
+        ("options-differ", {"options": '{"allow_spinning": false}'}),
+        ("inputs-differ", {"inputs": '{"seed": 7}'}),
+        ("clock-limit-differs", {"clock_limit_hz": "1500000000.0"}),
+        ("governor-differs", {"governor": "ondemand"}),
+        ("architecture-differs", {"architecture": "armv7l"}),
+        ("affinity-differs", {"affinity": "0,1"}),
     ],
 )
 def test_the_minority_is_left_out_and_told_why(code: str, change: dict[str, Any]) -> None:
@@ -60,3 +67,23 @@ def test_what_is_left_out_for_one_field_has_no_vote_on_the_next() -> None:
     odd = conditions(protocol="other", runtime_version="1.31.0", ended_at_s=99.0)
     found = find_incomparable([conditions(), conditions(), odd])
     assert [each is None for each in found] == [True, True, False]
+
+
+def test_variants_are_loaded_with_options_of_their_own() -> None:
+    other = conditions(variant="m/int8@onnxruntime,t4", options='{"graph": 2}')
+    assert find_incomparable([conditions(), conditions(), other]) == [None] * 3
+
+
+def test_what_is_not_known_is_said_to_be_unknown() -> None:
+    known = conditions(governor="performance")
+    found = find_incomparable([known, known, conditions()])[2]
+    assert found is not None
+    assert found.reason.endswith("unknown here, performance there")
+
+
+def test_two_runs_are_kept_apart_by_each_field_that_they_share_the_scope_of() -> None:
+    ncnn = conditions(runtime="ncnn", variant="m/fp32@ncnn,t4", runtime_version="1", options="{}", governor="powersave")
+    assert [field.code for field in differing_fields(conditions(), ncnn)] == ["governor-differs"]
+    newer = conditions(runtime_version="1.33.0")
+    assert [field.code for field in differing_fields(conditions(), newer)] == ["runtime-version-differs"]
+    assert differing_fields(conditions(), conditions(ended_at_s=99.0)) == []

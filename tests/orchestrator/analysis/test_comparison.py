@@ -1,5 +1,6 @@
 """Comparisons against known truth: equals are not told apart, real differences are, at the level that is said."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.analysis.comparison import Answer, Comparison, Observation, compare, compare_all
+from orchestrator.analysis.comparison import Answer, Comparison, Limit, Observation, compare, compare_all
 from orchestrator.analysis.pairing import Unit
 
 TOLD = (Answer.FASTER, Answer.SLOWER)
@@ -90,6 +91,29 @@ def test_eight_variants_10_percent_apart_are_all_told_apart_in_five_blocks() -> 
     for seed in range(20):
         found = compare_all(measured(group(1.1, 8), seed=seed))
         assert all(found[f"v{i}", f"v{j}"].answer is Answer.FASTER for i in range(8) for j in range(i + 1, 8))
+
+
+@pytest.mark.parametrize("wild", [2.0, 3.0])
+def test_nor_where_one_of_three_scatters_more(wild: float) -> None:
+    wrong = []
+    for seed in range(300):
+        calm = measured(group(1.0, 3), seed=seed)
+        rng = np.random.default_rng(seed)
+        own = [dataclasses.replace(each, median_ns=1e8 * math.exp(rng.normal(0, 0.014 * wild))) for each in calm[:5]]
+        wrong.append(any(each.answer in TOLD for each in compare_all(own + calm[5:], 0.0).values()))
+    assert np.mean(wrong) <= 0.085
+
+
+def test_scatter_that_residuals_hide_is_not_pooled() -> None:
+    """Among three variants an SD three times as large shows as 1.65 times in two-way residuals."""
+    calm = measured({"a": 100.0, "b": 100.0}, blocks=200, cv=0.01)
+    wild = [dataclasses.replace(each, variant="c") for each in measured({"c": 100.0}, blocks=200, cv=0.03, seed=1)]
+    found = compare_all(calm + wild)
+    calm_cv, wild_cv = found["a", "b"].cv, found["a", "c"].cv
+    assert calm_cv is not None
+    assert wild_cv is not None
+    assert calm_cv == pytest.approx(0.01, rel=0.15)
+    assert wild_cv > 2 * calm_cv
 
 
 @pytest.mark.parametrize("devices", [3, 5])
@@ -176,3 +200,24 @@ def test_the_order_of_runs_does_not_matter(observations: list[Observation]) -> N
 def test_a_margin_out_of_range_is_refused(margin: float) -> None:
     with pytest.raises(ValueError, match="margin"):
         compare_all(measured(group(1.1, 2)), margin)
+
+
+@pytest.mark.parametrize(
+    ("true_ratio", "limit"), [(0.85, Limit.WITHIN), (1.0, Limit.WITHIN), (1.05, Limit.CANNOT_TELL), (1.2, Limit.BEYOND)]
+)
+def test_a_limit_is_met_missed_or_cannot_be_told(true_ratio: float, limit: Limit) -> None:
+    found = compare(measured({"a": 100.0 * true_ratio, "b": 100.0}, blocks=10), "a", "b")
+    assert found.limit(0.05) is limit
+
+
+def test_a_true_limit_is_hardly_ever_called_missed() -> None:
+    found = [compare(measured({"a": 105.0, "b": 100.0}, seed=seed), "a", "b").limit(0.05) for seed in range(400)]
+    assert np.mean([each is Limit.BEYOND for each in found]) <= 0.045
+    assert compare([], "a", "b").limit(0.05) is Limit.CANNOT_TELL
+
+
+def test_a_comparison_says_how_many_units_would_settle_it() -> None:
+    far, near = answer(1.06, blocks=3, cv=0.02), answer(1.0, blocks=3, cv=0.02)
+    assert (far.units_needed() or 0) > 3
+    assert (near.units_needed() or 0) > 3
+    assert compare([], "a", "b").units_needed() is None

@@ -5,12 +5,13 @@ import math
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from agent.wire.spec import Regime
 from orchestrator.db.session import Database
-from orchestrator.db.tables import VariantRow
+from orchestrator.db.tables import AttemptRow, StudyRow, VariantRow
 from orchestrator.errors import NotFoundError, SpecError
-from orchestrator.lifecycle import RunState, Verdict
+from orchestrator.lifecycle import RunState, StudyKind, Verdict
 from orchestrator.protocols import preset
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.leaderboard_rows import LeaderboardRow
@@ -183,6 +184,63 @@ def test_runs_of_a_protocol_that_changed_under_its_name_are_left_out_with_the_re
     factories.measure(database, study, {"fp32": 100.0, "int8": 70.0})
     assert {(run.study, run.code) for run in leaderboard(database).excluded} == {(study, "protocol-differs")}
     assert leaderboard(database, study=study).excluded == ()
+
+
+@pytest.mark.parametrize(
+    ("fact", "value", "code"),
+    [("governor", "ondemand", "governor-differs"), ("clock_limit_hz", 1.5e9, "clock-limit-differs")],
+)
+def test_runs_of_a_board_in_another_state_are_left_out_with_the_reason(
+    database: Database, fact: str, value: object, code: str
+) -> None:
+    study = one_device(database, {"fp32": 100.0, "int8": 70.0})
+    odd = factories.run_ids(database, study, label="int8")[0]
+    with database.write() as session:
+        attempt = session.scalars(select(AttemptRow).where(AttemptRow.run_id == odd)).one()
+        environment = attempt.environment or {}
+        attempt.environment = {**environment, "facts": {**environment["facts"], fact: value}}
+    assert [(run.run, run.code) for run in leaderboard(database).excluded] == [(odd, code)]
+
+
+def test_start_groups_of_a_study_are_never_paired(database: Database) -> None:
+    study = one_device(database, {"fp32": 100.0, "int8": 70.0}, blocks=5)
+    assert row_of(database, "int8").speedup_ci is not None
+    for run in factories.run_ids(database, study, label="int8"):
+        factories.change_run(database, run, start_group=1)
+    assert row_of(database, "int8").speedup_ci is None
+    assert row_of(database, "int8").rank == 1
+
+
+def test_canaries_are_ranked_only_where_their_study_is_named(database: Database) -> None:
+    study = one_device(database, {"fp32": 100.0})
+    with database.write() as session:
+        session.get_one(StudyRow, study).kind = StudyKind.CANARY
+    assert leaderboard(database).rows == ()
+    assert len(leaderboard(database, study=study).rows) == 1
+
+
+def test_p90_is_that_of_the_median_run_and_has_an_interval(database: Database) -> None:
+    one_device(database, {"fp32": 100.0}, blocks=5)
+    row = row_of(database, "fp32")
+    assert row.p90_ms is not None
+    assert row.p90_ci_low_ms is not None
+    assert row.p90_ci_high_ms is not None
+    assert row.p90_ci_low_ms < row.p90_ms < row.p90_ci_high_ms
+    assert row.median_ms < row.p90_ms
+
+
+def test_a_row_says_what_could_have_been_told_and_how_boards_differ(database: Database) -> None:
+    one_device(database, {"fp32": 100.0, "int8": 70.0}, blocks=5)
+    row = row_of(database, "int8")
+    assert row.detectable == pytest.approx(1.06, abs=0.04)
+    assert row.board_cv is None
+    names = ("pi4-1", "pi4-2", "pi4-3")
+    for name in names:
+        factories.add_device(database, name, board_type="pi4")
+    factories.measure(database, factories.add_study(database, devices=names), {"fp32": 100.0, "int8": 70.0})
+    best = next(row for row in leaderboard(database).rows if row.group.board_type == "pi4")
+    assert best.board_cv is not None
+    assert 0 < best.board_cv < 0.03
 
 
 def test_the_front_weighs_latency_size_and_the_metric_that_all_have(database: Database) -> None:

@@ -1,0 +1,93 @@
+"""Ended runs by the group they may be ranked in: those that rank, and the others with their reasons."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.orm import Session
+
+from agent.wire.spec import Regime
+from orchestrator.analysis.comparability import find_incomparable
+from orchestrator.analysis.comparison import Observation
+from orchestrator.db.tables import DeviceRow, ModelRow, StudyRow
+from orchestrator.errors import SpecError
+from orchestrator.lifecycle import RunState, Verdict
+from orchestrator.queries.leaderboard_rows import ExcludedRun, Group
+from orchestrator.queries.naming import require_known
+from orchestrator.queries.results import RunResult, Selection, read_results
+
+RANKED_VERDICTS = (Verdict.VALID, Verdict.SUSPECT)
+
+
+def read_groups(
+    session: Session, selection: Selection, regime: Regime | str | None = None
+) -> Mapping[Group, list[RunResult]]:
+    """The ended runs of a selection by group, groups in the order in which they are shown.
+
+    Raises `NotFoundError` for a study, device or model that is unknown, `SpecError` for a regime that is.
+    """
+    wanted = _regime(regime)
+    require_known(session, StudyRow.id, selection.study, "study")
+    require_known(session, DeviceRow.name, selection.device, "device")
+    require_known(session, ModelRow.name, selection.model, "model")
+    groups: dict[Group, list[RunResult]] = {}
+    for result in read_results(session, selection):
+        if wanted is None or result.group.regime == wanted.value:
+            groups.setdefault(result.group, []).append(result)
+    return {group: groups[group] for group in sorted(groups, key=_order)}
+
+
+def split(results: Sequence[RunResult]) -> tuple[list[RunResult], list[ExcludedRun]]:
+    """The runs of one group that rank, and the others with their reasons."""
+    usable, excluded = [], []
+    for result in results:
+        if result.is_counted and result.verdict in RANKED_VERDICTS and result.state is RunState.DONE:
+            usable.append(result)
+        else:
+            excluded.append(_excluded(result, *_why_unusable(result)))
+    kept = []
+    for result, verdict in zip(usable, find_incomparable([r.conditions for r in usable]), strict=True):
+        if verdict is None:
+            kept.append(result)
+        else:
+            excluded.append(_excluded(result, verdict.code, verdict.reason))
+    return kept, excluded
+
+
+def observation(result: RunResult) -> Observation:
+    """A counted run as comparisons see it; start groups of a study are never paired."""
+    assert result.median_ns is not None, "a counted run has a median"
+    return Observation(
+        variant=result.variant.address.text,
+        device=result.device,
+        block=(result.study, result.start_group, result.block),
+        median_ns=result.median_ns,
+    )
+
+
+def _regime(regime: Regime | str | None) -> Regime | None:
+    try:
+        return None if regime is None else Regime(regime)
+    except ValueError as error:
+        raise SpecError(f"regime: expected {' or '.join(r.value for r in Regime)}, got {regime!r}") from error
+
+
+def _order(group: Group) -> tuple[str, ...]:
+    return (group.model, group.source, group.board_type, group.regime, group.protocol, group.input_shape)
+
+
+def _why_unusable(result: RunResult) -> tuple[str, str]:
+    if result.state is RunState.DONE and result.reasons:
+        gravest = result.reasons[0]
+        return str(gravest["code"]), str(gravest.get("text", gravest["code"]))
+    return result.code or result.state.value, result.message or f"the run is {result.state.value}"
+
+
+def _excluded(result: RunResult, code: str, reason: str) -> ExcludedRun:
+    return ExcludedRun(
+        run=result.run,
+        study=result.study,
+        model=result.group.model,
+        variant=result.variant.address.text,
+        device=result.device,
+        code=code,
+        reason=reason,
+    )
