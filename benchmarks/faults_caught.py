@@ -111,6 +111,13 @@ def _heat(celsius: float) -> Callable[[Scene], None]:
     return heat
 
 
+def _heat_for_a_moment(scene: Scene) -> None:
+    _heat(79.0)(scene)
+    time.sleep(1.0)
+    scene.board.put_under(CALM)
+    scene.board.heat_to(50.0)
+
+
 def _put_under(conditions: Conditions) -> Callable[[Scene], None]:
     return lambda scene: scene.board.put_under(conditions)
 
@@ -158,8 +165,15 @@ def _room_of(clean: RunFacts) -> Reference:
 _CPUFREQ = "sys/devices/system/cpu/cpufreq/policy0"
 SLOW = replace(PROTOCOL, window=replace(PROTOCOL.window, max_s=3.0, min_s=3.0))
 HOT_STOP = replace(PROTOCOL, window=replace(PROTOCOL.window, stop_c=77.0))
+SEGMENTS = replace(
+    PROTOCOL,
+    gate=Gate(max_c=70.0, timeout_s=20.0),
+    window=Window(min_inferences=25, min_s=6.0, max_s=60.0, stop_c=77.0, segments=4),
+)
 FAULTS: tuple[Fault, ...] = (
     Fault(name="a 3B+ at its declared 1200 MHz", code=None, kind=KIND_3B_PLUS, during=_heat(63.0)),
+    Fault(name="a burst completed by a further segment", code=None, protocol=SEGMENTS, options={"median_ms": 400.0},
+          during=_heat_for_a_moment),
     Fault(name="throttled by heat", code="throttled", during=_heat(90.0)),
     Fault(name="soft limit of a Pi 5", code="throttled", during=_heat(82.0)),
     Fault(name="soft limit of a 3B+, below 1200 MHz", code="throttled", kind=KIND_3B_PLUS, during=_heat(83.5)),

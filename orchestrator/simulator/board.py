@@ -3,8 +3,8 @@
 import hashlib
 import json
 import math
-import os
 import random
+import shlex
 import subprocess
 import sys
 import time
@@ -112,10 +112,9 @@ class BoardBody:
 
     def make_busy(self, cores: int, seconds: float) -> None:
         """Be used by somebody else: real processes of the host, which end by themselves."""
-        command = [sys.executable, "-c", _BUSY, str(min(seconds, LONGEST_NUISANCE_S))]
-        environment = {**os.environ, MARKER: str(self.home)}
+        busy = shlex.join([sys.executable, "-c", _BUSY, str(min(seconds, LONGEST_NUISANCE_S))])
         self._nuisances += [
-            subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+            subprocess.Popen(self.argv(f"exec {busy}"), stdin=subprocess.DEVNULL, start_new_session=True)
             for _ in range(cores)
         ]
 
@@ -135,6 +134,7 @@ class BoardBody:
                 continue
         psutil.wait_procs(list(doomed.values()), timeout=5)
         for nuisance in self._nuisances:
+            nuisance.kill()
             nuisance.wait(5)
 
     def argv(self, command: str) -> list[str]:

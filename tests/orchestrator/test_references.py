@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.wire.records import Ended, Environment, Inferences, Loaded, Phase, Record, Telemetry
+from agent.wire.records import Ended, Environment, Inferences, Loaded, Phase, PhaseEntered, Record, Telemetry
 from agent.wire.spec import Inputs, Pace
 from orchestrator import results, studies
 from orchestrator.db.session import Database
@@ -57,9 +57,9 @@ def deliver(database: Database, attempt_id: int, records: Iterable[Record]) -> N
         results.settle(session, attempt, taken.ended)
 
 
-def lasting(records: list[Record], window: Inferences, *instead: Inferences) -> list[Record]:
+def lasting(records: list[Record], window: Inferences, *instead: Inferences | PhaseEntered) -> list[Record]:
     """The journal with other windows, and telemetry and an end to go with them."""
-    end_ns = end_of(instead[-1])
+    end_ns = max(end_of(each) for each in instead if isinstance(each, Inferences))
     at = records.index(window)
     end = replace(records[-1], at_ns=end_ns) if isinstance(records[-1], Ended) else records[-1]
     return [*records[:at], *instead, make_telemetry(0, end_ns + SECOND_NS), end]
@@ -174,6 +174,8 @@ def test_segments_are_counted(database: Database) -> None:
     records = completed_records(opened.run_id, opened.number)
     window = next(record for record in records if isinstance(record, Inferences) and record.phase is Phase.WINDOW)
     further = make_inferences(Phase.WINDOW, [800_000_000] * 10, end_of(window) + SECOND_NS, 24)
-    deliver(database, opened.attempt_id, lasting(records, window, window, replace(further, segment=1)))
+    gate = PhaseEntered(phase=Phase.GATE, at_ns=end_of(window))
+    again = PhaseEntered(phase=Phase.WINDOW, at_ns=end_of(window) + SECOND_NS)
+    deliver(database, opened.attempt_id, lasting(records, window, window, gate, again, replace(further, segment=1)))
     run = get_run(database, opened.run_id)
     assert (run.segments, run.samples) == (2, 34)
