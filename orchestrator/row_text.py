@@ -31,11 +31,15 @@ def group_detail(group: Group) -> str:
 
 def group_marks(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     """The marks that hold for the rows of one group, gravest first."""
-    source = rows[0].group.source
+    return marks_of(rows[0].group, is_provisional=any(row.provisional for row in rows))
+
+
+def marks_of(group: Group, *, is_provisional: bool) -> tuple[str, ...]:
+    """The marks of a group, gravest first."""
     found = {
-        SIMULATED: source == "simulated",
-        PUBLISHED: source == "published",
-        PROVISIONAL: any(row.provisional for row in rows),
+        SIMULATED: group.source == "simulated",
+        PUBLISHED: group.source == "published",
+        PROVISIONAL: is_provisional,
     }
     return tuple(mark for mark, applies in found.items() if applies)
 

@@ -10,6 +10,7 @@ import typer
 
 from orchestrator.cli import (
     backup,
+    compare,
     console,
     demo,
     device,
@@ -50,6 +51,7 @@ app.command("dashboard")(farm.dashboard)
 app.command("demo")(demo.demo)
 app.command("submit")(submit.submit)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("compare")(compare.compare)
 app.command("export")(study.export)
 app.command("report")(study.report)
 app.command("recompute")(run.recompute)

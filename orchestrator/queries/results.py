@@ -113,6 +113,11 @@ def read_results(session: Session, selection: Selection) -> list[RunResult]:
     return [_result(row, places) for row in session.execute(_query(selection))]
 
 
+def known_addresses(session: Session) -> set[VariantAddress]:
+    """The addresses of all variants, measured or not."""
+    return {variant.address for variant in _variants(session).values()}
+
+
 def as_text(value: Any) -> str | None:
     """JSON data as a text that is equal for equal data."""
     return None if value is None else json.dumps(value, sort_keys=True)

@@ -61,7 +61,11 @@ CONTRACT = {
     "study cancel": [],
     "study retry": ["--abandon"],
     "run show": ["--json"],
+    "run diff": ["--json"],
     "leaderboard": ["--regime", "--device", "--csv", "--json"],
+    "compare": [
+        *("--study", "--device", "--regime", "--margin", "--fail-if-slower", "--markdown", "--json"),
+    ],
     "export": [],
     "report": [],
     "recompute": [],
