@@ -87,4 +87,4 @@ def test_what_was_never_measured_says_so(complain: Bad, database: Database) -> N
     factories.add_model(database, "net")
     factories.add_study(database, model="net", devices=("pi5-kitchen",))
     assert "no ended run here; pifarm submit net" in complain("compare", "net/fp32", "net/int8")
-    assert "unknown" in complain("compare", "net/fp32", "net/int4")
+    assert "unknown" in complain("compare", "net/int4", "net/fp32")
