@@ -242,6 +242,8 @@ def report(caught: Sequence[Caught]) -> list[Figure]:
         caught_so = Estimate(center=float(each.is_as_expected))
         figures.append(Figure(what=what, unit="caught", ours=caught_so, targets=(Target(at_least=1.0),)))
     faults = [each for each in caught if each.fault.code is not None]
+    if not faults:
+        return figures
     share = share_of(sum(each.is_as_expected for each in faults), len(faults))
     unsure = sum(each.fault.code in everywhere for each in faults)
     return [
