@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.analysis.steadiness import (
     Course,
@@ -95,3 +97,12 @@ def test_correlated_noise_has_the_larger_long_run_variance_of_its_kind() -> None
     )
     assert alone == pytest.approx(1e-4, rel=0.4)
     assert correlated == pytest.approx(3e-4, rel=0.4)
+
+
+@given(st.lists(st.integers(1_000, 10**9), min_size=1, max_size=300), st.integers(0, 299))
+def test_whatever_came_a_course_lies_in_its_run_and_leaves_most_of_the_window(values: list[int], warm_up: int) -> None:
+    is_counted = np.arange(len(values)) >= min(warm_up, len(values) - 1)
+    found = course_of(np.array(values, np.int64), is_counted)
+    assert 0 <= found.steady_from < len(values)
+    assert (found.change == 0) is (found.steadiness is Steadiness.FLAT)
+    assert unsteady_head(found, is_counted) <= 0.2 * is_counted.sum()
