@@ -1,6 +1,6 @@
 """A comparison in words, for a terminal and for a pull request. Pure.
 
-One wording everywhere: A takes so many times as long as B. The ratio is of latencies, below 1 where A is faster, and
+One wording everywhere: A takes 0.7× the time of B. The ratio is of latencies, below 1 where A is faster, and
 `--fail-if-slower` and the margin are of the same ratio.
 """
 
@@ -99,7 +99,7 @@ def _ratio(own: Comparison) -> str:
         return "there is no common block"
     interval = None if own.low is None or own.high is None else (own.low, own.high)
     shown = numbers_text.ratio_with_interval(own.ratio, interval)
-    return f"{own.a} takes {shown} as long" + ("" if interval is None else " (95 % interval)")
+    return f"{own.a} takes {shown} the time of {own.b}" + ("" if interval is None else " (95 % interval)")
 
 
 def _units(own: Comparison) -> str:

@@ -1,13 +1,17 @@
-"""`pifarm run list | show` and `recompute`: single measurements."""
+"""`pifarm run list | show | diff` and `recompute`: single measurements."""
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
 from orchestrator.queries.rows import RunView
+
+if TYPE_CHECKING:
+    from orchestrator.queries.account import RunAccount
 
 app = typer.Typer(help="Runs: single measurements.", no_args_is_help=True)
 
@@ -61,40 +65,78 @@ def show(
     run: Annotated[str, typer.Argument(help="The run's id, or a beginning of it.")],
     as_json: JsonOption = False,
 ) -> None:
-    """A run in full: figures, verdict with reasons, attempts, environment."""
-    from orchestrator.numbers_text import ms
-    from orchestrator.queries.runs import get_run
+    """A run in full: timeline, figures, telemetry, verdict with reasons and advice, attempts, environment."""
+    from orchestrator.queries.account import account_for
 
-    view = get_run(console.the_farm().database, run)
+    account = account_for(console.the_farm().database, run)
     if as_json:
-        console.print_json(view)
-        return
+        console.print_json(account_document(account))
+    else:
+        _print_account(account)
+
+
+def account_document(account: "RunAccount") -> dict[str, object]:
+    """The run's own keys first, then what its raw data says."""
+    facts = {field.name: getattr(account, field.name) for field in dataclasses.fields(account) if field.name != "run"}
+    own = {field.name: getattr(account.run, field.name) for field in dataclasses.fields(account.run)}
+    return {**own, "account": facts}
+
+
+def _print_account(account: "RunAccount") -> None:
+    from orchestrator import run_text
+    from orchestrator.queries.account import shown_attempt
+
+    view = account.run
     console.print_table("", *run_rows([view]))
-    figures = {
-        "median": view.median_ms,
-        "p90": view.p90_ms,
-        "first inference": view.first_ms,
-        "load": view.load_ms,
-    }
+    for line in run_text.verdict(view):
+        console.say(line)
+    attempt = shown_attempt(view)
+    if attempt is None:
+        console.say("it has not been started yet")
+        return
+    columns = ["phase", "began at", "took", ""]
     console.print_table(
-        "figures", ["figure", "value"], [[name, ms(value)] for name, value in figures.items()], ["value"]
+        f"timeline of attempt {attempt.number}, since the claim",
+        columns,
+        run_text.timeline(account, attempt),
+        columns[1:3],
     )
-    for reason in view.reasons:
-        console.say(f"{reason['severity']}: {reason['text']}")
-    for attempt in view.attempts:
-        counted = ", counts" if attempt.counted else ""
-        console.say(
-            f"attempt {attempt.number}: {attempt.state.value}{counted} {attempt.code} {attempt.message}".rstrip()
-        )
-        facts = {
-            **attempt.environment,
-            **{f"source of {name}": source for name, source in attempt.sources.items()},
-        }
-        console.print_table(
-            "environment", ["fact", "value"], [[name, str(value)] for name, value in sorted(facts.items())]
-        )
-        if attempt.absent:
-            console.say(f"absent on this board: {', '.join(attempt.absent)}")
+    console.print_table("figures", ["figure", "value"], run_text.figures(view), ["value"])
+    console.say(f"course: {run_text.course(account)}")
+    if account.pace is not None:
+        console.say(f"pace: {run_text.pace(account.pace)}")
+    if account.telemetry is not None:
+        console.print_table("the board in the window", ["sensor", "readings"], run_text.telemetry(account.telemetry))
+    for each in view.attempts:
+        counted = ", counts" if each.counted else ""
+        console.say(f"attempt {each.number}: {each.state.value}{counted} {each.code} {each.message}".rstrip())
+    console.print_table("environment", ["fact", "value"], run_text.environment(attempt))
+    if attempt.absent:
+        console.say(f"absent on this board, so not checked: {', '.join(attempt.absent)}")
+
+
+@app.command("diff")
+def diff(
+    one: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or a beginning of it.")],
+    other: Annotated[str, typer.Argument(metavar="RUN", help="Another one.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Every fact that differs between two runs: what keeps them apart first, what is mere detail last."""
+    from orchestrator import run_text
+    from orchestrator.queries.difference import Weight, run_difference
+
+    found = run_difference(console.the_farm().database, one, other)
+    if as_json:
+        console.print_json(found)
+        return
+    console.say(run_text.comparability(found))
+    columns = ["area", "fact", found.one.run, found.other.run, "why"]
+    for weight in Weight:
+        rows = [run_text.difference_row(each) for each in found.differences if each.weight is weight]
+        if rows:
+            console.print_table(weight.value, columns, rows)
+    if not found.differences:
+        console.say("nothing differs")
 
 
 def recompute() -> None:

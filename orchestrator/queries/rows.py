@@ -47,6 +47,14 @@ class RunView:
     max_c: float | None
     previous: str | None
     next: str | None
+    start_group: int = 0
+    end_c: float | None = None
+    ambient_c: float | None = None
+    window_s: float | None = None
+    energy_j: float | None = None
+    steadiness: str | None = None
+    segments: int | None = None
+    missed_deadlines: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

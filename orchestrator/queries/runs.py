@@ -165,6 +165,14 @@ def _run_view(row: RunRow, neighbours: Neighbours) -> RunView:
         max_c=row.max_c,
         previous=neighbours[0],
         next=neighbours[1],
+        start_group=row.start_group,
+        end_c=row.end_c,
+        ambient_c=row.ambient_c,
+        window_s=row.window_s,
+        energy_j=row.energy_j,
+        steadiness=row.steadiness,
+        segments=row.segments,
+        missed_deadlines=row.missed_deadlines,
     )
 
 

@@ -39,7 +39,7 @@ def test_a_person_reads_the_answer_its_ratio_and_its_reach(pifarm: Pifarm, datab
     measure(database, 70.0)
     out = pifarm("compare", "net/int8", "net/fp32").out
     assert "int8@onnxruntime,t4 is faster than fp32@onnxruntime,t4" in out
-    assert "as long (95 % interval); 5 common blocks" in out
+    assert "the time of fp32@onnxruntime,t4 (95 % interval); 5 common blocks" in out
     assert "smallest ratio it could have detected" in out
     assert "assumes that inferences are independent" in out
 
