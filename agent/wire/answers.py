@@ -1,4 +1,4 @@
-"""What a board answers to `start`, `status`, `abort` and `probe`: one `Answer` on one line.
+"""What a board answers to the agent's commands: one `Answer` on one line.
 
 As with journal records, a board is not trusted, and what it does not know is null and listed in `absent`.
 """
@@ -11,6 +11,9 @@ from agent.wire.codec import require
 from agent.wire.records import Phase
 from agent.wire.spec import MAX_FENCE, Scalar, is_plain_name
 
+MAX_SETTINGS = 1000
+MAX_EXAMINED = 20
+MAX_WORDS = 400
 MAX_IDENTITY = 90  # two of them and a sign between fit a column of 200 characters
 
 
@@ -117,6 +120,99 @@ class Probe:
             require(value is None or value >= 0, name, "0 or more", value)
 
 
+class Way(enum.Enum):
+    """How a setting of the board was written."""
+
+    SYSFS = "sysfs"
+    SUDO = "sudo"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting as it was, as it was wanted, and as it read afterwards; `problem` says why it is not as wanted."""
+
+    name: str
+    before: str | None
+    wanted: str
+    after: str | None
+    way: Way
+    problem: str = ""
+
+    def __post_init__(self) -> None:
+        _require_short(self.name, self.before, self.wanted, self.after, self.problem)
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether it reads as it was wanted."""
+        return self.after == self.wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """Answer of `prepare` and `restore`. `is_prepared`: the owner's settings are kept on the board, to be put back.
+
+    `clock_hz` is the true clock under a short load, null where the firmware does not tell it (`problem` says so).
+    """
+
+    is_prepared: bool
+    settings: tuple[Setting, ...] = ()
+    wanted_hz: float | None = None
+    clock_hz: float | None = None
+    clock_source: str | None = None
+    problem: str = ""
+
+    def __post_init__(self) -> None:
+        require(len(self.settings) <= MAX_SETTINGS, "settings", f"at most {MAX_SETTINGS}", len(self.settings))
+        _require_short(self.clock_source, self.problem)
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether every setting reads as wanted, and the true clock, where it is known, is at least 0.98 of it."""
+        if not all(setting.is_verified for setting in self.settings):
+            return False
+        return self.clock_hz is None or self.wanted_hz is None or self.clock_hz >= 0.98 * self.wanted_hz
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusyProcess:
+    """A process that is not the farm's, by its name, and its share of one core."""
+
+    name: str
+    cores: float
+
+    def __post_init__(self) -> None:
+        _require_short(self.name)
+        require(self.cores >= 0, "cores", "0 or more", self.cores)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """Something that wakes up by itself; `next_in_s` is null where its next time is not known."""
+
+    name: str
+    next_in_s: float | None = None
+
+    def __post_init__(self) -> None:
+        _require_short(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """Answer of `examine`: what disturbs this board or could. `absent` names what could not be looked at."""
+
+    facts: Mapping[str, Scalar]
+    busy: tuple[BusyProcess, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    absent: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("busy", "timers", "absent"):
+            size = len(getattr(self, name))
+            require(size <= MAX_EXAMINED, name, f"at most {MAX_EXAMINED}", size)
+        _require_short(*self.absent, *self.facts, *(value for value in self.facts.values() if isinstance(value, str)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """The one line that every command prints: exactly one of its fields is given."""
@@ -124,11 +220,22 @@ class Answer:
     status: Status | None = None
     refused: Refused | None = None
     probe: Probe | None = None
+    tuned: Tuned | None = None
+    examined: Examined | None = None
     error: str | None = None
 
     def __post_init__(self) -> None:
-        given = [name for name in ("status", "refused", "probe", "error") if getattr(self, name) is not None]
-        require(len(given) == 1, "answer", "exactly one of status, refused, probe, error", given)
+        given = [name for name in _ANSWERS if getattr(self, name) is not None]
+        require(len(given) == 1, "answer", f"exactly one of {', '.join(_ANSWERS)}", given)
+
+
+_ANSWERS = ("status", "refused", "probe", "tuned", "examined", "error")
+
+
+def _require_short(*texts: str | None) -> None:
+    for text in texts:
+        size = len(text or "")
+        require(size <= MAX_WORDS, "text", f"at most {MAX_WORDS} characters", size)
 
 
 def _require_fence(owner: str | None, name: str, number: int | None) -> None:
