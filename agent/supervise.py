@@ -11,13 +11,14 @@ Lifecycle: `supervise` does everything and returns when the journal is complete.
 """
 
 import contextlib
+import dataclasses
 import errno
 import os
 import time
 import traceback
 from pathlib import Path
 
-from agent import bundle, contact, introduction
+from agent import bundle, contact, introduction, tuning
 from agent.burner import BurnerProcesses
 from agent.child import MeasuringProcess
 from agent.chronicle import Chronicle
@@ -27,6 +28,7 @@ from agent.errors import RunAborted, RunFault
 from agent.etiquette import Etiquette
 from agent.frames import Job, Kind, Measured, Order, unpack_samples
 from agent.gate import PERIOD_S, pass_gate
+from agent.gatekeeper import LIVE_BITS
 from agent.home import Home
 from agent.isolation import network_here
 from agent.lock import MachineLock
@@ -105,21 +107,25 @@ class Supervisor:
             self._pass_gate()
 
     def _introduce(self) -> None:
-        spec, sensors = self._spec, self._sampler.sensors
-        self._chronicle.note(
-            introduction.claimed(spec, self._claim),
-            introduction.environment(self._home, spec, self._network, sensors, {}),
-        )
+        self._chronicle.note(introduction.claimed(self._spec, self._claim))
+        found, sensors = tuning.renew(self._home), self._sampler.sensors
+        self._chronicle.note(introduction.environment(self._home, self._spec, self._network, sensors, found))
 
     def _pass_gate(self) -> None:
         self._chronicle.enter(Phase.GATE, max(self._period_s, PERIOD_S))
-        gate = self._spec.protocol.gate
+        gate, renewed = self._spec.protocol.gate, self._renew_after_throttle()
         if self._etiquette.is_visit_due:
             self._publish("the visit that was announced")
             self._etiquette.wait_for_visit(gate.hold_s)
         passed = pass_gate(gate, self._watch, self._burner, self._chronicle, self._publish)
         self._round += 1
-        self._chronicle.note(passed)
+        self._chronicle.note(dataclasses.replace(passed, reason="; ".join((passed.reason, *renewed))))
+
+    def _renew_after_throttle(self) -> tuple[str, ...]:
+        """Set again what a throttle may have undone since the last gate; what came of it, in words for the next one."""
+        seen = any(reading.throttled and reading.throttled & LIVE_BITS for reading in self._sampler.readings)
+        self._sampler.readings.clear()
+        return tuple(f"{name}: {value}" for name, value in tuning.renew(self._home).items()) if seen else ()
 
     def _load(self) -> None:
         self._chronicle.enter(Phase.LOAD, self._period_s)

@@ -1,6 +1,7 @@
 """Bursts that heat ends: too short a window sends the run back to its gate, in the same attempt and process."""
 
 import functools
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from agent.protocol import HEAT_FLOOR, SLOW_HEAT_FLOOR, SLOW_NS, Bounds, Reading, heat_floor, is_hot, rest_of
 from agent.wire.answers import RunState
 from agent.wire.journal import Cursor, read_lines
-from agent.wire.records import GatePassed, Inferences, Outcome, Phase, Record, StoppedBy
-from agent.wire.spec import RunSpec, Window
+from agent.wire.records import Environment, GatePassed, Inferences, Outcome, Phase, Record, StoppedBy
+from agent.wire.spec import Gate, RunSpec, Window
 from orchestrator.analysis import facts
 from orchestrator.journal_order import Progress
 from tests.agent.board import Board, ended, phases, wait_for
@@ -97,6 +98,29 @@ def test_a_heat_stop_with_enough_inferences_needs_no_further_segment(board: Boar
     records = board.run(make_spec(protocol=onset, runtime_options={"median_ms": 2.0}))
     assert set(segments_of(records, Phase.WINDOW)) == {0}
     assert ended(records).stopped_by is StoppedBy.HEAT
+
+
+@pytest.mark.integration
+def test_a_prepared_board_gets_its_governor_again_before_the_run_and_after_a_throttle(
+    board: Board, tmp_path: Path
+) -> None:
+    tree = PiTree(tmp_path / "root")
+    tree.install_vcgencmd()
+    tree.heat(80.0)
+    tree.answer("get_throttled", "throttled=0x4")
+    policy = "sys/devices/system/cpu/cpufreq/policy0"
+    tree.put(f"{policy}/scaling_governor", "ondemand\n")
+    wanted = {"policy0": {"scaling_governor": "performance"}}
+    (board.home / "tuning.json").write_text(json.dumps({"before": {}, "wanted": wanted}))
+    gate = Gate(live_bits_clear=False)
+    protocol = short_protocol(gate=gate, window_s=1.0, min_inferences=2, stop_c=77.0, segments=2)
+    records = board.run(make_spec(protocol=protocol))
+    (environment,) = [record for record in records if isinstance(record, Environment)]
+    first, second = [record for record in records if isinstance(record, GatePassed)]
+    assert environment.facts["governor_renewed"] in (True, False)
+    assert environment.facts["governor"] == "performance"
+    assert "governor_renewed" not in first.reason and "governor_renewed" in second.reason
+    assert (tree.root / policy / "scaling_governor").read_text().strip() == "performance"
 
 
 def visit_when_told(board: Board, spec: RunSpec) -> list[Record]:
