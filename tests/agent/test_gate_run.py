@@ -93,7 +93,7 @@ def test_telemetry_comes_from_the_boards_sensors(board: Board, tree: PiTree) -> 
     records = board.run(make_spec(protocol=short_protocol(window_s=1.5)))
     environment = next(record for record in records if isinstance(record, Environment))
     chunks = [record for record in records if isinstance(record, Telemetry)]
-    assert environment.facts["board_type"] == "pi5" and environment.absent == ()
+    assert environment.facts["board_type"] == "pi5" and environment.absent == ("ambient_c",)
     assert {value for chunk in chunks for value in chunk.temperature_c} == {48.3}
     assert {value for chunk in chunks for value in chunk.throttled} == {0x50000, None}
     assert any(value is not None for chunk in chunks for value in chunk.power_w)
