@@ -56,11 +56,12 @@ SUPERVISION = (
 STATISTICS = (
     ("orchestrator.analysis.latency.P90_FLOOR", "inferences that a run's p90 needs"),
     ("orchestrator.analysis.latency.P99_FLOOR", "inferences that a run's p99 needs"),
+    ("orchestrator.analysis.early_stopping.CONFIDENCE", "confidence of a pooled percentile"),
     ("orchestrator.analysis.comparison.MARGIN", "smallest difference that counts, as a share"),
     ("orchestrator.analysis.comparison.LEVEL", "error level of an answer, over all pairs of a group"),
     ("orchestrator.analysis.comparison.POWER", "power that `detectable` is stated for"),
     ("orchestrator.analysis.pairing.LEAST_BOARDS", "common boards from which on boards are the units"),
-    ("orchestrator.analysis.pairing.LARGEST_SD_RATIO", "scatter between variants up to which their variance is pooled"),
+    ("orchestrator.analysis.scatter.LARGEST_SD_RATIO", "scatter between variants up to which their variance is pooled"),
     ("orchestrator.analysis.latency.SPREAD_EXPECTED_CV", "CV of runs that the spread mark takes for usual"),
     ("orchestrator.analysis.drift.RESAMPLES", "bootstrap series behind the standard error of a drift"),
     ("agent.protocol.MAX_RETURNS_TO_GATE", "returns to the gate after which a busy board is measured all the same"),
@@ -156,10 +157,10 @@ def rules() -> str:
 
 def comparable_fields() -> str:
     """What runs must have in common to be ranked together."""
-    scopes = {"group": "the whole group", "runtime": "runs of one runtime"}
+    scopes = {"group": "the whole group", "runtime": "runs of one runtime", "variant": "runs of one variant"}
     return table(
-        ("must be equal", "among", "code of those left out"),
-        [(field.noun, scopes[field.scope.value], code(field.code)) for field in FIELDS],
+        ("must be equal", "among", "code of those left out", "because"),
+        [(field.noun, scopes[field.scope.value], code(field.code), field.reason) for field in FIELDS],
     )
 
 

@@ -13,16 +13,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
-Floats = npt.NDArray[np.float64]
+from orchestrator.analysis.scatter import Scatter, Table, measure_scatter
+
 Place = tuple[str, Hashable]
 Logs = Mapping[str, Mapping[Place, float]]
-Table = Mapping[str, Mapping[Hashable, float]]
 
 LEAST_BOARDS = 3
-LARGEST_SD_RATIO = 2.0
 
 
 class Unit(enum.Enum):
@@ -60,7 +58,7 @@ class Pair:
 
     def quantile(self, probability: float) -> float:
         """Student's t for this pair's degrees of freedom."""
-        return float(stats.t.ppf(probability, self.freedom))
+        return float(special.stdtrit(self.freedom, probability))
 
     def p_beyond(self, limit: float) -> float:
         """p of the hypothesis that the true difference is within +-`limit`, two-sided."""
@@ -73,23 +71,34 @@ class Pair:
     def _tail(self, distance: float) -> float:
         if self.error == 0:
             return 0.0 if distance > 0 else 1.0
-        return float(stats.t.sf(distance / self.error, self.freedom))
+        return float(special.stdtr(self.freedom, -distance / self.error))
 
 
 def make_pairs(logs: Logs, variants: Sequence[str]) -> list[Pair]:
     """Every pair of variants, from their log medians by (device, block).
 
-    The variance is pooled from two-way residuals (variant + unit) where all pairs have the same unit and no
-    variant scatters more than twice as much as another; otherwise each pair has its own. Of 20 groups of equals
-    one has a wrong word either way, whether one variant scatters twice or three times as much or not.
+    Where all pairs have the same unit and no variant scatters more than twice as much as another, the variance is
+    pooled from two-way residuals (variant + unit). Otherwise a pair's is the sum of its two variants' own, where there
+    are enough variants to tell them by, else that of its differences. In any case one of 20 groups of equals has a
+    wrong word, whether or not some variants scatter two or three times as much.
     """
     pairs = [_own_pair(logs, a, b) for a, b in itertools.combinations(variants, 2)]
     units = {pair.unit for pair in pairs if pair.is_usable}
-    pooled = _pooled_variance(_tables(logs, units.pop())) if len(units) == 1 else None
-    if pooled is None:
+    if len(units) != 1:
         return pairs
-    variance, freedom = pooled
-    return [replace(pair, variance=2 * variance, freedom=freedom) if pair.is_usable else pair for pair in pairs]
+    scatter = measure_scatter(_tables(logs, units.pop()))
+    return [_with_scatter(pair, scatter) if pair.is_usable else pair for pair in pairs]
+
+
+def _with_scatter(pair: Pair, scatter: Scatter) -> Pair:
+    """The pair with what the whole group knows of its variance (Welch 1938 and Satterthwaite 1946 where not pooled)."""
+    if scatter.pooled is not None:
+        return replace(pair, variance=2 * scatter.pooled, freedom=scatter.pooled_freedom)
+    a, b = scatter.variances.get(pair.a, 0.0), scatter.variances.get(pair.b, 0.0)
+    if min(a, b) <= 0:
+        return pair
+    freedom = int((a + b) ** 2 / ((a**2 + b**2) / scatter.freedom))
+    return replace(pair, variance=a + b, freedom=max(scatter.freedom, freedom))
 
 
 def _own_pair(logs: Logs, a: str, b: str) -> Pair:
@@ -135,50 +144,3 @@ def _tables(logs: Logs, unit: Unit) -> list[Table]:
         for variant, blocks in table.items():
             means.setdefault(variant, {})[device] = float(np.mean(list(blocks.values())))
     return [means]
-
-
-def _pooled_variance(tables: Sequence[Table]) -> tuple[float, int] | None:
-    """Residual variance of variant + unit with its degrees of freedom; None if scatters differ too much."""
-    owners: list[str] = []
-    parts, freedom = [], 0
-    for table in tables:
-        residuals, rank = _two_way_residuals(table)
-        owners += [variant for variant, own in table.items() for _ in own]
-        parts.append(residuals)
-        freedom += len(residuals) - rank
-    residuals = np.concatenate(parts)
-    if freedom < 1 or not _scatter_alike(residuals, owners):
-        return None
-    return float(residuals @ residuals) / freedom, freedom
-
-
-def _scatter_alike(residuals: Floats, owners: Sequence[str]) -> bool:
-    """Whether no variant's SD is more than `LARGEST_SD_RATIO` times another's.
-
-    A residual also holds a share of the other variants' scatter, which hides differences: among three variants an SD
-    three times as large as the others' shows as 1.65 times. So the SDs are those that these mean squares imply (Grubbs,
-    Journal of the American Statistical Association 43, 1948); one that comes out as nothing is not alike.
-    """
-    names = np.array(owners)
-    squares = np.array([np.mean(residuals[names == name] ** 2) for name in dict.fromkeys(owners)])
-    count = len(squares)
-    if count < 3:
-        return True
-    variances = (count * squares - squares.sum() / (count - 1)) / (count - 2)
-    return bool(variances.min() > 0 and variances.max() <= LARGEST_SD_RATIO**2 * variances.min())
-
-
-def _two_way_residuals(table: Table) -> tuple[Floats, int]:
-    """Residuals of variant + unit, variant after variant, and the rank of the fit."""
-    variants, units = list(table), list(dict.fromkeys(unit for own in table.values() for unit in own))
-    if all(len(own) == len(units) for own in table.values()):
-        grid = np.array([[own[unit] for unit in units] for own in table.values()])
-        fitted = grid.mean(axis=1, keepdims=True) + grid.mean(axis=0, keepdims=True) - grid.mean()
-        return (grid - fitted).ravel(), len(variants) + len(units) - 1
-    values = np.array([value for own in table.values() for value in own.values()])
-    design = np.zeros((len(values), len(variants) + len(units)))
-    places = [(variant, unit) for variant, own in table.items() for unit in own]
-    for row, (variant, unit) in enumerate(places):
-        design[row, variants.index(variant)] = design[row, len(variants) + units.index(unit)] = 1.0
-    solution, _, rank, _ = np.linalg.lstsq(design, values)
-    return values - design @ solution, int(rank)

@@ -1,10 +1,10 @@
 """How many blocks a wanted ratio needs, and which ratio given blocks can show. Pure.
 
 The scatter of a paired difference is that of two runs: sqrt(2) times the run CV. A plan takes the degrees of freedom of
-a single pair and Bonferroni's level among the pairs of a group, the first step of Holm's: with few blocks the variance
-is seldom pooled, because scatters that are truly equal often look unequal. So a plan is rather too careful. Power is
-that of the noncentral t distribution; the sum of two quantiles instead is a tenth too small at four degrees of freedom
-among eight variants.
+a single pair and Bonferroni's level among the pairs of a group, the first step of Holm's. A comparison may use what
+the other variants say of the scatter, so among several variants a plan is rather too careful. Power is that of the
+noncentral t distribution; the sum of two quantiles instead is a tenth too small at four degrees of freedom among eight
+variants.
 """
 
 import functools

@@ -116,6 +116,22 @@ def test_scatter_that_residuals_hide_is_not_pooled() -> None:
     assert wild_cv > 2 * calm_cv
 
 
+def test_among_eight_variants_neither_power_nor_level_rests_on_equal_scatter() -> None:
+    wrong, found = [], []
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        calm = measured(group(1.0, 7), seed=seed)
+        wild = [
+            dataclasses.replace(each, variant="wild", median_ns=each.median_ns * math.exp(rng.normal(0, 0.03)))
+            for each in calm[:5]
+        ]
+        wrong.append(any(each.answer in TOLD for each in compare_all(calm + wild, 0.0).values()))
+        apart = compare_all(measured({**{f"v{index}": 100.0 for index in range(7)}, "slow": 110.0}, seed=seed))
+        found += [apart["v0", "slow"].answer is Answer.FASTER]
+    assert np.mean(wrong) <= 0.10
+    assert np.mean(found) >= 0.95
+
+
 @pytest.mark.parametrize("devices", [3, 5])
 def test_boards_with_tastes_of_their_own_do_not_make_equals_differ(devices: int) -> None:
     wrong = [
