@@ -40,15 +40,17 @@ class Plan:
         """The protocol of the next run: its gate may use what the others of the plan do not need.
 
         A run that is sent back from its warm-up passes the gate again, so that each pass gets its part of the time.
+        When there is nothing left to wait with, the gate is open: the wall budget is the same for all methods.
         """
         gate = Gate(live_bits_clear=False)
-        if self.is_gated:
-            spare_s = max(0.0, left_s - runs_left * self.run_s - MAX_RETURNS_TO_GATE * (LOAD_WINDOW_S + WARM_UP_S))
+        spare_s = left_s - runs_left * self.run_s
+        if self.is_gated and spare_s > 0:
+            passes_s = spare_s - MAX_RETURNS_TO_GATE * (LOAD_WINDOW_S + WARM_UP_S)
             gate = Gate(
                 live_bits_clear=False,
                 foreign_cpu_max=FOREIGN_CPU_MAX,
                 load_window_s=LOAD_WINDOW_S,
-                timeout_s=LOAD_WINDOW_S + spare_s / (1 + MAX_RETURNS_TO_GATE),
+                timeout_s=LOAD_WINDOW_S + max(0.0, passes_s) / (1 + MAX_RETURNS_TO_GATE),
             )
         return Protocol(
             name="repeatability",
