@@ -22,6 +22,7 @@ ASSUMED_HEATING_C_PER_S = 0.1
 ASSUMED_WARMING_S = 15.0
 ASSUMED_OVERHEAD_S = 5.0
 ASSUMED_CV = 0.01
+TIMEOUT_TAUS = 4.0
 LEAST_FREEDOM = 4
 
 
@@ -126,7 +127,7 @@ def tolerated_warming_c(protocol: Protocol, known: Known) -> float | None:
     above_c = _start_above_idle_c(gate, known.idle_c)
     if above_c is None or not known.has_temperature:
         return None
-    left = math.exp(-max(0.0, gate.timeout_s - gate.hold_s) / _tau_s(known))
+    left = math.exp(-max(0.0, _timeout_s(gate, known) - gate.hold_s) / _tau_s(known))
     limit_c = above_c + _band_c(gate)
     return max(0.0, (limit_c - (above_c + heat_c) * left) / (1 - left)) if left < 1 else 0.0
 
@@ -197,8 +198,8 @@ def _later_wait_s(protocol: Protocol, known: Known) -> float:
         return load_s
     from_c, to_c = above_c + _heat_c(protocol, known), above_c + _band_c(gate)
     if to_c <= 0:
-        return gate.timeout_s
-    return min(gate.timeout_s, max(load_s, cooling_s(from_c, to_c, _tau_s(known)) + gate.hold_s))
+        return _timeout_s(gate, known)
+    return min(_timeout_s(gate, known), max(load_s, cooling_s(from_c, to_c, _tau_s(known)) + gate.hold_s))
 
 
 def _start_above_idle_c(gate: Gate, idle_c: float | None) -> float | None:
@@ -211,6 +212,11 @@ def _start_above_idle_c(gate: Gate, idle_c: float | None) -> float | None:
 
 def _band_c(gate: Gate) -> float:
     return gate.band_c if gate.above_idle_c is not None or gate.start_c is not None else 0.0
+
+
+def _timeout_s(gate: Gate, known: Known) -> float:
+    """A gate waits for `TIMEOUT_TAUS` of a time constant that it knows, if its protocol says no longer time."""
+    return gate.timeout_s if known.tau_s is None else max(gate.timeout_s, TIMEOUT_TAUS * known.tau_s)
 
 
 def _heat_c(protocol: Protocol, known: Known) -> float:

@@ -75,8 +75,11 @@ def test_a_device_without_a_thermometer_waits_for_its_load_alone() -> None:
 
 
 def test_no_gate_waits_longer_than_its_time_out() -> None:
-    (board,) = forecast_boards(STANDARD, 1, 2, [make_board(tau_s=1e6)])
-    assert board.gate_s == GATE.timeout_s
+    hot = Protocol(
+        name="hot", regime=Regime.BURST, gate=Gate(max_c=40.0), warm_up=STANDARD.warm_up, window=STANDARD.window
+    )
+    known, unknown = forecast_boards(hot, 1, 2, [make_board(idle_c=45.0, tau_s=500.0), make_board(idle_c=45.0)])
+    assert (known.gate_s, unknown.gate_s) == (4 * 500.0, GATE.timeout_s)
 
 
 def test_devices_of_one_machine_add_up_and_others_do_not() -> None:
