@@ -1,11 +1,24 @@
-"""Every benchmark in turn, each in a process of its own; the test suite last."""
+"""Every benchmark in turn, each in a process of its own; the test suite last; `repeatability`, a day, only by name."""
 
 import argparse
 import json
 import subprocess
 import sys
 
-NAMES = ("overhead", "agent_cost", "sampler", "push", "dispatch", "idle", "rules", "faults_caught", "until_ci", "suite")
+NAMES = (
+    "overhead",
+    "agent_cost",
+    "sampler",
+    "push",
+    "dispatch",
+    "idle",
+    "rules",
+    "faults_caught",
+    "until_ci",
+    "known_truth",
+    "control",
+    "suite",
+)
 
 
 def main() -> None:
