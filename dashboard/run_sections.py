@@ -1,7 +1,7 @@
 """The sections of the page Run, each from the facts of one run."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -42,6 +42,20 @@ def show_figures(run: RunView) -> None:
     with st.grid(min_column_width=104):
         for name, value in figures.items():
             st.metric(name, value)
+    if told := ", ".join(_told(run)):
+        st.caption(as_plain(told))
+
+
+def _told(run: RunView) -> Iterator[str]:
+    """What the figures do not show: the course of the latency, a window in pieces, deadlines, the room."""
+    if run.steadiness:
+        yield f"Course of the latency: {run.steadiness}"
+    if run.segments is not None and run.segments > 1:
+        yield f"window in {run.segments} segments, cut by heat"
+    if run.missed_deadlines is not None:
+        yield f"{run.missed_deadlines} deadlines missed; latency counts from the due times"
+    if run.ambient_c is not None:
+        yield f"room {numbers_text.celsius(run.ambient_c)}"
 
 
 def show_verdict(run: RunView) -> None:

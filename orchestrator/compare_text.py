@@ -11,6 +11,7 @@ from orchestrator.analysis.comparison import Answer, Comparison, Limit
 from orchestrator.analysis.early_stopping import ASSUMPTION
 from orchestrator.analysis.pairing import Unit
 from orchestrator.queries.compare import GroupComparison, Side
+from orchestrator.queries.groups import coverage_text
 
 COLUMNS = ("variant", "median", "p90 of the median run", "p90, pooled", "p99, pooled", "runs")
 _WORDS = {
@@ -69,6 +70,8 @@ def notes(found: GroupComparison) -> Iterator[str]:
     for mark in marks(found):
         yield f"{mark}: {row_text.MARKS[mark]}"
     yield f"pooled: MLPerf's early stopping over the samples of all runs, 99 % confidence; it {ASSUMPTION}"
+    if found.coverage is not None:
+        yield coverage_text(found.coverage)
     for run in found.excluded:
         yield f"left out: {run.variant} on {run.device}, run {run.run}: {run.reason}"
 

@@ -28,7 +28,7 @@ MOST_RUNS = 2000
 _LEGEND = {
     "rank": "1 + the number of variants that are faster beyond doubt; '=' where another one is not told apart.",
     "median": "Over the runs, of each run's median. The interval is 95 %, from the spread between runs.",
-    "p90": "Nine of ten inferences are at least this fast; n/a where there are too few.",
+    "p90": "Of the median run: nine of ten of its inferences are at least this fast; n/a where there are too few.",
     "speedup": "The baseline's median over this one's, paired by block where both have the block.",
     "metrics": "declared: handed over with the model; measured: by pifarm; published: from a publication.",
     "verdicts": "valid: no rule objects; suspect: ranked, with a doubt; invalid: never ranked.",

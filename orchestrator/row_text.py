@@ -79,6 +79,17 @@ def headline(rows: Sequence[LeaderboardRow]) -> str:
     )
 
 
+def reach(rows: Sequence[LeaderboardRow]) -> str:
+    """What the group could have told, and how its boards differ; empty where neither is known."""
+    detectable = max((row.detectable for row in rows if row.detectable is not None), default=None)
+    spread = max((row.board_cv for row in rows if row.board_cv is not None), default=None)
+    parts = [
+        *([f"Smallest detectable ratio: {numbers_text.ratio(detectable)}."] if detectable is not None else []),
+        *([f"Boards differ by up to {numbers_text.percent(spread)} (CV)."] if spread is not None else []),
+    ]
+    return " ".join(parts)
+
+
 def _figure(row: LeaderboardRow) -> str:
     return numbers_text.ms_with_interval(row.median_ms, row.ci_low_ms, row.ci_high_ms)
 

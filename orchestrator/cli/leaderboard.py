@@ -69,7 +69,7 @@ def _print_group(group: Group, rows: list[LeaderboardRow]) -> None:
     for mark in row_text.group_marks(rows):
         console.say(f"{mark}: {row_text.MARKS[mark]}")
     console.print_table("", ["rank", "variant", *figures, "verdicts"], cells, right=figures)
-    console.say(row_text.headline(rows) + "\n")
+    console.say(f"{row_text.headline(rows)} {row_text.reach(rows)}".rstrip() + "\n")
 
 
 def _short_names(rows: list[LeaderboardRow]) -> dict[str, str]:

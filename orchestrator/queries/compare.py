@@ -26,7 +26,7 @@ from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.protocols import is_provisional
-from orchestrator.queries.groups import observation, read_groups, split
+from orchestrator.queries.groups import least_coverage, observation, read_groups, split
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Group
 from orchestrator.queries.results import RunResult, Selection, known_addresses
 
@@ -58,7 +58,8 @@ class Side:
 class GroupComparison:
     """A against B in one group; a side is None where none of its runs can be compared.
 
-    `needed` is how many units would probably settle it, where the data cannot tell.
+    `needed` is how many units would probably settle it, where the data cannot tell; `coverage` what a nominal 95 %
+    really covers, where blocks were added until intervals were narrow.
     """
 
     group: Group
@@ -68,6 +69,7 @@ class GroupComparison:
     a: Side | None
     b: Side | None
     needed: int | None
+    coverage: float | None
     excluded: tuple[ExcludedRun, ...]
 
 
@@ -131,6 +133,7 @@ def _group(
         a=sides[0],
         b=sides[1],
         needed=comparison.units_needed(),
+        coverage=least_coverage(kept),
         excluded=tuple(excluded),
     )
 

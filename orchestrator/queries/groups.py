@@ -63,6 +63,16 @@ def observation(result: RunResult) -> Observation:
     )
 
 
+def least_coverage(results: Sequence[RunResult]) -> float | None:
+    """What nominal 95 % intervals of these runs cover, where some study added blocks until they were narrow."""
+    return min((result.coverage for result in results if result.coverage is not None), default=None)
+
+
+def coverage_text(coverage: float) -> str:
+    """That coverage in a sentence."""
+    return f"blocks were added until intervals were narrow: they cover about {100 * coverage:.0f} %, not 95 %"
+
+
 def _regime(regime: Regime | str | None) -> Regime | None:
     try:
         return None if regime is None else Regime(regime)

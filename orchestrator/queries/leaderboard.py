@@ -12,7 +12,7 @@ from orchestrator.db.session import Database
 from orchestrator.errors import SpecError
 from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.protocols import is_provisional
-from orchestrator.queries.groups import observation, read_groups, split
+from orchestrator.queries.groups import coverage_text, least_coverage, observation, read_groups, split
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Group, Leaderboard, LeaderboardRow
 from orchestrator.queries.results import RunResult, Selection
 
@@ -169,17 +169,19 @@ def _speedup(
 
 
 def _marks(runs: Sequence[RunResult]) -> tuple[float | None, tuple[str, ...]]:
-    """The largest spread of a board's runs, and a mark where it is wider than chance makes it (see `spread_bound`)."""
+    """The largest spread of a board's runs; marks where it is wider than chance makes it, or intervals cover less."""
     by_device: dict[str, list[float]] = {}
     for run in runs:
         by_device.setdefault(run.device, []).append(run.median_ns or 0.0)
     spreads = [(cv, device) for device, medians in by_device.items() if (cv := run_cv(medians)) is not None]
+    coverage = least_coverage(runs)
+    narrowed = () if coverage is None else (coverage_text(coverage),)
     if not spreads:
-        return None, ()
+        return None, narrowed
     cv, device = max(spreads)
     bound = spread_bound(len(by_device[device])) or 0.0
     wide = f"runs on {device} differ by {100 * cv:.1f} % (CV); up to {100 * bound:.1f} % is usual"
-    return cv, (wide,) if cv > bound else ()
+    return cv, (*((wide,) if cv > bound else ()), *narrowed)
 
 
 def _tail(runs: Sequence[RunResult], figures: Sequence[float | None]) -> Center | None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from orchestrator.addresses import VariantAddress
 from orchestrator.analysis.comparability import Conditions
+from orchestrator.analysis.stopping import stated_coverage
 from orchestrator.db.tables import (
     AttemptRow,
     BuildRow,
@@ -76,7 +77,10 @@ class RankedVariant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """An ended run: where it stands, how it ended, and its figures (nanoseconds) as far as it has them."""
+    """An ended run: where it stands, how it ended, and its figures (nanoseconds) as far as it has them.
+
+    `coverage` is what a nominal 95 % covers where blocks were added until intervals were narrow, else None.
+    """
 
     run: str
     study: int
@@ -87,6 +91,7 @@ class RunResult:
     group: Group
     variant: RankedVariant
     conditions: Conditions
+    coverage: float | None
     state: RunState
     verdict: Verdict | None
     is_counted: bool
@@ -180,6 +185,7 @@ def _result(row: Row[*tuple[Any, ...]], places: _Places) -> RunResult:
         group=_group(study, device),
         variant=variant,
         conditions=conditions,
+        coverage=None if study.until_ci is None else stated_coverage(study.blocks),
         state=row.state,
         verdict=row.verdict,
         is_counted=row.counted_attempt is not None,

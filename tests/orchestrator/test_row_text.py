@@ -67,3 +67,9 @@ def test_a_group_is_named_by_what_may_be_compared() -> None:
     assert row_text.group_title(group) == "yolov9-c on pi5"
     assert row_text.group_detail(group) == "burst, standard protocol, input 1x3x640x640"
     assert row_text.group_detail(make_group(input_shape="")) == "burst, standard protocol"
+
+
+def test_a_group_says_what_it_could_have_told_and_how_its_boards_differ() -> None:
+    rows = [make_row(detectable=1.06, board_cv=0.012)]
+    assert row_text.reach(rows) == "Smallest detectable ratio: 1.06×. Boards differ by up to 1.2 % (CV)."
+    assert row_text.reach([make_row()]) == ""

@@ -132,3 +132,10 @@ def test_the_number_of_statements_does_not_grow_with_runs(
     with statements(database) as more:
         compare_variants(database, "int8", "fp32")
     assert len(few) == len(more)
+
+
+def test_a_study_that_went_on_until_narrow_says_what_its_interval_covers(database: Database, study: int) -> None:
+    assert only(database).coverage is None
+    with database.write() as session:
+        session.get_one(StudyRow, study).until_ci = 0.01
+    assert only(database).coverage == pytest.approx(0.92)

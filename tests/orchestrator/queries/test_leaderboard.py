@@ -338,3 +338,10 @@ def test_figures_are_finite(database: Database) -> None:
     for row in leaderboard(database).rows:
         values = [value for value in dataclasses.asdict(row).values() if isinstance(value, float)]
         assert all(math.isfinite(value) for value in values)
+
+
+def test_a_study_that_went_on_until_narrow_says_what_its_intervals_cover(database: Database) -> None:
+    study = one_device(database, {"fp32": 100.0, "int8": 70.0}, blocks=8)
+    with database.write() as session:
+        session.get_one(StudyRow, study).until_ci = 0.01
+    assert "they cover about 93 %, not 95 %" in row_of(database, "int8").marks[-1]
