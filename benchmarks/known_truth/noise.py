@@ -69,6 +69,7 @@ class Layout:
     board_variant_sd: float = 0.0
     samples: int = SAMPLES
     scatter: tuple[float, ...] = ()
+    block_sd: float = BLOCK_SD
 
 
 def draw(cell: Cell, layout: Layout, rng: np.random.Generator) -> Floats:
@@ -80,7 +81,7 @@ def draw(cell: Cell, layout: Layout, rng: np.random.Generator) -> Floats:
     )
     logs += layout.board_sd * rng.standard_normal((boards, 1, 1))
     logs += layout.board_variant_sd * rng.standard_normal((boards, 1, variants))
-    logs += BLOCK_SD * rng.standard_normal((boards, blocks, 1))
+    logs += layout.block_sd * rng.standard_normal((boards, blocks, 1))
     logs += DRIFT_SD * rng.standard_normal((boards, blocks, 1)) * _places(runs, rng)
     logs += np.log1p(BAD_BY) * (rng.random(runs) < cell.bad_share)
     durations: Floats = BASE_NS * np.exp(logs[..., None] + _inference_logs(cell, (*runs, layout.samples), rng))

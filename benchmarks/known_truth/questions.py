@@ -14,6 +14,7 @@ from benchmarks.figure import Figure, Judged, Target, share_of
 from benchmarks.known_truth import trials
 from benchmarks.known_truth.noise import CELLS, Cell, Layout
 from orchestrator.analysis.comparison import MARGIN, Answer
+from orchestrator.analysis.power import blocks_needed
 from orchestrator.analysis.stopping import USUAL_MAX_BLOCKS
 
 BATCH = 50
@@ -57,6 +58,8 @@ def questions() -> Iterator[Question]:
         yield from _coverage(cell)
     yield from _boards()
     yield from _added_blocks()
+    yield from _pooled()
+    yield from _plans()
     yield from _answers_for_a_pair()
     yield from _answers_for_a_group()
 
@@ -99,6 +102,37 @@ def _coverage(cell: Cell) -> Iterator[Question]:
         layout=five,
         targets=QUANTILE_HOLDS,
     )
+
+
+def _pooled() -> Iterator[Question]:
+    alone = Layout(ratios=(1.0,), blocks=1, samples=300, block_sd=0.0)
+    yield Question(
+        what="pooled p90 not below the true one, independent samples",
+        trial=trials.pooled_p90_is_safe,
+        cell=Cell(run_sd=0.0),
+        layout=alone,
+        targets=(Target(judged=Judged.HIGH, at_least=0.99),),
+    )
+    yield Question(
+        what="pooled p90 not below the true one, runs differ (not promised: it assumes independence)",
+        trial=trials.pooled_p90_is_safe,
+        cell=STEADY,
+        layout=Layout(ratios=(1.0,), blocks=5),
+    )
+
+
+def _plans() -> Iterator[Question]:
+    for ratio, variants in ((1.10, 2), (1.05, 2), (1.10, 8)):
+        blocks = blocks_needed(STEADY.run_sd, ratio, variants, MARGIN)
+        assert blocks is not None, "beyond the margin"
+        yield Question(
+            what=f"{variants} variants, true {ratio:g} found with as many blocks as a plan asks for",
+            trial=partial(trials.group_says, Answer.SLOWER),
+            cell=STEADY,
+            layout=Layout(ratios=(ratio, *(1.0,) * (variants - 1)), blocks=blocks),
+            targets=(Target(judged=Judged.HIGH, at_least=0.80),),
+            divisor=GROUP_OF_STUDIES,
+        )
 
 
 def _boards() -> Iterator[Question]:

@@ -1,6 +1,7 @@
-"""Percentiles, intervals and tests of the analysis against scipy's own, on random data: how far apart they are.
+"""Percentiles, intervals and tests of the analysis against scipy's own, on random data, and ranks against MLPerf's.
 
-scipy computes them by other code: type 7 quantiles by `mquantiles`, intervals and p by its t tests.
+scipy computes them by other code: type 7 quantiles by `mquantiles`, intervals and p by its t tests. MLPerf's ranks are
+what its load generator printed in published results ("Would discard 685 highest latency queries"), and its floors.
 """
 
 import math
@@ -12,11 +13,22 @@ from scipy import stats
 from benchmarks.figure import Estimate, Figure, Target
 from benchmarks.known_truth.noise import Floats
 from orchestrator.analysis.comparison import MARGIN, Observation, compare
+from orchestrator.analysis.early_stopping import FLOORS, overlatency_rank
 from orchestrator.analysis.latency import P99_FLOOR, interval_of_medians, summarise
 from orchestrator.analysis.pairing import Pair, Place, make_pairs
 
 CASES = 300
 AGREES = (Target(at_most=1e-9),)
+# Samples, percentile, how many of the largest MLPerf "would discard"; from logs in mlcommons/inference_results_*.
+PUBLISHED = (
+    (64, 0.90, 0),
+    (2048, 0.90, 172),
+    (2116, 0.90, 178),
+    (2145, 0.90, 181),
+    (7469, 0.90, 685),
+    (662, 0.99, 0),
+    (1_179_125, 0.99, 11_539),
+)
 Gap = Callable[[np.random.Generator], float]
 
 
@@ -36,6 +48,18 @@ def figures(seed: int) -> Iterator[Figure]:
             ours=Estimate(center=worst, count=CASES),
             targets=AGREES,
         )
+    yield Figure(
+        what=f"ranks of early stopping that differ from MLPerf's {len(PUBLISHED)} published ones and its floors",
+        unit="",
+        ours=Estimate(center=wrong_ranks(), count=len(PUBLISHED) + len(FLOORS)),
+        targets=(Target(at_most=0),),
+    )
+
+
+def wrong_ranks() -> int:
+    """How many ranks differ from MLPerf's, and how many floors are not where it has them."""
+    ranks = sum(overlatency_rank(samples, percentile) != discarded + 1 for samples, percentile, discarded in PUBLISHED)
+    return ranks + sum(overlatency_rank(floor - 1, percentile) != 0 for percentile, floor in FLOORS.items())
 
 
 def gap_of_quantiles(rng: np.random.Generator) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 
 from benchmarks.known_truth.noise import BASE_NS, Cell, Floats, Layout, draw, name, observations, quantile_log
 from orchestrator.analysis.comparison import Answer, Comparison, compare, compare_all
+from orchestrator.analysis.early_stopping import summarise_pooled
 from orchestrator.analysis.latency import Interval, interval_of_medians
 from orchestrator.analysis.precision import measure_precision
 from orchestrator.analysis.ranking import rank
@@ -27,6 +28,13 @@ def p90_is_covered(cell: Cell, layout: Layout, rng: np.random.Generator) -> bool
     """Whether the interval of the median-run p90 holds the true 90th percentile of an inference."""
     p90s = np.quantile(draw(cell, layout, rng), 0.9, axis=-1)[0, :, 0]
     return _holds(interval_of_medians(list(p90s)), _truth_ns(cell, layout, _P90_LOG))
+
+
+def pooled_p90_is_safe(cell: Cell, layout: Layout, rng: np.random.Generator) -> bool:
+    """Whether the early-stopping p90 of samples pooled over runs is not below the true one: 99 % if all are alike."""
+    pooled = summarise_pooled(draw(cell, layout, rng).ravel().astype(np.int64))
+    assert pooled.p90_ns is not None, "64 samples"
+    return pooled.p90_ns >= _truth_ns(cell, layout, _P90_LOG)
 
 
 def ratio_is_covered(cell: Cell, layout: Layout, rng: np.random.Generator) -> bool:

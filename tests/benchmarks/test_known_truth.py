@@ -146,3 +146,12 @@ def test_percentiles_intervals_and_tests_are_those_of_scipy() -> None:
     rng = np.random.default_rng(6)
     for gap in (ranks.gap_of_quantiles, ranks.gap_of_intervals, ranks.gap_of_ratios, ranks.gap_of_tests):
         assert max(gap(rng) for _ in range(10)) < 1e-9
+
+
+def test_early_stopping_discards_as_many_as_mlperf_has_published() -> None:
+    assert ranks.wrong_ranks() == 0
+
+
+def test_a_pooled_p90_of_independent_samples_is_hardly_ever_too_low() -> None:
+    alone = Layout(ratios=(1.0,), blocks=1, samples=100, block_sd=0.0)
+    assert hits(trials.pooled_p90_is_safe, Cell(run_sd=0.0), alone, 100) >= least(100, 0.99)
