@@ -137,5 +137,5 @@ def _side_cells(side: Side | None) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """Text that can be neither markup nor a link in Markdown."""
-    return "".join(f"\\{char}" if char in "\\`*_[]<>|#" else char for char in text)
+    """Text on one line that can be neither markup nor a link in Markdown."""
+    return "".join(f"\\{char}" if char in "\\`*_[]<>|#!" else char for char in " ".join(text.split()))

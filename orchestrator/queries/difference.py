@@ -43,6 +43,8 @@ FACTS = {
     "affinity-differs": "affinity",
     "governor-differs": "governor",
 }
+# The fields whose value is a JSON text of our own making; texts of boards are never parsed.
+PACKED = ("protocol-differs", "inputs-differ", "options-differ")
 
 
 class Weight(enum.Enum):
@@ -111,7 +113,7 @@ def _grave(one: RunResult, other: RunResult) -> Iterator[Difference]:
         if mine != yours:
             yield _incomparable("group", name, mine, yours, "each group is ranked by itself")
     for field in differing_fields(one.conditions, other.conditions):
-        mine, yours = (_unpacked(field.value(run.conditions)) for run in (one, other))
+        mine, yours = (_unpacked(field.code, field.value(run.conditions)) for run in (one, other))
         for fact, left, right in _leaves(FACTS.get(field.code, field.noun), mine, yours):
             yield _incomparable("conditions", fact, left, right, field.reason)
     if not all(run.is_counted and run.verdict in RANKED_VERDICTS for run in (one, other)):
@@ -178,6 +180,6 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield f"{prefix}{name}", inner
 
 
-def _unpacked(value: Any) -> Any:
+def _unpacked(code: str, value: Any) -> Any:
     """A condition that is stored as the text of a JSON object, as that object."""
-    return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
+    return json.loads(value) if code in PACKED and value is not None else value

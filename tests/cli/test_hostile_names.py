@@ -64,21 +64,42 @@ def evil(measured: factories.Example, database: Database) -> str:
         "study list",
         "study show 1",
         "leaderboard",
+        "run diff RUN RUN",
+        "run diff RUN OTHER",
+        "compare int8 fp32",
     ],
 )
 def test_a_terminal_shows_hostile_texts_and_does_not_obey_them(pifarm: Pifarm, evil: str, command: str) -> None:
-    ended = pifarm(*command.replace("RUN", evil).split())
+    ended = pifarm(*spelled(pifarm, command, evil))
     assert ended.exit_code == 0, ended.err
     steering = {char for char in ended.out + ended.err if unicodedata.category(char) in STEERING} - {"\n"}
     assert not steering
     assert "owned" not in ended.out or "[red]" in re.sub(r"\s", "", ended.out)
 
 
-@pytest.mark.parametrize("command", ["status", "device show pi5-1", "run show RUN", "leaderboard"])
+@pytest.mark.parametrize(
+    "command", ["status", "device show pi5-1", "run show RUN", "run diff RUN OTHER", "leaderboard", "compare int8 fp32"]
+)
 def test_json_holds_hostile_texts_as_they_are_and_in_ascii(pifarm: Pifarm, evil: str, command: str) -> None:
-    ended = pifarm(*command.replace("RUN", evil).split(), "--json")
+    ended = pifarm(*spelled(pifarm, command, evil), "--json")
     assert ended.out.isascii() and "\x1b" not in ended.out
     json.loads(ended.out)
+
+
+def test_markdown_neither_runs_nor_loads_nor_breaks_its_table(pifarm: Pifarm, evil: str, database: Database) -> None:
+    out = pifarm("compare", "int8", "fp32", "--markdown").out
+    assert "\\<script\\>" in out and "<script" not in out.replace("\\<", "")
+    assert "![x](" not in out
+    assert not any(line.startswith("error:") for line in out.splitlines())
+    assert not {char for char in out if unicodedata.category(char) in STEERING} - {"\n"}
+
+
+def spelled(pifarm: Pifarm, command: str, run: str) -> list[str]:
+    """The words of a command, with the hostile run and another one in their places."""
+    if "OTHER" in command:
+        runs = [each["run"] for each in json.loads(pifarm("run", "list", "--json").out)]
+        command = command.replace("OTHER", next(each for each in runs if each != run))
+    return command.replace("RUN", run).split()
 
 
 def test_a_csv_is_no_formula_and_steers_no_terminal(pifarm: Pifarm, evil: str, database: Database) -> None:
