@@ -97,7 +97,8 @@ class Measurement:
             inputs=tuple(_fact(name, tensor) for name, tensor in itertools.islice(feeds.items(), MAX_TENSORS)),
             outputs=tuple(map(_fact, (output.name for output in session.outputs[:MAX_TENSORS]), outputs)),
             output_sha256=_digest(outputs),
-            options={**session.options, "import_ms": round(import_ns / 1e6, 3)},
+            options=dict(session.options),
+            import_ns=import_ns,
         )
         send_frame(self._results, Kind.LOADED, dumps(record).encode())
 

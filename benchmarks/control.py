@@ -61,8 +61,7 @@ def read_cost(records: Sequence[Record], protocol: Protocol) -> Cost:
     entered = [record for record in records if isinstance(record, PhaseEntered)]
     counted = [record for record in records if isinstance(record, Inferences) and record.phase is Phase.WINDOW]
     warmed = [record for record in records if isinstance(record, Inferences) and record.phase is Phase.WARM_UP]
-    import_ns = round(float(loaded.options.get("import_ms", 0.0)) * 1e6)
-    model_ns = import_ns + loaded.load_ns + loaded.first_ns
+    model_ns = loaded.import_ns + loaded.load_ns + loaded.first_ns
     at_ns = {record.phase: record.at_ns for record in entered}
     moments_ns = {
         "facts and sensors": (0, at_ns[Phase.GATE]),

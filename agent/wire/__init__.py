@@ -7,7 +7,8 @@ Wire format, by version:
     space, and ``{"seq": n, "kind": "...", "body": {...}}`` with seq counting from 0 without gaps. Times are integer
     nanoseconds of the board's monotonic clock since the attempt was claimed.
 2   Gates tell the fitted idle temperature, its error, time constant and forecast; windows may have segments and a pace;
-    telemetry has an ambient temperature. What version 1 does not have is as when left out.
+    telemetry has an ambient temperature; the import has a time of its own. What version 1 does not have is as when left
+    out.
 
 A reader accepts every version up to its own; `tests/golden/` holds a journal of each.
 """

@@ -143,7 +143,10 @@ class TensorFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """The model is in memory and has answered once. Load and first inference are never part of the window."""
+    """The model is in memory and has answered once. Load and first inference are never part of the window.
+
+    `options` are what the runtime was loaded with; version 1 kept the time of its import among them, as `import_ms`.
+    """
 
     at_ns: int
     load_ns: int
@@ -153,9 +156,10 @@ class Loaded:
     outputs: tuple[TensorFact, ...]
     output_sha256: str
     options: Mapping[str, Scalar] = field(default_factory=dict)
+    import_ns: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("at_ns", "load_ns", "first_ns"):
+        for name in ("at_ns", "load_ns", "first_ns", "import_ns"):
             _require_time(name, getattr(self, name))
         size = len(self.runtime_version)
         require(size <= MAX_VERSION, "runtime_version", f"at most {MAX_VERSION} characters", size)

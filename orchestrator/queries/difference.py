@@ -14,7 +14,7 @@ from orchestrator.db.tables import RunRow, StudyRow
 from orchestrator.queries.account import shown_attempt
 from orchestrator.queries.groups import RANKED_VERDICTS
 from orchestrator.queries.leaderboard_rows import Group
-from orchestrator.queries.results import RunResult, Selection, read_results
+from orchestrator.queries.results import RunResult, Selection, loaded_options, read_results
 from orchestrator.queries.rows import RunView
 from orchestrator.queries.runs import get_run
 
@@ -164,7 +164,7 @@ def _facts(run: RunView, protocol: Mapping[str, Any]) -> dict[tuple[str, str], A
         facts |= {("sensors", name): value for name, value in attempt.sources.items()}
         facts |= {("sensors", "absent"): ", ".join(attempt.absent)}
         facts |= {("gate", name): value for name, value in attempt.gate.items() if name != "at_ns"}
-        facts |= {("options", name): value for name, value in _flat(attempt.loaded.get("options", {}))}
+        facts |= {("options", name): value for name, value in _flat(loaded_options(attempt.loaded))}
         facts |= {("output", "output_sha256"): attempt.loaded.get("output_sha256")}
     names = ("samples", "median_ms", "p90_ms", "p99_ms", "first_ms", "load_ms", "peak_rss_bytes", "max_c", "steadiness")
     facts |= {("figures", name): getattr(run, name) for name in names}

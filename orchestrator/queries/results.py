@@ -123,6 +123,11 @@ def known_addresses(session: Session) -> set[VariantAddress]:
     return {variant.address for variant in _variants(session).values()}
 
 
+def loaded_options(loaded: Mapping[str, Any]) -> dict[str, Any]:
+    """What the runtime was loaded with. Version 1 of the wire kept a time among it, which is no option."""
+    return {name: value for name, value in loaded.get("options", {}).items() if name != "import_ms"}
+
+
 def as_text(value: Any) -> str | None:
     """JSON data as a text that is equal for equal data."""
     return None if value is None else json.dumps(value, sort_keys=True)
@@ -142,7 +147,7 @@ def _query(selection: Selection) -> Select[*tuple[Any, ...]]:
     facts = [AttemptRow.environment[("facts", name)].as_string().label(name) for name in _FACTS]
     measuring_hash = AttemptRow.environment["measuring_hash"].as_string().label("measuring_hash")
     return (
-        select(*_COLUMNS, measuring_hash, AttemptRow.loaded["options"].label("options"), *facts)
+        select(*_COLUMNS, measuring_hash, AttemptRow.loaded, *facts)
         .join(DeviceRow, DeviceRow.id == RunRow.device_id)
         .join(StudyRow, StudyRow.id == RunRow.study_id)
         .join(ModelRow, ModelRow.id == StudyRow.model_id)
@@ -169,7 +174,7 @@ def _result(row: Row[*tuple[Any, ...]], places: _Places) -> RunResult:
         runtime_version=row.runtime_version,
         protocol=as_text(study.protocol) or "",
         inputs=as_text(study.inputs) or "",
-        options=as_text(row.options),
+        options=None if row.loaded is None else as_text(loaded_options(row.loaded)),
         measuring_hash=row.measuring_hash,
         analysis_version=row.analysis_version,
         ended_at_s=row.ended_at_s or 0.0,

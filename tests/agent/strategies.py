@@ -169,7 +169,7 @@ GATES_PASSED = st.builds(
 LOADS = st.builds(
     Loaded,
     at_ns=TIMES_NS, load_ns=TIMES_NS, first_ns=TIMES_NS, runtime_version=TEXT, inputs=_TENSORS, outputs=_TENSORS,
-    output_sha256=TEXT, options=FACTS,
+    output_sha256=TEXT, options=FACTS, import_ns=TIMES_NS,
 )  # fmt: skip
 RECORDS: st.SearchStrategy[Record] = st.one_of(
     st.builds(

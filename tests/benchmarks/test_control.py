@@ -18,7 +18,7 @@ def journal() -> tuple[list[Record], Protocol]:
         at_ns=round(2.5 * SECOND_NS),
         load_ns=SECOND_NS,
         first_ns=SECOND_NS // 2,
-        options={"import_ms": 500.0},
+        import_ns=500_000_000,
     )
     entered = [
         PhaseEntered(phase=Phase.GATE, at_ns=SECOND_NS // 10),

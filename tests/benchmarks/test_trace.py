@@ -32,7 +32,7 @@ def journal(run_id: str) -> list[Record]:
     *records, end = completed_records(run_id)
     assert isinstance(end, Ended)
     told = [
-        dataclasses.replace(record, options={"import_ms": 500.0}) if isinstance(record, Loaded) else record
+        dataclasses.replace(record, import_ns=500_000_000) if isinstance(record, Loaded) else record
         for record in records
     ]
     later = dataclasses.replace(end, at_ns=end.at_ns + SECOND_NS)
