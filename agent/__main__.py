@@ -1,4 +1,5 @@
-"""The agent's door: ``start | status | abort | probe``. One answer line on standard output, then raw journal bytes.
+"""The agent's door: ``start | status | abort | probe | examine | prepare | restore``. One answer line on standard
+output, then raw journal bytes.
 
 Standard output is guarded at file-descriptor level: descriptor 1 is moved away first thing and points to standard
 error from then on, so nothing that a library prints can damage an answer. Exit code 0 whenever an answer was given,
@@ -83,6 +84,30 @@ def _probe(home: Home, options: argparse.Namespace) -> Reply:
     return probe(home, options.runtime, options.take_over)
 
 
+def _examine(home: Home, options: argparse.Namespace) -> Reply:
+    from agent.examine import examine
+    from agent.idle import nobody_measuring
+
+    with nobody_measuring(home, "examine it when it has ended"):
+        return Reply(answer=Answer(examined=examine(home)))
+
+
+def _prepare(home: Home, options: argparse.Namespace) -> Reply:
+    from agent.idle import nobody_measuring
+    from agent.tuning import prepare
+
+    with nobody_measuring(home, "prepare it when it has ended"):
+        return Reply(answer=Answer(tuned=prepare(home)))
+
+
+def _restore(home: Home, options: argparse.Namespace) -> Reply:
+    from agent.idle import nobody_measuring
+    from agent.tuning import restore
+
+    with nobody_measuring(home, "restore it when it has ended"):
+        return Reply(answer=Answer(tuned=restore(home)))
+
+
 # What the agent runs in processes of its own; not for anybody else.
 def _measure(options: argparse.Namespace, answers: int) -> int:
     from agent.measure import run_measurement
@@ -99,7 +124,15 @@ def _preflight(options: argparse.Namespace, answers: int) -> int:
 
 
 _INNER = {"measure": _measure, "preflight": _preflight}
-_COMMANDS = {"start": _start, "status": _status, "abort": _abort, "probe": _probe}
+_COMMANDS = {
+    "start": _start,
+    "status": _status,
+    "abort": _abort,
+    "probe": _probe,
+    "examine": _examine,
+    "prepare": _prepare,
+    "restore": _restore,
+}
 
 
 def _parser() -> Parser:

@@ -15,6 +15,7 @@ from agent.machine import is_emulated, uptime_s
 from agent.sensors import read_number, read_text
 from agent.sensors.firmware import Vcgencmd, find_vcgencmd
 from agent.sensors.sysfs import meminfo_bytes
+from agent.tuning import is_prepared
 from agent.wire.spec import Scalar
 
 # Type field of the new-style revision code (raspberrypi/documentation, revision-codes); the full code names a
@@ -106,6 +107,8 @@ def _all_facts(home: Home) -> Iterator[tuple[str, Scalar | None]]:
         "clock_max_hz": read_number(root / _CPU / "cpuinfo_max_freq", 1e3),
         "clock_min_hz": read_number(root / _CPU / "cpuinfo_min_freq", 1e3),
         "clock_limit_hz": read_number(root / _CPU / "scaling_max_freq", 1e3),
+        "clock_floor_hz": read_number(root / _CPU / "scaling_min_freq", 1e3),
+        "prepared": is_prepared(home),
         "fan_pwm": _fan_pwm(root),
         "memory_bytes": meminfo_bytes("MemTotal") or _physical_bytes(),
         "swap_total_bytes": meminfo_bytes("SwapTotal"),

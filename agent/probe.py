@@ -4,7 +4,6 @@ A runtime is tried in a process of its own, with a tiny model, because a wheel t
 dies with SIGILL and would take the agent with it.
 """
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -12,15 +11,15 @@ from collections.abc import Sequence
 
 from agent import bundle
 from agent.device import board_text, board_type, is_simulated, read_facts, serial
-from agent.errors import RefusedError, explain_death
+from agent.errors import explain_death
 from agent.fence import read_fence, take_over
-from agent.home import SCRIPTED, Home
-from agent.lock import Holder, take_lock
+from agent.home import Home
+from agent.idle import nobody_measuring
 from agent.machine import boot_id, machine_id
 from agent.report import Reply
 from agent.sensors.discover import find_sensors
 from agent.sensors.sysfs import meminfo_bytes
-from agent.wire.answers import Answer, Probe, RefusedBecause
+from agent.wire.answers import Answer, Probe
 from agent.wire.spec import Fence
 
 _PREFLIGHT_S = 120.0
@@ -71,11 +70,5 @@ def preflight_apart(home: Home, runtime: str) -> tuple[str | None, str]:
 
 
 def _hand_over(home: Home, new_owner: Fence) -> None:
-    with contextlib.ExitStack() as held:
-        for runtime in ("any", SCRIPTED):
-            lock = take_lock(home.lock_path(runtime), Holder(folder=str(home.path)))
-            if lock is None:
-                message = "something measures on this machine; take it over when it has ended"
-                raise RefusedError(RefusedBecause.BUSY, message)
-            held.callback(lock.close)
+    with nobody_measuring(home, "take it over when it has ended"):
         take_over(home.path, new_owner)

@@ -1,4 +1,4 @@
-"""A board as the orchestrator sees it: the agent's four commands and its files, typed, over any transport.
+"""A board as the orchestrator sees it: the agent's commands and its files, typed, over any transport.
 
 Every answer is read strictly. What a board refuses becomes the error that says whose fault it is; what it says
 beyond understanding becomes a `DeviceError` with an excerpt.
@@ -7,7 +7,7 @@ beyond understanding becomes a `DeviceError` with an excerpt.
 from collections.abc import Sequence
 from typing import NoReturn
 
-from agent.wire.answers import Answer, Probe, Refused, RefusedBecause, Status
+from agent.wire.answers import Answer, Examined, Probe, Refused, RefusedBecause, Status, Tuned
 from agent.wire.codec import WireError, dumps, loads, require
 from agent.wire.spec import Fence, RunSpec, is_plain_name
 from orchestrator.bundle import bundle_target
@@ -36,6 +36,7 @@ _ANSWER_S = 30.0
 _NO_SUCH_FILE = b"can't open file"
 _PREFLIGHT_S = 150.0
 _ABORT_S = 60.0
+_TUNE_S = 120.0
 
 
 class Board:
@@ -88,6 +89,27 @@ class Board:
         if answer.probe is None or rest:
             _refuse(words[0], done)
         return answer.probe
+
+    def examine(self) -> Examined:
+        """What disturbs the board or could; takes seconds. `BusyError` while something measures there."""
+        answer, rest, done = self._ask(["examine", "--home", "."], timeout_s=_TUNE_S)
+        if answer.examined is None or rest:
+            _refuse("examine", done)
+        return answer.examined
+
+    def prepare(self) -> Tuned:
+        """Set governor and clock, keeping on the board what was there; `BusyError` while something measures there."""
+        return self._tune("prepare")
+
+    def restore(self) -> Tuned:
+        """Put back what was there before `prepare`; harmless to repeat. `BusyError` while something measures there."""
+        return self._tune("restore")
+
+    def _tune(self, command: str) -> Tuned:
+        answer, rest, done = self._ask([command, "--home", "."], timeout_s=_TUNE_S)
+        if answer.tuned is None or rest:
+            _refuse(command, done)
+        return answer.tuned
 
     def forget(self, ended: Sequence[tuple[str, int]]) -> None:
         """Remove what the board keeps of attempts (run, number), which must have ended or be lost; safe to repeat."""
