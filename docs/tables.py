@@ -8,7 +8,7 @@ from typing import Any
 from agent.device import BOARD_TYPES
 from agent.errors import FAULT_OF
 from agent.wire import records, spec
-from agent.wire.answers import Answer, Probe, Refused, Status
+from agent.wire.answers import Answer, BusyProcess, Examined, Probe, Refused, Setting, Status, Timer, Tuned
 from agent.wire.codec import encode
 from agent.wire.journal import encode_line
 from docs.markdown import code, fields_of, sentence, shown, table
@@ -24,7 +24,7 @@ from tests import test_import_rules as import_rules
 REQUESTS = (
     spec.RunSpec, spec.Fence, spec.Protocol, spec.Gate, spec.WarmUp, spec.Window, spec.Inputs, spec.Limits,
 )  # fmt: skip
-ANSWERS = (Answer, Status, Refused, Probe)
+ANSWERS = (Answer, Status, Refused, Probe, Tuned, Setting, Examined, BusyProcess, Timer)
 LIVES = (
     lifecycle.StudyState, lifecycle.RunState, lifecycle.AttemptState, lifecycle.DeviceState, lifecycle.Verdict,
 )  # fmt: skip

@@ -55,7 +55,7 @@ def test_the_probe_describes_the_board(board: Board, tmp_path: Path) -> None:
     assert probe.serial == "10000000abcdef12"
     assert probe.owner is None and probe.disk_free_bytes > 0
     assert set(probe.runtimes) == {"onnxruntime"} and probe.unsupported == {}
-    assert probe.absent == () and probe.sources["temperature_c"] == "thermal zone cpu-thermal"
+    assert probe.absent == ("ambient_c",) and probe.sources["temperature_c"] == "thermal zone cpu-thermal"
 
 
 def test_a_runtime_that_dies_is_unsupported_by_its_signal(extended: Board) -> None:

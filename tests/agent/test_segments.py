@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.protocol import HEAT_FLOOR, SLOW_HEAT_FLOOR, SLOW_NS, Bounds, Reading, heat_floor, is_hot, rest_of
-from agent.wire.answers import RunState
+from agent.wire.answers import RunState, Status
 from agent.wire.journal import Cursor, read_lines
 from agent.wire.records import Environment, GatePassed, Inferences, Outcome, Phase, Record, StoppedBy
 from agent.wire.spec import Gate, RunSpec, Window
@@ -67,9 +67,9 @@ def hot_spec(board: Board, tmp_path: Path) -> RunSpec:
 
 @pytest.mark.integration
 def test_segments_are_measured_until_there_are_enough_inferences(board: Board, hot_spec: RunSpec) -> None:
-    board.start(hot_spec)
+    told = board.start(hot_spec)
     _, measuring = board.processes(hot_spec)
-    records = visit_when_told(board, hot_spec)
+    records = visit_when_told(board, hot_spec, told)
     assert phases(records)[:5] == [Phase.GATE, Phase.LOAD, *ROUND[1:]]
     assert phases(records)[5:] == [*ROUND, *ROUND, Phase.END]
     assert segments_of(records, Phase.WINDOW) == {0: 1, 1: 1, 2: 1}
@@ -123,9 +123,9 @@ def test_a_prepared_board_gets_its_governor_again_before_the_run_and_after_a_thr
     assert (tree.root / policy / "scaling_governor").read_text().strip() == "performance"
 
 
-def visit_when_told(board: Board, spec: RunSpec) -> list[Record]:
+def visit_when_told(board: Board, spec: RunSpec, told: Status) -> list[Record]:
     """Be a farm: come when the board said, until the run has ended; its records."""
-    journal, due_s = b"", 0.0
+    journal, due_s = b"", time.monotonic() + (told.next_report_in_s or 0.0)
     while True:
         wait_for(functools.partial(is_past, due_s))
         status, more = board.status(spec, len(journal))

@@ -22,14 +22,22 @@ from tests.docs.pages import read_page
 PAGE = read_page("docs/wire.md")
 LINES = re.findall(r"(?m)^python3 -I bundles/HASH\.pyz .*$", PAGE.text)
 NAMES = {"RUN": "r1", "N": "1", "FARM": "farm-a", "NUMBER": "1", "FARM:NUMBER": "farm-a:1"}
-ANSWERED = {"start": "refused", "status": "status", "abort": "status", "probe": "probe"}
+ANSWERED = {
+    "start": "refused",
+    "status": "status",
+    "abort": "status",
+    "probe": "probe",
+    "examine": "examined",
+    "prepare": "tuned",
+    "restore": "tuned",
+}
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.split()[3])
 def test_the_command_on_the_page_is_answered(line: str, tmp_path: Path) -> None:
     bundle = build_bundle(tmp_path / "bundles")
-    (tmp_path / "board.json").write_text(json.dumps({"lock": str(tmp_path / "lock")}))
+    (tmp_path / "board.json").write_text(json.dumps({"lock": str(tmp_path / "lock"), "root": str(tmp_path / "tree")}))
     shown = re.split(r" {4,}", line)[0].replace("...", "").replace("HASH", bundle.hash)
     words = [NAMES.get(word, word) for word in (part.strip("[]") for part in shlex.split(shown))]
     spec = dumps(a_spec(bundle.hash)).encode()
