@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from agent.wire.answers import Probe
 from agent.wire.codec import decode, encode
 from agent.wire.spec import Fence, is_plain_name
-from orchestrator import doctor, leases
+from orchestrator import leases
 from orchestrator.board import Board
 from orchestrator.bootstrap import (
     RUNTIME_PACKAGES,
@@ -27,13 +27,12 @@ from orchestrator.bundle import build_bundle
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow
-from orchestrator.doctor import Checkup
 from orchestrator.environments import WheelhousePolicy
 from orchestrator.errors import HostKeyError, NotFoundError, OwnedError, SpecError
 from orchestrator.events import EventKind, record
 from orchestrator.farm import Farm
 from orchestrator.lifecycle import OPEN_ATTEMPT_STATES, DeviceState, RunState
-from orchestrator.links import link_to, local_transport, transport_of
+from orchestrator.links import local_transport, transport_of
 from orchestrator.transport import Transport
 from orchestrator.transport.address import SshAddress
 from orchestrator.transport.keys import FarmKey, HostKey
@@ -101,20 +100,11 @@ def add_local(farm: Farm, name: str, labels: Mapping[str, str], *, progress: Tel
 def probe_again(farm: Farm, name: str, *, progress: TellStep) -> None:
     """Look at a device's hardware again and bring its agent and runtime up to date."""
     with farm.database.read() as session:
-        transport = transport_of(farm, _require_idle(session, find(session, name)))
+        transport = transport_of(farm, require_idle(session, find(session, name)))
     with closing(transport):
         done = _set_up(farm, transport, WheelhousePolicy.AUTO, progress)
     with farm.database.write() as session:
         _fill_in(session, find(session, name), done)
-
-
-def examine(farm: Farm, name: str) -> Checkup:
-    """What stands in the way of good figures on a device, by a fresh probe."""
-    with farm.database.read() as session:
-        device_id = _require_idle(session, find(session, name)).id
-    with link_to(farm, device_id) as link:
-        probe = link.board(link.bundle_hash).probe()
-    return doctor.examine(probe.facts, probe.absent, probe.disk_free_bytes, probe.unsupported)
 
 
 def drain(database: Database, name: str, reason: str) -> None:
@@ -138,19 +128,19 @@ def resume(database: Database, name: str) -> None:
 def remove(database: Database, name: str) -> str:
     """Forget a device without runs, or drain one that has results; says which. Refused while a run is active on it."""
     with database.write() as session:
-        device = find(session, name)
-        _require_idle(session, device)
-        queued = session.scalar(
-            select(func.count()).where(RunRow.device_id == device.id, RunRow.state == RunState.QUEUED)
-        )
-        if queued:
-            raise SpecError(f"device remove: {queued} runs wait for {name}; cancel their studies first")
+        device = _find_removable(session, name)
         if session.scalar(select(RunRow.id).where(RunRow.device_id == device.id).limit(1)) is None:
             session.execute(StudyDeviceRow.__table__.delete().where(StudyDeviceRow.device_id == device.id))  # type: ignore[attr-defined]  # a Table, typed as FromClause
             session.delete(device)
             return f"{name}: removed"
         device.state, device.state_reason = DeviceState.DRAINED, "removed; its results stay"
         return f"{name}: drained for good, because it has results"
+
+
+def require_removable(database: Database, name: str) -> None:
+    """Nothing, where `remove` would not be refused now; raises as it does."""
+    with database.read() as session:
+        _find_removable(session, name)
 
 
 def names(database: Database) -> list[str]:
@@ -176,7 +166,15 @@ def find(session: Session, name: str) -> DeviceRow:
     return device
 
 
-def _require_idle(session: Session, device: DeviceRow) -> DeviceRow:
+def _find_removable(session: Session, name: str) -> DeviceRow:
+    device = require_idle(session, find(session, name))
+    queued = session.scalar(select(func.count()).where(RunRow.device_id == device.id, RunRow.state == RunState.QUEUED))
+    if queued:
+        raise SpecError(f"device remove: {queued} runs wait for {name}; cancel their studies first")
+    return device
+
+
+def require_idle(session: Session, device: DeviceRow) -> DeviceRow:
     """The device, unless a run is active on it: nobody may speak to a board that measures."""
     is_open = select(AttemptRow.id).where(AttemptRow.device_id == device.id, AttemptRow.state.in_(OPEN_ATTEMPT_STATES))
     if session.scalar(is_open) is not None:

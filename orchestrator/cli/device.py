@@ -108,6 +108,7 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
         "address": view.address or "this machine",
         "host key": view.fingerprint or "none",
         "board type": view.board_type,
+        "prepared by the doctor": "yes" if view.facts.get("prepared") else "no",
         **{f"runtime {runtime}": version for runtime, version in view.runtimes.items()},
         **{f"runtime {runtime}": f"unsupported: {why}" for runtime, why in view.unsupported.items()},
         **view.facts,
@@ -127,20 +128,32 @@ def probe(name: NameArgument) -> None:
 
 
 @app.command("doctor")
-def doctor(name: NameArgument, as_json: JsonOption = False) -> None:
-    """What stands in the way of good figures on this board; looks again first, changes nothing."""
-    from orchestrator import fleet
+def doctor(
+    name: NameArgument,
+    fix: Annotated[bool, typer.Option("--fix", help="Offer to set the governor and f_min = f_max.")] = False,
+    restore: Annotated[bool, typer.Option("--restore", help="Put back what was there before --fix.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --fix: do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What stands in the way of good figures on this board; looks again first, changes nothing without --fix.
 
-    checkup = fleet.examine(console.the_farm(), name)
-    if as_json:
-        console.print_json(checkup)
-        return
-    rows = [[finding.code, finding.found, finding.advice] for finding in checkup.findings]
-    if rows:
-        console.print_table(name, ["finding", "found", "what to do"], rows)
+    With --fix and --restore the exit code is 1 where a setting does not hold afterwards.
+    """
+    from orchestrator.cli import doctor as doctors
+
+    if fix and restore:
+        raise SpecError("device doctor: expected either --fix or --restore")
+    if yes and not fix:
+        raise SpecError("device doctor: --yes goes with --fix")
+    if fix:
+        is_done = doctors.fix(name, is_agreed=yes, as_json=as_json)
+    elif restore:
+        is_done = doctors.restore(name, as_json=as_json)
     else:
-        console.say(f"{name}: nothing found")
-    console.say(f"not checked, because the board does not tell: {', '.join(checkup.not_checked) or 'nothing'}")
+        doctors.look(name, as_json=as_json)
+        return
+    if not is_done:
+        raise typer.Exit(1)
 
 
 @app.command("drain")
@@ -168,11 +181,22 @@ def resume(name: NameArgument) -> None:
 
 
 @app.command("remove")
-def remove(name: NameArgument) -> None:
-    """Forget a device without results, drain one with results for good. Refused while a run is active on it."""
-    from orchestrator import fleet
+def remove(name: NameArgument, as_json: JsonOption = False) -> None:
+    """Forget a device without results, drain one with results for good. Refused while a run is active on it.
 
-    console.say(fleet.remove(console.the_farm().database, name))
+    A board that the doctor prepared gets its governor and clock back first, where it can be reached.
+    """
+    from orchestrator import fleet, preparing
+
+    farm = console.the_farm()
+    fleet.require_removable(farm.database, name)
+    restored = preparing.restore_before_removal(farm, name)
+    said = fleet.remove(farm.database, name)
+    if as_json:
+        console.print_json({"restored": restored, "removed": said})
+        return
+    for line in filter(None, [restored, said]):
+        console.say(line)
 
 
 def _confirm(shown: str) -> bool:

@@ -4,9 +4,10 @@ from dataclasses import fields
 
 from agent.home import BoardNotes
 from agent.sensors import SERIES
+from agent.wire.answers import BusyProcess, Examined, Timer
 from agent.wire.spec import Scalar
 from orchestrator.bootstrap import Step
-from orchestrator.doctor import examine
+from orchestrator.doctor import examine, look_closer
 from tests.docs.pages import read_page
 
 PAGE = read_page("docs/boards.md")
@@ -25,13 +26,22 @@ def test_every_finding_of_the_doctor_is_named() -> None:
         "governor": "ondemand",
         "clock_limit_hz": 1e9,
         "clock_max_hz": 2e9,
+        "clock_floor_hz": 6e8,
         "swap_total_bytes": 2**30,
         "swap_free_bytes": 0,
         "zram": True,
         "link": "wifi",
     }
     checkup = examine(worst, absent=(), disk_free_bytes=0, unsupported={"onnxruntime": "killed by SIGILL"})
-    assert set(first_cells("### What the doctor looks at")) == {finding.code for finding in checkup.findings}
+    disturbed = Examined(
+        facts={"throttled": 0x50005, "low_voltage_alarm": 1.0, "input_volts": 4.6, "services": "cron"},
+        busy=(BusyProcess(name="backup", cores=0.9),),
+        timers=(Timer(name="apt-daily.timer", next_in_s=600.0),),
+    )
+    hot = Examined(facts={"temperature_c": 71.5})
+    closer = [*look_closer(disturbed, {}).findings, *look_closer(hot, {}).findings]
+    found = {finding.code for finding in (*checkup.findings, *closer)}
+    assert set(first_cells("### What the doctor looks at")) == found
 
 
 def test_every_key_of_board_json_is_named() -> None:
