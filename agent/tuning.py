@@ -61,6 +61,7 @@ def prepare(home: Home, *, write: Write | None = None, patience_s: float = PATIE
     settings = _apply(home, kept.wanted, write or write_directly)
     if not was_prepared and all(setting.way is Way.NONE for setting in settings):
         (home.path / _FILE).unlink()  # nothing was changed, so there is nothing to put back
+        patience_s = 0.0  # nor to wait for
     return _proven(home, settings, _wanted_hz(kept), patience_s)
 
 

@@ -5,7 +5,22 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from agent.wire.answers import Answer, LostCause, Probe, Refused, RefusedBecause, RunState, Status
+from agent.wire.answers import (
+    MAX_WORDS,
+    Answer,
+    BusyProcess,
+    Examined,
+    LostCause,
+    Probe,
+    Refused,
+    RefusedBecause,
+    RunState,
+    Setting,
+    Status,
+    Timer,
+    Tuned,
+    Way,
+)
 from agent.wire.codec import LARGEST_NUMBER
 from agent.wire.records import (
     MAX_NS,
@@ -204,9 +219,35 @@ _PROBES = st.builds(
     cores=st.integers(1, 999), memory_bytes=maybe(SIZES), disk_free_bytes=SIZES, boot_id=TEXT, owner=maybe(NAMES),
     fence_number=maybe(FENCES), facts=FACTS,
 )  # fmt: skip
+_SHORT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=MAX_WORDS)
+_SETTINGS = st.builds(
+    Setting,
+    name=_SHORT,
+    before=st.none() | _SHORT,
+    wanted=_SHORT,
+    after=_SHORT,
+    way=st.sampled_from(Way),
+    problem=_SHORT,
+)
+_TUNED = st.builds(
+    Tuned,
+    is_prepared=st.booleans(),
+    settings=st.lists(_SETTINGS, max_size=3).map(tuple),
+    clock_hz=st.none() | st.floats(0, 1e10),
+    clock_source=st.none() | _SHORT,
+    problem=_SHORT,
+)
+_EXAMINED = st.builds(
+    Examined,
+    facts=st.dictionaries(_SHORT, st.integers(0, 2**31) | st.booleans() | _SHORT, max_size=4),
+    busy=st.lists(st.builds(BusyProcess, name=_SHORT, cores=st.floats(0, 8)), max_size=3).map(tuple),
+    timers=st.lists(st.builds(Timer, name=_SHORT, next_in_s=st.none() | st.floats(0, 1e6)), max_size=3).map(tuple),
+)
 ANSWERS = st.one_of(
     st.builds(Answer, status=_STATUSES),
     st.builds(Answer, refused=_REFUSALS),
     st.builds(Answer, probe=_PROBES),
+    st.builds(Answer, tuned=_TUNED),
+    st.builds(Answer, examined=_EXAMINED),
     st.builds(Answer, error=TEXT),
 )
