@@ -26,7 +26,7 @@ help:
 	@echo "make test-faults  kill, cut, fill and corrupt things during 224 runs, and count (ARGS='--seed 7')"
 	@echo "make test-arm64   set up and measure on emulated arm64 boards; needs root and Debian (docs/boards.md)"
 	@echo "make unit    run the unit tests only"
-	@echo "make bench   run every benchmark, about 45 minutes (ARGS='--only push' for some, ARGS=--json for machines)"
+	@echo "make bench   run every benchmark, about an hour (ARGS='--only push' for some, ARGS=--json for machines)"
 	@echo "make lint    run ruff check, ruff format --check and mypy --strict"
 	@echo "make clean   remove .venv and everything that tools left behind"
 
