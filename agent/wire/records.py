@@ -98,8 +98,8 @@ class PhaseEntered:
 class GatePassed:
     """The gate opened, or timed out; `start_c` is the temperature that it was held against, where one was asked for.
 
-    `idle_c` is the asymptote of the cooling that the gate has seen, with its standard error; `tau_s` the time constant
-    of that cooling. `forecast_s` is how long the gate said, when it first could, that all of it would take.
+    `idle_c` is the idle temperature that `start_c` was made from. `idle_error_c`, `tau_s` and `forecast_s` (its
+    standard error, time constant of the cooling, what the whole wait was forecast to take) are null where not estimated.
     """
 
     at_ns: int

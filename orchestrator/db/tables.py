@@ -218,8 +218,7 @@ class StudyRow(Base):
 class StudyDeviceRow(Base):
     """A study on a device: the start temperature that its runs there share, once it is known.
 
-    After several gates in a row that never opened, a new start group opens with a start temperature of its own. Groups
-    are never paired.
+    A start group has a start temperature of its own; groups are never paired.
     """
 
     __tablename__ = "study_devices"
