@@ -98,8 +98,8 @@ class PhaseEntered:
 class GatePassed:
     """The gate opened, or timed out; `start_c` is the temperature that it was held against, where one was asked for.
 
-    `idle_c` is the idle temperature that `start_c` was made from. `idle_error_c`, `tau_s` and `forecast_s` (its
-    standard error, time constant of the cooling, what the whole wait was forecast to take) are null where not estimated.
+    `idle_c` is the idle temperature that `start_c` was made from. `idle_error_c` (its standard error), `tau_s` (time
+    constant of the cooling) and `forecast_s` (what the whole wait was forecast to take) are null where not estimated.
     """
 
     at_ns: int
