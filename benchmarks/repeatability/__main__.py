@@ -1,11 +1,12 @@
 """pifarm, a naive loop, pyperf and the method of ultralytics, each in the same wall budget under the same disturbance.
 
 The full run takes hours. It says first about how many, shows how far it is, and goes on from its file of results:
-``python -m benchmarks.repeatability --resume results.jsonl``, as often as it takes.
+``python -m benchmarks.repeatability --resume results.jsonl --minutes 60``, as often as it takes.
 """
 
 import argparse
 import enum
+import math
 import tempfile
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +27,7 @@ OPTIONS: dict[str, int | float | str] = {
     "loads": ",".join(load.name.lower() for load in Load),
     "methods": ",".join(method.name.lower() for method in Method),
     "resume": "",
+    "minutes": 0.0,
 }
 
 
@@ -41,7 +43,7 @@ def measure(options: argparse.Namespace) -> list[Figure]:
     )
     with tempfile.TemporaryDirectory(prefix="pifarm-repeatability-") as folder:
         results = Results(Path(options.resume or Path(folder) / "results.jsonl"))
-        carry_out(design, results, Path(folder))
+        carry_out(design, results, Path(folder), options.minutes or math.inf)
         return judge(results.lines)
 
 

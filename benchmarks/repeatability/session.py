@@ -126,8 +126,9 @@ class Results:
         return {(line["seed"], line["repeat"], line["load"], line["method"]) for line in done}
 
 
-def carry_out(design: Design, results: Results, folder: Path) -> None:
-    """Measure what is not yet in the results."""
+def carry_out(design: Design, results: Results, folder: Path, minutes: float) -> None:
+    """Measure what is not yet in the results; after so many minutes no further measurement begins."""
+    began_s = time.monotonic()
     asked = {"budget_s": design.budget_s, "model_ms": design.model_ms}
     others = [line for line in results.lines if line["kind"] == "session" and line["asked"] != asked]
     if others:
@@ -141,11 +142,14 @@ def carry_out(design: Design, results: Results, folder: Path) -> None:
     bench = prepare(design, folder)
     results.add({"kind": "session", "asked": asked, "truth": bench.truth, "began_s": time.time()})
     session = sum(line["kind"] == "session" for line in results.lines) - 1
-    began_s = time.monotonic()
+    prepared_s = time.monotonic()
     for number, step in enumerate(steps, start=1):
+        if time.monotonic() - began_s > minutes * 60:
+            tell(f"repeatability: {minutes:g} minutes are over, {len(steps) - number + 1} measurements are left")
+            return
         line = measure_step(step, bench, design.budget_s)
         results.add({"kind": "measured", "session": session, **line})
-        left_h = (time.monotonic() - began_s) / number * (len(steps) - number) / 3600
+        left_h = (time.monotonic() - prepared_s) / number * (len(steps) - number) / 3600
         tell(f"repeatability: {number} of {len(steps)}, {step.load.value}, {step.method.value}; {left_h:.1f} h left")
 
 
