@@ -42,7 +42,7 @@ demo: .venv/stamp
 
 test: .venv/stamp
 	@bash scripts/install-test-packages
-	@$(PY) -m pytest -n 3 --dist loadfile -m "not arm64" --ignore tests/integration $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile -m "not arm64" --ignore tests/integration --hypothesis-profile thorough $(ARGS)
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration --ignore $(SURVIVES) $(ARGS)
 
 # One fault at a time, each counted by the checker. CI runs it after the tests.

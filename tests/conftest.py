@@ -10,10 +10,12 @@ from hypothesis import HealthCheck, settings
 
 from tests.programs import find_program
 
-# Shared machines stall at random, so the time of one example says nothing about the code.
+# Shared machines stall at random, so the time of one example says nothing about the code. `make test` looks more
+# thoroughly than `make unit`; --hypothesis-profile long is for nights.
 settings.register_profile(
-    "pifarm", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "pifarm", max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
+settings.register_profile("thorough", settings.get_profile("pifarm"), max_examples=40)
 settings.register_profile("long", settings.get_profile("pifarm"), max_examples=5000)
 settings.load_profile("pifarm")
 

@@ -4,7 +4,9 @@ Exit codes: 0 done; 1 what was asked for failed; 2 wrong use or bad input; 3 the
 on standard error that says what to do next; `--json` prints one document on standard output and nothing else.
 """
 
+import functools
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -62,11 +64,17 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 
 
+@functools.cache
+def command_line() -> Callable[[], object]:
+    """The whole command line as one program, put together once in a process."""
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """Run the command line; every error that pifarm raises on purpose ends here."""
     keep_private()
     try:
-        app()
+        command_line()()
     except (SpecError, ModelError, TransportError) as error:
         console.complain(str(error))
         sys.exit(BAD_INPUT)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -95,7 +95,6 @@ def test_a_whole_journal_becomes_rows_that_hold_every_figure(started: Database) 
     assert telemetry.series("clock_hz").tolist() == [2.4e9] * len(telemetry.at_ns)
 
 
-@settings(max_examples=25)
 @given(cuts=st.lists(st.integers(0, len(JOURNAL)), max_size=6), repeats=st.booleans())
 def test_however_a_journal_arrives_in_pieces_the_rows_are_the_same(
     fresh_database: Callable[[], Database], cuts: list[int], repeats: bool
@@ -111,7 +110,6 @@ def test_however_a_journal_arrives_in_pieces_the_rows_are_the_same(
     assert ingested_rows(database) == at_once_rows
 
 
-@settings(max_examples=40)
 @given(st.integers(0, len(JOURNAL)))
 def test_a_journal_cut_at_any_byte_loses_at_most_its_last_line(
     fresh_database: Callable[[], Database], cut: int
@@ -125,7 +123,6 @@ def test_a_journal_cut_at_any_byte_loses_at_most_its_last_line(
     assert attempt.cursor_seq == whole
 
 
-@settings(max_examples=40)
 @given(place=st.integers(0, len(JOURNAL) - 1), flip=st.integers(1, 255))
 def test_a_corrupted_byte_stores_nothing(fresh_database: Callable[[], Database], place: int, flip: int) -> None:
     database = fresh_database()
