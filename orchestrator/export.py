@@ -27,7 +27,8 @@ from orchestrator.queries.rows import RunView, StudyView
 from orchestrator.queries.runs import list_runs, read_columns
 from orchestrator.queries.studies import get_study
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of tables and manifest; 2 has start groups, rooms, energy, steadiness, segments, deadlines, and how blocks grow."""
 _MOST_RUNS = 1_000_000
 _BUFFERED_ROWS = 200_000
 _TEXT, _INT, _FLOAT, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()

@@ -65,7 +65,7 @@ INTERRUPTED = 130
 
 
 @functools.cache
-def command_line() -> Callable[[], object]:
+def command_line() -> Callable[..., object]:
     """The whole command line as one program, put together once in a process."""
     return typer.main.get_command(app)
 
@@ -74,7 +74,7 @@ def main() -> None:
     """Run the command line; every error that pifarm raises on purpose ends here."""
     keep_private()
     try:
-        command_line()()
+        command_line()(prog_name="pifarm")  # else it is called after whoever imported it
     except (SpecError, ModelError, TransportError) as error:
         console.complain(str(error))
         sys.exit(BAD_INPUT)

@@ -13,7 +13,7 @@ from pyarrow import parquet
 from orchestrator.db.session import Database
 from orchestrator.db.tables import ChunkRow
 from orchestrator.errors import InternalError, NotFoundError, SpecError
-from orchestrator.export import TABLES, export_study
+from orchestrator.export import SCHEMA_VERSION, TABLES, export_study
 from orchestrator.queries.runs import list_runs, run_series
 from tests import factories
 
@@ -68,13 +68,19 @@ def test_the_manifest_has_units_hashes_and_who_was_simulated(database: Database,
     example = factories.fill(database)
     folder = export_study(database, example.study, tmp_path / "out")
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert (manifest["schema_version"], manifest["study"], manifest["simulated"]) == (1, example.study, True)
+    assert (manifest["schema_version"], manifest["study"], manifest["simulated"]) == (2, example.study, True)
     assert {name: fact["simulated"] for name, fact in manifest["devices"].items()} == {"pi5-1": False, "pi5-sim": True}
     assert set(manifest["files"]) == FILES
     for name, fact in manifest["files"].items():
         assert fact["sha256"] == hashlib.sha256((folder / name).read_bytes()).hexdigest()
     units = {column["name"]: column["unit"] for column in manifest["tables"]["inferences"]["columns"]}
     assert (units["duration_ns"], manifest["tables"]["runs"]["rows"]) == ("ns", 12)
+
+
+def test_a_schema_version_has_its_columns_and_no_others() -> None:
+    columns = [f"{table}.{column.name} {column.type}" for table, of_it in TABLES.items() for column in of_it]
+    fingerprint = hashlib.sha256("\n".join(columns).encode()).hexdigest()[:16]
+    assert (SCHEMA_VERSION, fingerprint) == (2, "9136779af7cd1488"), "other columns are another version"
 
 
 def test_a_study_that_has_not_begun_is_exported_with_its_queued_runs(database: Database, tmp_path: Path) -> None:
