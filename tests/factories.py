@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import encode
@@ -196,6 +196,7 @@ def measure(
     The study ends if nothing is left.
     """
     rng = np.random.default_rng(seed)
+    measured: list[tuple[AttemptRow, Sequence[dict[str, object]]]] = []
     with database.write() as session:
         runs = session.scalars(
             select(RunRow)
@@ -207,8 +208,12 @@ def measure(
             if median_ms is not None:
                 run_ms = median_ms * float(rng.lognormal(0.0, cv))
                 durations = (run_ms * 1e6 * rng.lognormal(0.0, 0.005, samples)).astype(np.int64)
-                _end(session, run, durations, START_S + number * RUN_S, runtime_version)
+                measured.append(_end(run, durations, START_S + number * RUN_S, runtime_version))
+        session.add_all(attempt for attempt, _ in measured)
         session.flush()
+        rows = [{"attempt_id": attempt.id, **chunk} for attempt, chunks in measured for chunk in chunks]
+        if rows:
+            session.execute(insert(ChunkRow), rows)
         if all(run.state is RunState.DONE for run in runs):
             study = session.get_one(StudyRow, study_id)
             study.state, study.ended_at_s = StudyState.DONE, START_S + len(runs) * RUN_S
@@ -297,8 +302,9 @@ def _variant(session: Session, build: BuildRow, runtime: str, threads: int) -> V
 
 
 def _end(
-    session: Session, run: RunRow, durations: npt.NDArray[np.int64], started_at_s: float, runtime_version: str
-) -> None:
+    run: RunRow, durations: npt.NDArray[np.int64], started_at_s: float, runtime_version: str
+) -> tuple[AttemptRow, Sequence[dict[str, object]]]:
+    """Give the run its figures; its attempt, and the chunks that belong to it."""
     summary = summarise(durations)
     warm_up = inferences([int(summary.median_ns * 1.2)] * 3, Phase.WARM_UP, WARM_UP_FROM_NS)
     window_from_ns = warm_up.starts_ns[-1] + warm_up.durations_ns[-1] + 3000
@@ -314,16 +320,10 @@ def _end(
         "window": window_from_ns,
         "end": window_to_ns,
     }
-    session.add(attempt)
-    session.flush()
     chunks = (
         ("warm_up", len(warm_up.starts_ns), pack_inferences(warm_up)),
         ("window", len(window.starts_ns), pack_inferences(window)),
         ("telemetry", len(samples.at_ns), pack_telemetry(samples)),
-    )
-    session.add_all(
-        ChunkRow(attempt_id=attempt.id, seq=5 + index, kind=kind, count=count, blob=blob)
-        for index, (kind, count, blob) in enumerate(chunks)
     )
     run.state, run.verdict, run.reasons = RunState.DONE, Verdict.VALID, []
     run.attempts_made = run.counted_attempt = 1
@@ -336,6 +336,10 @@ def _end(
     run.peak_rss_bytes = 120_000_000
     run.start_c = run.end_c = run.max_c = 52.5
     run.runtime_version, run.analysis_version = runtime_version, ANALYSIS_VERSION
+    return attempt, [
+        {"seq": 5 + index, "kind": kind, "count": count, "blob": blob}
+        for index, (kind, count, blob) in enumerate(chunks)
+    ]
 
 
 def _attempt(run: RunRow, median_ns: float, opened_at_s: float, runtime_version: str) -> AttemptRow:

@@ -3,11 +3,14 @@
 Deterministic: the bootstrap's seed is fixed, so that a verdict can be recomputed.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+
+from orchestrator.analysis.bins import bin_medians
 
 BINS = 60
 LEAST_INFERENCES = 6
@@ -72,7 +75,8 @@ def drift_of(starts_ns: Integers, durations_ns: Integers) -> Drift:
 
 
 def _binned(values: Floats) -> Floats:
-    return np.array([np.median(part) for part in np.array_split(values, min(len(values), BINS))])
+    parts = np.array_split(values, min(len(values), BINS))
+    return bin_medians(values, itertools.accumulate(map(len, parts), initial=0))
 
 
 def _slopes(at: Floats, rows: Floats) -> Floats:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from orchestrator.analysis.bins import bin_medians
 from orchestrator.analysis.latency import NORMAL_MAD
 
 BINS = 120
@@ -141,5 +142,4 @@ def _edges(is_counted: Flags) -> Integers:
 
 
 def _logs(durations_ns: Integers, edges: Integers) -> Floats:
-    logs = np.log(durations_ns.astype(np.float64))
-    return np.array([np.median(logs[start:end]) for start, end in itertools.pairwise(edges.tolist())])
+    return bin_medians(np.log(durations_ns.astype(np.float64)), edges.tolist())

@@ -3,6 +3,7 @@
 Idempotent, and safe when several processes start at once: whoever comes second waits and finds nothing to do.
 """
 
+import functools
 from pathlib import Path
 
 from alembic import command
@@ -32,14 +33,16 @@ def open_migrated(database_url: str, threads: int = DEFAULT_THREADS) -> Database
 
 def upgrade(database: Database, revision: str = _LATEST) -> None:
     """Migrate up to `revision`; nothing happens where it is there already."""
-    config = _config()
     try:
         with (
             database.engine.execution_options(pifarm_writes=True).connect() as connection,
             connection.begin(),
         ):
             _wait_for_others(connection)
-            _require_known(connection, config)
+            here = _require_known(connection)
+            if revision == _LATEST and here == _scripts().get_current_head():
+                return
+            config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
     except SQLAlchemyError as error:
@@ -62,7 +65,7 @@ def current_revision(database: Database) -> str | None:
 
 def is_known(revision: str) -> bool:
     """Whether this pifarm knows a revision, so that a database at it can be brought to this version's schema."""
-    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return revision in _known()
 
 
 def _config() -> Config:
@@ -77,14 +80,26 @@ def _wait_for_others(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRES_LOCK})
 
 
-def _require_known(connection: Connection, config: Config) -> None:
+@functools.cache
+def _scripts() -> ScriptDirectory:
+    """The migrations of this version, read once in a process."""
+    return ScriptDirectory.from_config(_config())
+
+
+@functools.cache
+def _known() -> frozenset[str]:
+    return frozenset(script.revision for script in _scripts().walk_revisions())
+
+
+def _require_known(connection: Connection) -> str | None:
+    """The revision that a database is at; raises `SpecError` where it is not one of this version's."""
     here = MigrationContext.configure(connection).get_current_revision()
-    scripts = ScriptDirectory.from_config(config)
-    known = {script.revision for script in scripts.walk_revisions()}
+    known = _known()
     if not known:
         raise InternalError("migrations: none found; the installation is damaged, run `make setup` again")
     if here is not None and here not in known:
         raise SpecError(
             f"database: it is at revision {here}, which is newer than this pifarm knows "
-            f"(newest: {scripts.get_current_head()}); update pifarm, or point PIFARM_HOME to another folder"
+            f"(newest: {_scripts().get_current_head()}); update pifarm, or point PIFARM_HOME to another folder"
         )
+    return here

@@ -18,6 +18,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((Path(__file__).parent / "compose-spec.json").read_text(encoding="utf-8"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C is ten times as fast, where it is built
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?:(?P<mark>:-|:\?)(?P<rest>[^}]*))?\}")
 
 Compose = Mapping[str, Any]
@@ -25,7 +26,7 @@ Compose = Mapping[str, Any]
 
 def read_compose() -> dict[str, Any]:
     """docker-compose.yml with its anchors resolved, its variables not."""
-    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    document = yaml.load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"), _LOADER)
     assert isinstance(document, dict)
     return document
 

@@ -77,8 +77,9 @@ def each_database(request: pytest.FixtureRequest) -> Database:
 def _emptied(shared: Database) -> Database:
     statements = _EMPTY[shared.engine.dialect.name]
     with shared.write() as session:
+        connection = session.connection()
         for statement in statements:
-            session.execute(text(statement))
+            connection.exec_driver_sql(statement)  # as it is: compiling takes longer than deleting nothing
     return shared
 
 
