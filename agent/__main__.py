@@ -93,18 +93,22 @@ def _examine(home: Home, options: argparse.Namespace) -> Reply:
 
 
 def _prepare(home: Home, options: argparse.Namespace) -> Reply:
+    from agent.fence import require_owner
     from agent.idle import nobody_measuring
     from agent.tuning import prepare
 
     with nobody_measuring(home, "prepare it when it has ended"):
+        require_owner(home.path, options.farm)
         return Reply(answer=Answer(tuned=prepare(home)))
 
 
 def _restore(home: Home, options: argparse.Namespace) -> Reply:
+    from agent.fence import require_owner
     from agent.idle import nobody_measuring
     from agent.tuning import restore
 
     with nobody_measuring(home, "restore it when it has ended"):
+        require_owner(home.path, options.farm)
         return Reply(answer=Answer(tuned=restore(home)))
 
 
@@ -147,7 +151,8 @@ def _parser() -> Parser:
     commands.choices["start"].add_argument("--wait-s", type=float, default=_WAIT_S)
     commands.choices["status"].add_argument("--from", dest="first_byte", type=int, default=0)
     commands.choices["status"].add_argument("--max-bytes", type=int, default=MAX_BYTES)
-    commands.choices["abort"].add_argument("--farm", required=True)
+    for name in ("abort", "prepare", "restore"):
+        commands.choices[name].add_argument("--farm", required=True)
     commands.choices["abort"].add_argument("--fence", type=int, required=True)
     commands.choices["probe"].add_argument("--runtime", action="append", default=[])
     commands.choices["probe"].add_argument("--take-over", type=_fence, metavar="FARM:NUMBER")

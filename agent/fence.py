@@ -40,10 +40,22 @@ def take_over(home: Path, fence: Fence) -> None:
         write_whole(home / "fence.json", dumps(fence))
 
 
+def require_owner(home: Path, farm_id: str) -> None:
+    """Raise `RefusedError` (owned) where another farm owns the board; one without an owner is anybody's."""
+    with alone(home / "fence.lock"):
+        board = read_fence(home)
+    if board is not None:
+        _check_owner(board, farm_id)
+
+
 def _check(board: Fence, fence: Fence) -> None:
-    if board.farm_id != fence.farm_id:
-        message = f"the board is owned by farm {board.farm_id}; take it over with: device add --take-over"
-        raise RefusedError(RefusedBecause.OWNED, message, owner=board.farm_id, number=board.number)
+    _check_owner(board, fence.farm_id)
     if fence.number < board.number:
         message = f"fence.number: expected at least {board.number}, got {fence.number}"
         raise RefusedError(RefusedBecause.STALE_FENCE, message, owner=board.farm_id, number=board.number)
+
+
+def _check_owner(board: Fence, farm_id: str) -> None:
+    if board.farm_id != farm_id:
+        message = f"the board is owned by farm {board.farm_id}; take it over with: device add --take-over"
+        raise RefusedError(RefusedBecause.OWNED, message, owner=board.farm_id, number=board.number)

@@ -26,13 +26,13 @@ GOVERNOR, LOWEST, HIGHEST = "scaling_governor", "scaling_min_freq", "scaling_max
 WANTED_GOVERNOR = "performance"
 SAME_CLOCK = 0.98
 PATIENCE_S = 5.0
+LOAD_S = 0.2
 _FILE = "tuning.json"
 _CPU = "sys/devices/system/cpu"
 _POLICY = re.compile(r"policy\d{1,4}")
 _VALUE = re.compile(r"[a-z0-9_]{1,32}")
 _TEE = "/usr/bin/tee"
 _SUDO_S = 10.0
-_LOAD_S = 0.2
 
 Write = Callable[[Path, str], None]
 
@@ -50,7 +50,7 @@ def is_prepared(home: Home) -> bool:
     return (home.path / _FILE).exists()
 
 
-def prepare(home: Home, *, write: Write | None = None, patience_s: float = PATIENCE_S) -> Tuned:
+def prepare(home: Home, *, write: Write | None = None, patience_s: float = PATIENCE_S, load_s: float = LOAD_S) -> Tuned:
     """Set governor and clock on every policy; what was there is stored before anything changes."""
     kept = _read_kept(home) or _look(home)
     if not kept.wanted:
@@ -62,7 +62,7 @@ def prepare(home: Home, *, write: Write | None = None, patience_s: float = PATIE
     if not was_prepared and all(setting.way is Way.NONE for setting in settings):
         (home.path / _FILE).unlink()  # nothing was changed, so there is nothing to put back
         patience_s = 0.0  # nor to wait for
-    return _proven(home, settings, _wanted_hz(kept), patience_s)
+    return _proven(home, settings, _wanted_hz(kept), patience_s, load_s)
 
 
 def restore(home: Home, *, write: Write | None = None) -> Tuned:
@@ -76,13 +76,15 @@ def restore(home: Home, *, write: Write | None = None) -> Tuned:
     return Tuned(is_prepared=is_prepared(home), settings=settings)
 
 
-def renew(home: Home, *, write: Write | None = None, patience_s: float = 1.0) -> dict[str, Scalar]:
+def renew(
+    home: Home, *, write: Write | None = None, patience_s: float = 1.0, load_s: float = LOAD_S
+) -> dict[str, Scalar]:
     """Facts for the environment after writing governor and clock again; empty where the board was never prepared."""
     kept = _read_kept(home)
     if kept is None:
         return {}
     settings = _apply(home, kept.wanted, write or write_directly)
-    tuned = _proven(home, settings, _wanted_hz(kept), patience_s)
+    tuned = _proven(home, settings, _wanted_hz(kept), patience_s, load_s)
     facts: dict[str, Scalar] = {"governor_renewed": tuned.is_verified}
     if tuned.clock_hz is not None:
         facts["governor_renewed_clock_hz"] = tuned.clock_hz
@@ -186,9 +188,11 @@ def _wanted_hz(kept: Kept) -> float | None:
     return min(clocks, default=None)
 
 
-def _proven(home: Home, settings: tuple[Setting, ...], wanted_hz: float | None, patience_s: float) -> Tuned:
+def _proven(
+    home: Home, settings: tuple[Setting, ...], wanted_hz: float | None, patience_s: float, load_s: float
+) -> Tuned:
     """With the true clock under a short load, for a clock that is read at rest is only what was asked for."""
-    clock_hz, source = _clock_under_load(home, (wanted_hz or 0) * SAME_CLOCK, patience_s)
+    clock_hz, source = _clock_under_load(home, (wanted_hz or 0) * SAME_CLOCK, patience_s, load_s)
     problem = ""
     if clock_hz is None:
         problem = "the firmware does not tell the true clock: read back only"
@@ -204,14 +208,16 @@ def _proven(home: Home, settings: tuple[Setting, ...], wanted_hz: float | None, 
     )
 
 
-def _clock_under_load(home: Home, enough_hz: float, patience_s: float) -> tuple[float | None, str | None]:
+def _clock_under_load(
+    home: Home, enough_hz: float, patience_s: float, load_s: float
+) -> tuple[float | None, str | None]:
     firmware = open_firmware(home.root)
     if firmware is None:
         return None, None
     give_up = time.monotonic() + patience_s
     try:
         while True:
-            _spin(_LOAD_S)
+            _spin(load_s)
             if isinstance(firmware, Mailbox):
                 clock_hz = firmware.clock_hz()
             else:

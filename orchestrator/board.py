@@ -97,16 +97,19 @@ class Board:
             _refuse("examine", done)
         return answer.examined
 
-    def prepare(self) -> Tuned:
-        """Set governor and clock, keeping on the board what was there; `BusyError` while something measures there."""
-        return self._tune("prepare")
+    def prepare(self, farm_id: str) -> Tuned:
+        """Set governor and clock, keeping on the board what was there.
 
-    def restore(self) -> Tuned:
-        """Put back what was there before `prepare`; harmless to repeat. `BusyError` while something measures there."""
-        return self._tune("restore")
+        Raises `BusyError` while something measures there, `OwnedError` where the board is another farm's.
+        """
+        return self._tune("prepare", farm_id)
 
-    def _tune(self, command: str) -> Tuned:
-        answer, rest, done = self._ask([command, "--home", "."], timeout_s=_TUNE_S)
+    def restore(self, farm_id: str) -> Tuned:
+        """Put back what was there before `prepare`; harmless to repeat. Raises as `prepare` does."""
+        return self._tune("restore", farm_id)
+
+    def _tune(self, command: str, farm_id: str) -> Tuned:
+        answer, rest, done = self._ask([command, "--home", ".", "--farm", farm_id], timeout_s=_TUNE_S)
         if answer.tuned is None or rest:
             _refuse(command, done)
         return answer.tuned

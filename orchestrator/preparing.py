@@ -36,7 +36,7 @@ def examine(farm: Farm, name: str) -> Checkup:
 def prepare(farm: Farm, name: str) -> Tuned:
     """Set governor and clock of a device, keeping on the board what was there."""
     with _visit(farm, name) as (board, _):
-        tuned = board.prepare()
+        tuned = board.prepare(farm.farm_id)
     _note(farm, name, tuned)
     return tuned
 
@@ -44,7 +44,7 @@ def prepare(farm: Farm, name: str) -> Tuned:
 def restore(farm: Farm, name: str) -> Tuned:
     """Put back what a device's owner had; harmless to repeat."""
     with _visit(farm, name) as (board, _):
-        tuned = board.restore()
+        tuned = board.restore(farm.farm_id)
     _note(farm, name, tuned)
     return tuned
 

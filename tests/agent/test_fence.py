@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import RefusedError
-from agent.fence import admit, read_fence, take_over
+from agent.fence import admit, read_fence, require_owner, take_over
 from agent.wire.answers import RefusedBecause
 from agent.wire.spec import Fence
 
@@ -23,6 +23,16 @@ def test_the_first_farm_becomes_the_owner(tmp_path: Path) -> None:
     assert read_fence(tmp_path) is None
     admit(tmp_path, fence("a", 3))
     assert read_fence(tmp_path) == fence("a", 3)
+
+
+def test_a_board_answers_its_owner_and_one_of_nobody_answers_all(tmp_path: Path) -> None:
+    require_owner(tmp_path, "b")
+    admit(tmp_path, fence("a", 3))
+    require_owner(tmp_path, "a")
+    with pytest.raises(RefusedError) as caught:
+        require_owner(tmp_path, "b")
+    assert (caught.value.because, caught.value.owner) == (RefusedBecause.OWNED, "a")
+    assert read_fence(tmp_path) == fence("a", 3), "asking changes nothing"
 
 
 @pytest.mark.parametrize("number", [3, 4, 99])

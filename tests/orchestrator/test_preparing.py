@@ -12,9 +12,10 @@ from agent.lock import Holder, take_lock
 from agent.tuning import renew
 from agent.wire.answers import Answer, Tuned, Way
 from agent.wire.codec import dumps
+from agent.wire.spec import Fence
 from orchestrator.board import Board
 from orchestrator.bundle import build_bundle
-from orchestrator.errors import BusyError, DeviceError
+from orchestrator.errors import BusyError, DeviceError, OwnedError
 from orchestrator.simulator.boards import BOARD_KINDS
 from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
 from orchestrator.simulator.hardware import HardwareTree
@@ -23,6 +24,7 @@ from orchestrator.transport.ssh import SshTransport
 from tests.orchestrator.test_board import active, board_that_says
 
 KIND = "pi4-bare"
+FARM = "farm-a"
 ORIGINAL = ("ondemand", "600000", "1500000")
 PREPARED = ("performance", "1500000", "1500000")
 POLICY = "board/sys/devices/system/cpu/cpufreq/policy0"
@@ -69,24 +71,24 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 @pytest.mark.ssh
 def test_a_board_is_prepared_proven_by_its_true_clock_and_restored(bench: Bench) -> None:
     assert bench.settings == ORIGINAL
-    tuned = bench.board.prepare()
+    tuned = bench.board.prepare(FARM)
     assert bench.settings == PREPARED
     assert tuned.is_prepared and tuned.is_verified and tuned.problem == ""
     assert tuned.clock_hz == pytest.approx(1.5e9, rel=0.02)
     assert bench.board.probe().facts["prepared"] is True
-    bench.board.prepare()
-    assert bench.board.restore().is_verified and bench.settings == ORIGINAL
-    assert bench.board.restore() == Tuned(is_prepared=False)
+    bench.board.prepare(FARM)
+    assert bench.board.restore(FARM).is_verified and bench.settings == ORIGINAL
+    assert bench.board.restore(FARM) == Tuned(is_prepared=False)
 
 
 @pytest.mark.integration
 @pytest.mark.ssh
 def test_where_only_sudo_may_write_it_is_used_and_named(bench: Bench) -> None:
     bench.lock_settings(with_sudo=True)
-    tuned = bench.board.prepare()
+    tuned = bench.board.prepare(FARM)
     assert {setting.way for setting in tuned.settings} == {Way.SUDO}
     assert bench.settings == PREPARED
-    bench.board.restore()
+    bench.board.restore(FARM)
     assert bench.settings == ORIGINAL
 
 
@@ -94,7 +96,7 @@ def test_where_only_sudo_may_write_it_is_used_and_named(bench: Bench) -> None:
 @pytest.mark.ssh
 def test_a_board_without_permission_stays_as_it_was_and_says_why(bench: Bench) -> None:
     bench.lock_settings(with_sudo=False)
-    tuned = bench.board.prepare()
+    tuned = bench.board.prepare(FARM)
     assert not tuned.is_prepared and not tuned.is_verified
     assert all("there is no sudo" in setting.problem for setting in tuned.settings)
     assert bench.settings == ORIGINAL
@@ -103,7 +105,7 @@ def test_a_board_without_permission_stays_as_it_was_and_says_why(bench: Bench) -
 @pytest.mark.integration
 @pytest.mark.ssh
 def test_a_governor_that_fell_back_is_renewed(bench: Bench) -> None:
-    bench.board.prepare()
+    bench.board.prepare(FARM)
     (bench.simulated.home / POLICY / "scaling_governor").write_text("powersave\n")
     facts = renew(bench.home, patience_s=5.0)
     assert facts["governor_renewed"] is True and bench.settings == PREPARED
@@ -114,11 +116,23 @@ def test_a_governor_that_fell_back_is_renewed(bench: Bench) -> None:
 def test_while_something_measures_the_board_is_left_alone(bench: Bench) -> None:
     lock = take_lock(bench.home.lock_path("onnxruntime"), Holder(folder="elsewhere"))
     assert lock is not None
-    for ask in (bench.board.prepare, bench.board.restore, bench.board.examine):
+    for ask in (lambda: bench.board.prepare(FARM), lambda: bench.board.restore(FARM), bench.board.examine):
         with pytest.raises(BusyError, match="something measures"):
             ask()
     lock.close()
     assert bench.settings == ORIGINAL
+
+
+@pytest.mark.integration
+@pytest.mark.ssh
+def test_another_farms_board_is_neither_prepared_nor_restored(bench: Bench) -> None:
+    bench.board.prepare(FARM)
+    bench.board.probe(take_over=Fence(farm_id="farm-b", number=1))
+    for ask in (bench.board.prepare, bench.board.restore):
+        with pytest.raises(OwnedError, match="owned by farm farm-b"):
+            ask(FARM)
+    assert bench.settings == PREPARED
+    assert bench.board.restore("farm-b").is_verified and bench.settings == ORIGINAL
 
 
 @pytest.mark.parametrize(
@@ -133,6 +147,6 @@ def test_while_something_measures_the_board_is_left_alone(bench: Bench) -> None:
 )
 def test_an_answer_that_does_not_fit_is_the_boards_fault(said: bytes | Answer) -> None:
     board = board_that_says(said)
-    for ask in (board.prepare, board.restore, board.examine):
+    for ask in (lambda: board.prepare(FARM), lambda: board.restore(FARM), board.examine):
         with pytest.raises(DeviceError):
             ask()
