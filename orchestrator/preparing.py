@@ -16,8 +16,11 @@ from orchestrator.events import EventKind, record
 from orchestrator.farm import Farm
 from orchestrator.fleet import find, require_idle
 from orchestrator.links import link_to
+from orchestrator.transport.ssh import FARM_FOLDER
 
 _WHAT_MEASURING_HIDES = ("throttle history", "power supply", "other load", "timers", "services", "cooling")
+
+_RESTORE = f'cd ~/{FARM_FOLDER} && python3 -I "$(ls -t bundles/*.pyz | head -1)" restore --home .'
 
 
 def examine(farm: Farm, name: str) -> Checkup:
@@ -55,13 +58,19 @@ def restore_before_removal(farm: Farm, name: str) -> str:
         facts = find(session, name).probe.get("facts", {})
     if not facts.get("prepared"):
         return ""
+    by_hand = f"it keeps the farm's settings until it is rebooted, or on the board: {_RESTORE} --farm {farm.farm_id}"
     try:
         tuned = restore(farm, name)
     except (DeviceError, TransportError) as error:
-        return f"{name}: its governor and clock were not put back, the board could not be asked: {error}"
+        return f"{name}: its governor and clock were not put back, for the board {_why_not(error)}; {by_hand}"
     if tuned.is_prepared:
-        return f"{name}: its governor and clock could not be put back"
+        return f"{name}: its governor and clock could not be put back; {by_hand}"
     return f"{name}: its governor and clock were put back"
+
+
+def _why_not(error: DeviceError | TransportError) -> str:
+    said = "could not be reached" if isinstance(error, TransportError) else "refused"
+    return f"{said} ({error})"
 
 
 @contextmanager
