@@ -9,7 +9,10 @@ _CODE = Path(__file__).parent
 # database in the user's cache. That would disturb the window, and it is nobody's business. Only the environment that a
 # process is born with can switch it off (microsoft/onnxruntime pull request 27379).
 _ENVIRONMENT = ("/usr/bin/env", "ORT_DISABLE_TELEMETRY=1")
-_MEASURING = ("gatekeeper.py", "inputs.py", "isolation.py", "measure.py", "protocol.py", "timing.py")
+_MEASURING = (
+    *("burner.py", "cooling.py", "gatekeeper.py", "inputs.py", "isolation.py", "measure.py", "outlook.py"),
+    *("protocol.py", "thermostat.py", "timing.py"),
+)
 
 
 def location() -> Path:

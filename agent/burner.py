@@ -1,5 +1,7 @@
 """The burner: busy processes that warm a board up to its start temperature, switched without a fork.
 
+A duty between two whole numbers of cores is made of both in turn, from call to call: the die averages over seconds.
+
 Lifecycle: made with nothing running; `set` spawns what is needed and stops or continues it; `end` in any case.
 """
 
@@ -7,8 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-
-from agent.gatekeeper import Burner
 
 # A burner must not outlive the agent: it looks for its parent between two short stretches of work.
 _CODE = "import os,sys\nwhile os.getppid() == int(sys.argv[1]):\n for _ in range(10**6): pass"
@@ -19,24 +19,29 @@ class BurnerProcesses:
 
     def __init__(self) -> None:
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._level = Burner.OFF
+        self._busy = 0
+        self._owed = 0.0
 
     @property
     def pids(self) -> list[int]:
         """Processes whose load is not foreign."""
         return [process.pid for process in self._processes]
 
-    def set(self, level: Burner) -> None:
-        """Burn at a level from now on."""
-        if level is self._level:
-            return
+    def set(self, duty: float) -> None:
+        """Keep this share (0..1) of all cores busy from now on; what cannot be kept now is owed to the next call."""
         cores = os.cpu_count() or 1
-        busy = {Burner.OFF: 0, Burner.LOW: 1, Burner.HIGH: cores}[level]
+        wanted = duty * cores + (self._owed if duty > 0 else 0.0)
+        busy = min(max(round(wanted), 0), cores)
+        self._owed = min(max(wanted - busy, -0.5), 0.5)
+        if busy != self._busy:
+            self._switch(busy)
+
+    def _switch(self, busy: int) -> None:
         while len(self._processes) < busy:
             self._processes.append(_spawn())
         for index, process in enumerate(self._processes):
             process.send_signal(signal.SIGCONT if index < busy else signal.SIGSTOP)
-        self._level = level
+        self._busy = busy
 
     def end(self) -> None:
         """End every process; may be called twice."""
@@ -44,7 +49,7 @@ class BurnerProcesses:
             process.kill()
             process.wait()
         self._processes = []
-        self._level = Burner.OFF
+        self._busy = 0
 
 
 def _spawn() -> subprocess.Popen[bytes]:

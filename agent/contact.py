@@ -40,6 +40,7 @@ class StateNote:
     report_every_s: float | None = None
     waiting_for: str = ""
     temperature_c: float | None = None
+    ready_in_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ from agent.isolation import network_here
 from agent.lock import MachineLock
 from agent.machine import swapped_out_bytes
 from agent.protocol import MAX_RETURNS_TO_GATE, Reading, estimate_quiet_s, is_disturbed, is_hot
+from agent.remembered import recall_cooling, remember_cooling
 from agent.run_folder import Claim, RunFolder
 from agent.sensors.discover import find_sensors
 from agent.sensors.load import tick_share
@@ -117,7 +118,9 @@ class Supervisor:
         if self._etiquette.is_visit_due:
             self._publish("the visit that was announced")
             self._etiquette.wait_for_visit(gate.hold_s)
-        passed = pass_gate(gate, self._watch, self._burner, self._chronicle, self._publish)
+        known = recall_cooling(self._home)
+        passed, learnt = pass_gate(gate, self._watch, self._burner, self._chronicle, self._publish, known)
+        remember_cooling(self._home, learnt)
         self._round += 1
         self._chronicle.note(dataclasses.replace(passed, reason="; ".join((passed.reason, *renewed))))
 
@@ -231,7 +234,7 @@ class Supervisor:
         self._chronicle.enter(phase, self._period_s)
         self._watch.child.order(order)
 
-    def _publish(self, waiting_for: str = "", temperature_c: float | None = None) -> None:
+    def _publish(self, waiting_for: str = "", now_c: float | None = None, ready_in_s: float | None = None) -> None:
         warm_up_s, quiet_s = estimate_quiet_s(self._spec.protocol, self._first_s)
         note = StateNote(
             phase=self._chronicle.phase,
@@ -240,7 +243,8 @@ class Supervisor:
             quiet_s=quiet_s,
             report_every_s=_SUSTAINED_REPORT_S if self._is_sustained else None,
             waiting_for=waiting_for,
-            temperature_c=temperature_c,
+            temperature_c=now_c,
+            ready_in_s=ready_in_s,
         )
         contact.publish(self._folder.path, note)
 

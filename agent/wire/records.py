@@ -98,8 +98,9 @@ class PhaseEntered:
 class GatePassed:
     """The gate opened, or timed out; `start_c` is the temperature that it was held against, where one was asked for.
 
-    `idle_c` is the idle temperature that `start_c` was made from. `idle_error_c` (its standard error), `tau_s` (time
-    constant of the cooling) and `forecast_s` (what the whole wait was forecast to take) are null where not estimated.
+    `idle_c` is the temperature that the idle board tended to: the asymptote of its cooling, or the mean where the curve
+    was flat; a study's first gate makes `start_c` from it. `idle_error_c` is its standard error, `tau_s` the time
+    constant of the cooling, `forecast_s` the first forecast of the whole wait; each is null where it could not be told.
     """
 
     at_ns: int
