@@ -17,6 +17,7 @@ _HELP = {
     "Median": "Median over the runs of each run's median.",
     "95 % interval": "Of the median, from the spread between runs; needs two runs.",
     "p90": "Nine of ten inferences are at least this fast; needs enough inferences.",
+    "p90, 95 %": "Interval of the p90; needs more inferences than the p90 itself.",
     "Speedup": "The baseline's median over this one's, paired by block where both have the block.",
     "Peak memory": "Highest resident memory of the measuring process.",
     "Verdicts": "How far the runs may be trusted; invalid runs are not ranked.",
@@ -35,6 +36,8 @@ class Column:
 def board_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
     """The columns of one group's table; metrics have one for each source, marks only where a row has one."""
     marks = Column(name="Mark", values=[row_text.row_marks(row) for row in rows])
+    p90_intervals = [numbers_text.ms_interval(row.p90_ci_low_ms, row.p90_ci_high_ms) for row in rows]
+    has_p90_interval = any(row.p90_ci_low_ms is not None for row in rows)
     notes = Column(name="Notes", values=["; ".join(row.marks) for row in rows])
     return [
         Column(name="Rank", values=[row.rank + _TIE * bool(row.tied_with) for row in rows], shown=_rank),
@@ -43,6 +46,7 @@ def board_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
         Column(name="95 % interval", values=[numbers_text.ms_interval(row.ci_low_ms, row.ci_high_ms) for row in rows]),
         *([marks] if any(marks.values) else []),
         Column(name="p90", values=[row.p90_ms for row in rows], shown=numbers_text.ms),
+        *([Column(name="p90, 95 %", values=p90_intervals)] if has_p90_interval else []),
         Column(name="Speedup", values=[row.speedup for row in rows], shown=numbers_text.ratio),
         Column(name="Speedup, 95 %", values=[numbers_text.ratio_interval(row.speedup_ci) for row in rows]),
         *_metric_columns(rows),

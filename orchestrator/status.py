@@ -96,7 +96,7 @@ def look_at(farm: Farm, *, low_disk_bytes: int = LOW_DISK_BYTES) -> FarmStatus:
             url=masked(settings.database_url), is_answering=True, revision=current_revision(farm.database)
         ),
         free_bytes=free_bytes,
-        queue=queue_of(farm.database, studies),
+        queue=queue_of(farm.database),
         devices=devices,
         studies=studies,
         attention=(

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import data, empty_states, marks
 from dashboard.board_table import board_columns, column_settings, styled
 from dashboard.plain_text import as_plain
-from orchestrator import csv_text, numbers_text, row_text
+from orchestrator import csv_text, numbers_text, row_text, study_text
 from orchestrator.charts.ranking import ranking_chart
 from orchestrator.lifecycle import StudyState
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Group, LeaderboardRow
@@ -73,12 +73,8 @@ def _choose(label: str, key: str, values: Iterable[str]) -> str | None:
 def _show_scope(studies: Sequence[StudyView], number: int | None) -> None:
     for study in studies:
         if study.study == number:
-            runs = f"{study.counts.get('done', 0)} of {study.total} runs done"
-            st.caption(
-                as_plain(
-                    f"Study {study.study}: {study.model}, {study.protocol} protocol, {study.blocks} blocks, {runs}."
-                )
-            )
+            for line in (study_text.standing(study), *study_text.progress_lines(study)):
+                st.caption(as_plain(line))
 
 
 def _show_group(

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import data, empty_states, marks, run_sections
 from dashboard.local_time import moment_text
 from dashboard.plain_text import as_plain
-from orchestrator import row_text
+from orchestrator import row_text, study_text
 from orchestrator.errors import SpecError
 from orchestrator.queries.rows import RunView
 
@@ -86,6 +86,9 @@ def _show_run(url: str, run: RunView) -> None:
         if run.verdict:
             marks.show_verdict(run.verdict)
     _show_place(run)
+    for study in data.read_studies(url):
+        if study.study == run.study:
+            st.caption(as_plain(study_text.standing(study)))
     run_sections.show_failure(run)
     if run.samples is not None:
         run_sections.show_figures(run)

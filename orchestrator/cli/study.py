@@ -1,6 +1,6 @@
 """`pifarm study list | show | watch | extend | cancel | retry`, `export` and `report`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +8,7 @@ import typer
 
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
-from orchestrator.lifecycle import StudyKind, StudyState
+from orchestrator.lifecycle import StudyKind
 from orchestrator.queries.rows import StudyView
 
 app = typer.Typer(help="Studies: what was submitted.", no_args_is_help=True)
@@ -40,25 +40,6 @@ def study_rows(studies: Sequence[StudyView]) -> Rows:
     return columns, rows, ["study", "blocks", "runs"]
 
 
-def progress_lines(study: StudyView) -> Iterator[str]:
-    """What the table does not say of a study: how narrow its intervals are, and what each machine has still to do."""
-    from orchestrator.numbers_text import duration
-
-    if (until := study.until_ci) is not None:
-        yield (
-            f"blocks are added until 95 % intervals are within ±{until.wanted:.2%}, at most {until.max_blocks} on a "
-            f"device; intervals found this way really cover about {until.coverage:.0%}"
-        )
-        for device in until.devices:
-            width = "no interval yet" if device.half_width is None else f"±{device.half_width:.2%}"
-            left_out = f", {device.left_out} variants without recent results left out" if device.left_out else ""
-            goes_on = "going on" if study.state is StudyState.ACTIVE else study.state.value
-            yield f"  {device.device}: {width} of {device.blocks} blocks, {device.stopped or goes_on}{left_out}"
-    if len(set(study.left_s.values())) > 1:
-        for device_name, left_s in study.left_s.items():
-            yield f"  {device_name}: about {duration(left_s)} left"
-
-
 @app.command("list")
 def list_all(as_json: JsonOption = False) -> None:
     """The newest studies first."""
@@ -79,6 +60,7 @@ def show(study: StudyArgument, as_json: JsonOption = False) -> None:
     from orchestrator.cli.run import run_rows
     from orchestrator.queries.runs import list_runs
     from orchestrator.queries.studies import get_study
+    from orchestrator.study_text import progress_lines
 
     database = console.the_farm().database
     view, runs = get_study(database, study), list_runs(database, study=study)

@@ -1,6 +1,5 @@
 """The farm at a glance: how much waits, and what failed lately."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -9,7 +8,7 @@ from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow, RunRow
 from orchestrator.lifecycle import RunState
-from orchestrator.queries.rows import StudyView
+from orchestrator.queries.studies import seconds_left
 
 LATELY_S = 24 * 3600.0
 
@@ -35,18 +34,15 @@ class FailureView:
     last_age_s: float
 
 
-def queue_of(database: Database, active: Sequence[StudyView]) -> QueueView:
-    """The queue, and when the busiest device will have done what `active` studies ask of it, about."""
+def queue_of(database: Database) -> QueueView:
+    """The queue, and when the busiest machine will have done what active studies ask of it, about."""
     open_states = (RunState.QUEUED, RunState.STAGING, RunState.RUNNING)
     query = select(RunRow.state, func.count()).where(RunRow.state.in_(open_states)).group_by(RunRow.state)
     with database.read() as session:
         counts = {state: count for state, count in session.execute(query)}  # noqa: C416  # rows, not pairs
-    by_device: dict[str, float] = {}
-    for study in active:
-        for device in study.devices:
-            by_device[device] = by_device.get(device, 0.0) + (study.eta_s or 0.0)
+        eta_s = max(seconds_left(session).values(), default=None)
     waiting = counts.pop(RunState.QUEUED, 0)
-    return QueueView(waiting=waiting, running=sum(counts.values()), eta_s=max(by_device.values(), default=None))
+    return QueueView(waiting=waiting, running=sum(counts.values()), eta_s=eta_s)
 
 
 def recent_failures(database: Database, within_s: float = LATELY_S, limit: int = 20) -> tuple[FailureView, ...]:

@@ -1,12 +1,16 @@
 """Page Leaderboard: the answer first, its doubts beside it, filters that a link restores."""
 
+import re
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from orchestrator.db.session import Database
+from orchestrator.db.tables import StudyRow
 from orchestrator.lifecycle import Verdict
 from tests import factories
 from tests.dashboard.conftest import OpenPage, enter_app, farm_at, text_of
+from tests.small_farm import set_columns
 
 pytestmark = pytest.mark.integration
 
@@ -112,7 +116,33 @@ def test_a_study_that_is_chosen_says_what_it_is(database: Database, open_page: O
 
     app = open_page(study=str(study))
 
-    assert f"Study {study}: yolov9-c, standard protocol, 3 blocks, 12 of 12 runs done." in text_of(app)
+    assert f"Study {study}: yolov9-c, standard protocol, 6 of 6 blocks done, 12 of 12 runs done." in text_of(app)
+
+
+def test_a_study_that_goes_on_until_it_is_narrow_says_how_narrow_it_is(database: Database, open_page: OpenPage) -> None:
+    study = factories.fill(database).study
+    set_columns(database, StudyRow, study, until_ci=0.01, max_blocks=9)
+
+    text = text_of(open_page(study=str(study)))
+
+    assert "within ±1.00%, at most 9 on a device" in text
+    assert "pi5-1: ±" in text and "of 3 blocks" in text
+
+
+@pytest.mark.parametrize(("blocks", "is_there"), [(1, False), (3, True)])
+def test_a_p90_has_its_interval_where_there_is_one(
+    database: Database, open_page: OpenPage, blocks: int, is_there: bool
+) -> None:
+    factories.add_device(database)
+    factories.add_model(database)
+    factories.measure(database, factories.add_study(database, blocks=blocks), {"fp32": 100.0, "int8": 70.0})
+
+    table = open_page().dataframe[0].value
+
+    assert ("p90, 95 %" in table) is is_there
+    if is_there:
+        low, high = map(float, re.findall(r"[\d.]+", table["p90, 95 %"][0]))
+        assert low < table["p90"][0] < high
 
 
 def test_filters_that_leave_nothing_say_so(database: Database, open_page: OpenPage) -> None:

@@ -39,6 +39,7 @@ def test_a_link_opens_its_run(seen: AppTest) -> None:
 
     assert "yolov9-c/int8@onnxruntime,t4" in text
     assert f"run {seen.query_params['run']}" in text
+    assert "6 of 6 blocks done" in text
     assert figures(seen)["Inferences"] == "40"
     assert figures(seen)["Median"].endswith(" ms")
     assert figures(seen)["p99"] == "n/a"

@@ -6,16 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import fleet
+from orchestrator import fleet, studies
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
 from orchestrator.farm import Farm
 from orchestrator.heartbeat import Heartbeat
 from orchestrator.lifecycle import DeviceState
+from orchestrator.queries.studies import get_study, list_studies
 from orchestrator.status import Attention, FarmStatus, look_at
 from orchestrator.supervisor.state import PartState, SupervisorState, supervisor_lock, write_state
-from tests.small_farm import SmallFarm, fail_attempt, plant, set_columns, start_attempt
+from tests.small_farm import (
+    SmallFarm,
+    add_device,
+    add_model,
+    fail_attempt,
+    make_submission,
+    plant,
+    set_columns,
+    start_attempt,
+)
 
 WORKER = PartState(name="worker", pid=4711, since_s=5.0)
 
@@ -69,8 +79,17 @@ def test_the_queue_counts_what_waits_and_what_runs(farm: Farm, planted: SmallFar
     start_attempt(farm.database, planted.device_id)
     queue = look_at(farm).queue
     assert (queue.waiting, queue.running) == (3, 1)
-    assert queue.eta_s is not None
-    assert queue.eta_s > 0
+    (left_s,) = get_study(farm.database, planted.study_id).left_s.values()
+    assert queue.eta_s == pytest.approx(left_s)
+
+
+def test_the_queue_of_a_machine_is_what_all_its_devices_have_left(farm: Farm) -> None:
+    add_model(farm.database)
+    for name in ("sim-1", "sim-2"):
+        add_device(farm.database, name, machine_key="simulator")
+        studies.submit(farm.database, make_submission(devices=(name,)))
+    lefts = [max(study.left_s.values()) for study in list_studies(farm.database)]
+    assert look_at(farm).queue.eta_s == pytest.approx(sum(lefts))
 
 
 def test_an_empty_queue_has_no_end(farm: Farm) -> None:
