@@ -15,7 +15,7 @@ from markupsafe import Markup
 from orchestrator import numbers_text, row_text
 from orchestrator.charts.drift import drift_chart
 from orchestrator.charts.ranking import ranking_chart
-from orchestrator.charts.svg import as_svg
+from orchestrator.charts.render import as_svg
 from orchestrator.db.session import Database
 from orchestrator.errors import SpecError
 from orchestrator.queries.leaderboard import leaderboard

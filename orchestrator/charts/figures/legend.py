@@ -1,0 +1,53 @@
+"""How the curves of a figure are told apart: by colour and by dash or shape as well, for readers in black and white.
+
+Colours are those of Okabe and Ito (Color Universal Design, 2008), dark enough for white paper.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import altair as alt
+
+from orchestrator.charts import style
+from orchestrator.charts.axes import LayeredChart
+
+Kind = TypeVar("Kind")
+
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#1f2430", "#56b4e9")
+_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4], [4, 1])
+_SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-right")
+MOST = len(_COLOURS)
+SIMULATED = "simulated boards, not measured on a Pi"
+
+
+def coloured(names: Sequence[str]) -> alt.Color:
+    """One colour a name, in their order; raises `ValueError` for more names than can be told apart."""
+    return alt.Color("name:N", scale=alt.Scale(domain=list(names), range=_first(names, _COLOURS)), legend=_legend())
+
+
+def dashed(names: Sequence[str]) -> alt.StrokeDash:
+    """One dash a name, beside its colour."""
+    return alt.StrokeDash("name:N", scale=alt.Scale(domain=list(names), range=_first(names, _DASHES)), legend=_legend())
+
+
+def shaped(names: Sequence[str]) -> alt.Shape:
+    """One shape a name, beside its colour."""
+    return alt.Shape("name:N", scale=alt.Scale(domain=list(names), range=_first(names, _SHAPES)), legend=_legend())
+
+
+def marked(chart: LayeredChart, simulated: Iterable[bool]) -> LayeredChart:
+    """The chart under a line that says so where any of it was simulated."""
+    if not any(simulated):
+        return chart
+    words = alt.TitleParams(SIMULATED, anchor="start", fontSize=11, fontWeight="normal", color=style.WARNING)
+    return chart.properties(title=words)
+
+
+def _first(names: Sequence[str], kinds: Sequence[Kind]) -> list[Kind]:
+    if len(names) > MOST:
+        raise ValueError(f"figure: expected at most {MOST} curves, which readers can tell apart, got {len(names)}")
+    return list(kinds[: len(names)])
+
+
+def _legend() -> alt.Legend:
+    return alt.Legend(title=None, orient="bottom", direction="horizontal", columns=3, labelLimit=300, symbolOpacity=1)

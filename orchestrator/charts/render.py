@@ -1,0 +1,44 @@
+"""A chart as SVG, PNG or PDF. The only place that knows the renderer, which runs in this process and loads nothing."""
+
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from orchestrator.charts import style
+from orchestrator.errors import SpecError
+
+WIDTH_PX = 720
+PRINT_PPI = 288  # four dots a pixel: 300 dpi and more at the width of a column
+_documents = itertools.count(1)
+_ID = re.compile(r'(\bid="|url\(#|href="#)')
+Chart = alt.LayerChart | alt.FacetChart | alt.VConcatChart
+
+
+def as_svg(chart: Chart) -> str:
+    """The chart, `WIDTH_PX` wide, as one `<svg>` element whose ids are its own within this process."""
+    svg = vl_convert.vegalite_to_svg(_spec(chart), allowed_base_urls=[])
+    return _ID.sub(rf"\1c{next(_documents)}-", svg)
+
+
+def save_figure(chart: Chart, path: Path) -> None:
+    """Write a figure on white, in the format that the file's name ends on: .svg, .png or .pdf. Raises `SpecError`."""
+    spec = _spec(chart)
+    spec["config"] = {**spec["config"], "background": "white"}
+    match path.suffix:
+        case ".svg":
+            path.write_text(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]), encoding="utf-8")
+        case ".png":
+            path.write_bytes(vl_convert.vegalite_to_png(spec, ppi=PRINT_PPI, allowed_base_urls=[]))
+        case ".pdf":
+            path.write_bytes(vl_convert.vegalite_to_pdf(spec, allowed_base_urls=[]))
+        case other:
+            raise SpecError(f"figure: expected a name that ends on .svg, .png or .pdf, got {other or path.name!r}")
+
+
+def _spec(chart: Chart) -> dict[str, Any]:
+    sized = chart if isinstance(chart, alt.VConcatChart) else chart.properties(width=WIDTH_PX)
+    return {**sized.to_dict(), "config": style.ON_WHITE}
