@@ -1,17 +1,11 @@
 """How each fault is done, to real processes, files, sockets and rows. A fault that finds no target says so and is none.
 
-Each gives what was done in words and, where it lasts, how long and how it is taken back.
+Those of boards are in `board_faults`; those of the farm's own processes, messages and rows are here.
 """
 
 import contextlib
-import json
-import os
 import random
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
 
 import kombu.exceptions
 import psutil
@@ -21,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from orchestrator import studies
 from orchestrator.errors import DatabaseError
-from orchestrator.simulator.farm import SimulatedBoard
-from tests.faults.arena import SMALL_DISK_BYTES, Arena
+from tests.faults import board_faults
+from tests.faults.arena import Arena
+from tests.faults.done import Done, chosen
 from tests.faults.plan import FaultKind, PlannedFault
 
-T = TypeVar("T")
 LEASE_S = 61.0
 TIMES: Mapping[str, tuple[str, ...]] = {
     "devices": (
@@ -37,15 +31,6 @@ TIMES: Mapping[str, tuple[str, ...]] = {
     "attempts": ("opened_at_s", "started_at_s", "closed_at_s", "forgotten_at_s"),
     "events": ("at_s",),
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """A fault that has begun; `undo` is to be called after `lasts_s`."""
-
-    text: str
-    lasts_s: float = 0.0
-    undo: Callable[[], None] | None = None
 
 
 Inject = Callable[[Arena, random.Random], Done | None]
@@ -60,7 +45,7 @@ def inject(arena: Arena, fault: PlannedFault) -> Done | None:
 
 
 def _kill_worker(arena: Arena, rng: random.Random) -> Done | None:
-    worker = _chosen(arena.workers(), rng)
+    worker = chosen(arena.workers(), rng)
     if worker is None:
         return None
     worker.kill()
@@ -69,7 +54,7 @@ def _kill_worker(arena: Arena, rng: random.Random) -> Done | None:
 
 
 def _put_worker_to_sleep(arena: Arena, rng: random.Random) -> Done | None:
-    worker = _chosen(arena.workers(), rng)
+    worker = chosen(arena.workers(), rng)
     if worker is None:
         return None
     count = put_to_sleep(arena, worker)
@@ -149,111 +134,6 @@ def _delay_messages(arena: Arena, rng: random.Random) -> Done | None:
     return Done(text=f"devices {ids}", lasts_s=lasts_s, undo=deliver)
 
 
-def _cut_link(arena: Arena, rng: random.Random) -> Done | None:
-    board = rng.choice(arena.boards)
-    board.cut_connections()
-    return Done(text=board.name)
-
-
-def _take_network_down(arena: Arena, rng: random.Random) -> Done | None:
-    board = rng.choice(arena.boards)
-    board.refuse_connections()
-    board.cut_connections()
-    return Done(text=board.name, lasts_s=rng.uniform(0.5, 4.0), undo=board.accept_connections)
-
-
-def _kill_agent(arena: Arena, rng: random.Random) -> Done | None:
-    return _signal_run(arena, rng, "agent", psutil.Process.kill)
-
-
-def _kill_measuring(arena: Arena, rng: random.Random) -> Done | None:
-    return _signal_run(arena, rng, "measuring", psutil.Process.kill)
-
-
-def _signal_run(arena: Arena, rng: random.Random, role: str, send: Callable[[psutil.Process], None]) -> Done | None:
-    target = _chosen(living_runs(arena), rng)
-    if target is None or role not in target[1]:
-        return None
-    send(target[1][role])
-    return Done(text=f"{target[0].parent.parent.parent.name} {target[0].name} pid {target[1][role].pid}")
-
-
-def _put_agent_to_sleep(arena: Arena, rng: random.Random) -> Done | None:
-    target = _chosen(living_runs(arena), rng)
-    if target is None:
-        return None
-    agent = target[1]["agent"]
-    arena.freeze(agent)
-    return Done(text=target[0].name, lasts_s=rng.uniform(0.5, 3.0), undo=lambda: arena.thaw(agent))
-
-
-def _kill_agent_with_sleeping_child(arena: Arena, rng: random.Random) -> Done | None:
-    target = _chosen([run for run in living_runs(arena) if "measuring" in run[1]], rng)
-    if target is None:
-        return None
-    target[1]["measuring"].suspend()
-    target[1]["agent"].kill()
-    return Done(text=target[0].name)
-
-
-def _reboot(arena: Arena, rng: random.Random) -> Done | None:
-    board = rng.choice(arena.boards)
-    board.reboot()
-    return Done(text=board.name)
-
-
-def _reboot_while_claiming(arena: Arena, rng: random.Random) -> Done | None:
-    """Power goes the moment that a claim is seen in the making, or a little later."""
-    deadline_s = time.monotonic() + 2.0
-    while time.monotonic() < deadline_s:
-        for board in arena.boards:
-            drafts = list((board.home / ".pifarm" / "runs").glob(".new-*"))
-            if drafts:
-                time.sleep(rng.uniform(0.0, 0.02))
-                board.reboot()
-                return Done(text=f"{board.name} {drafts[0].name}")
-        time.sleep(0.002)
-    return None
-
-
-def _corrupt_journal(arena: Arena, rng: random.Random) -> Done | None:
-    journal = _journal(arena, rng)
-    if journal is None:
-        return None
-    place = rng.randrange(journal.stat().st_size)
-    with journal.open("r+b") as file:
-        file.seek(place)
-        before = file.read(1)
-        file.seek(place)
-        file.write(bytes([before[0] ^ (1 << rng.randrange(8))]))
-    return Done(text=f"{journal.parent.name} byte {place}")
-
-
-def _cut_journal(arena: Arena, rng: random.Random) -> Done | None:
-    journal = _journal(arena, rng)
-    if journal is None:
-        return None
-    place = rng.randrange(journal.stat().st_size)
-    with journal.open("r+b") as file:
-        file.truncate(place)
-    return Done(text=f"{journal.parent.name} to {place} bytes")
-
-
-def _fill_disk(arena: Arena, rng: random.Random) -> Done | None:
-    if arena.small_disk is None:
-        return None
-    home = arena.small_disk.home
-    ballast, disk = home / "ballast", os.statvfs(home)
-    if not home.is_mount() or disk.f_blocks * disk.f_frsize > SMALL_DISK_BYTES:
-        raise AssertionError(f"{home} has no small disk of its own; nothing was filled")
-    with ballast.open("ab", buffering=0) as file:
-        for piece in (65536, 4096, 1):
-            with contextlib.suppress(OSError):
-                for _ in range(SMALL_DISK_BYTES // 65536 + 64):
-                    file.write(bytes(piece))
-    return Done(text=arena.small_disk.name, lasts_s=rng.uniform(1.0, 6.0), undo=lambda: ballast.unlink(missing_ok=True))
-
-
 def step_clock(arena: Arena, rng: random.Random) -> Done | None:
     """Every stored time moves by as much: to SQL the clock has stepped the other way."""
     step_s = rng.choice([-86400.0, -3600.0, -30.0, 30.0, 3600.0, 86400.0])
@@ -282,7 +162,7 @@ def _restore_fences(arena: Arena, rng: random.Random) -> Done | None:
 
 
 def _cancel(arena: Arena, rng: random.Random) -> Done | None:
-    study = _chosen(arena.active_studies(), rng)
+    study = chosen(arena.active_studies(), rng)
     if study is None:
         return None
     count = studies.cancel(arena.farm.database, study)
@@ -295,7 +175,7 @@ def _cancel(arena: Arena, rng: random.Random) -> Done | None:
 
 
 def _give_up(arena: Arena, rng: random.Random) -> Done | None:
-    study = _chosen(arena.active_studies(), rng)
+    study = chosen(arena.active_studies(), rng)
     if study is None:
         return None
     count = studies.abandon(arena.farm.database, study)
@@ -303,40 +183,8 @@ def _give_up(arena: Arena, rng: random.Random) -> Done | None:
     return Done(text=f"study {study}, {count} attempts")
 
 
-def living_runs(arena: Arena) -> list[tuple[Path, dict[str, psutil.Process]]]:
-    """The run folders whose agent lives, and the processes of each."""
-    return [found for board in arena.boards for found in _runs_on(board)]
-
-
-def _runs_on(board: SimulatedBoard) -> list[tuple[Path, dict[str, psutil.Process]]]:
-    found = []
-    for claim in sorted((board.home / ".pifarm" / "runs").glob("[!.]*/claim.json")):
-        with contextlib.suppress(OSError, ValueError, psutil.Error):
-            data = json.loads(claim.read_bytes())
-            roles = {role: data[role] for role in ("agent", "measuring") if isinstance(data.get(role), dict)}
-            found.append((claim.parent, {role: _living(process) for role, process in roles.items()}))
-    return found
-
-
-def _living(process: Mapping[str, str | int]) -> psutil.Process:
-    alive = psutil.Process(int(process["pid"]))
-    fields = Path(f"/proc/{alive.pid}/stat").read_bytes().rpartition(b")")[2].split()
-    if fields[19].decode() != process["started"]:
-        raise psutil.NoSuchProcess(alive.pid)
-    return alive
-
-
-def _journal(arena: Arena, rng: random.Random) -> Path | None:
-    journals = [path for board in arena.boards for path in (board.home / ".pifarm" / "runs").glob("*/journal.jsonl")]
-    return _chosen([path for path in sorted(journals) if path.stat().st_size], rng)
-
-
 def _columns(connection: object, table: str) -> list[dict[str, str]]:
     return list(inspect(connection).get_columns(table))
-
-
-def _chosen(things: list[T], rng: random.Random) -> T | None:
-    return rng.choice(things) if things else None
 
 
 def _is(process: psutil.Process, child: object) -> bool:
@@ -352,17 +200,17 @@ _HOW: Mapping[FaultKind, Inject] = {
     FaultKind.MESSAGES_DOUBLED: _double_messages,
     FaultKind.MESSAGES_LOST: _lose_messages,
     FaultKind.MESSAGES_LATE: _delay_messages,
-    FaultKind.LINK_CUT: _cut_link,
-    FaultKind.NETWORK_DOWN: _take_network_down,
-    FaultKind.AGENT_KILLED: _kill_agent,
-    FaultKind.AGENT_ASLEEP: _put_agent_to_sleep,
-    FaultKind.MEASURING_KILLED: _kill_measuring,
-    FaultKind.AGENT_KILLED_MEASURING_ASLEEP: _kill_agent_with_sleeping_child,
-    FaultKind.REBOOT: _reboot,
-    FaultKind.REBOOT_WHILE_CLAIMING: _reboot_while_claiming,
-    FaultKind.JOURNAL_CORRUPTED: _corrupt_journal,
-    FaultKind.JOURNAL_CUT: _cut_journal,
-    FaultKind.DISK_FULL: _fill_disk,
+    FaultKind.LINK_CUT: board_faults.cut_link,
+    FaultKind.NETWORK_DOWN: board_faults.take_network_down,
+    FaultKind.AGENT_KILLED: board_faults.kill_agent,
+    FaultKind.AGENT_ASLEEP: board_faults.put_agent_to_sleep,
+    FaultKind.MEASURING_KILLED: board_faults.kill_measuring,
+    FaultKind.AGENT_KILLED_MEASURING_ASLEEP: board_faults.kill_agent_with_sleeping_child,
+    FaultKind.REBOOT: board_faults.reboot,
+    FaultKind.REBOOT_WHILE_CLAIMING: board_faults.reboot_while_claiming,
+    FaultKind.JOURNAL_CORRUPTED: board_faults.corrupt_journal,
+    FaultKind.JOURNAL_CUT: board_faults.cut_journal,
+    FaultKind.DISK_FULL: board_faults.fill_disk,
     FaultKind.CLOCK_STEP: step_clock,
     FaultKind.FENCE_RESTORED: _restore_fences,
     FaultKind.CANCELLED: _cancel,

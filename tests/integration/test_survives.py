@@ -26,8 +26,10 @@ from orchestrator.simulator.farm import SimulatedBoard
 from orchestrator.transport.keys import FarmKey
 from orchestrator.transport.ssh import SshTransport
 from tests.faults.arena import PROTOCOL, Arena, arena, short_home, wait_until
+from tests.faults.board_faults import living_runs
 from tests.faults.checker import check
-from tests.faults.faults import Done, inject, living_runs, put_to_sleep, step_clock
+from tests.faults.done import Done
+from tests.faults.faults import inject, put_to_sleep, step_clock
 from tests.faults.plan import FaultKind, PlannedFault
 from tests.faults.records import read_board, read_books
 
