@@ -21,6 +21,7 @@ class EventKind(enum.Enum):
     STUDY_EXTENDED = "study extended"
     STUDY_NARROW = "study narrow enough"
     STUDY_NOT_NARROW = "study not narrow"
+    START_GROUP_OPENED = "start group opened"
     STUDY_ENDED = "study ended"
     STUDY_CANCELLED = "study cancelled"
     RUN_STARTED = "run started"

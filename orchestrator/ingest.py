@@ -23,8 +23,9 @@ from agent.wire.records import (
 )
 from agent.wire.spec import Limits
 from orchestrator.attempts import OvertakenError, require_open
+from orchestrator.baseline import learn_gate
 from orchestrator.db.columns import pack_inferences, pack_telemetry
-from orchestrator.db.tables import AttemptRow, ChunkRow, StudyDeviceRow
+from orchestrator.db.tables import AttemptRow, ChunkRow
 from orchestrator.journal_order import TELEMETRY, Progress, progress_of
 
 MAX_JOURNAL_LINES = 100_000
@@ -100,7 +101,7 @@ def _store(session: Session, attempt: AttemptRow, seq: int, record: Record) -> N
             attempt.environment = encode(record)
         case GatePassed():
             attempt.gate = encode(record)
-            _learn_start_temperature(session, attempt, record)
+            learn_gate(session, attempt, record)
         case Loaded():
             attempt.loaded = encode(record)
         case Ended():
@@ -112,10 +113,3 @@ def _require_same_attempt(attempt: AttemptRow, claimed: Claimed) -> None:
         raise WireError(
             f"journal: belongs to {claimed.run_id}.{claimed.attempt}, not {attempt.run_id}.{attempt.number}"
         )
-
-
-def _learn_start_temperature(session: Session, attempt: AttemptRow, gate: GatePassed) -> None:
-    """The first gate of a study on a device settles the start temperature of all its runs there."""
-    shared = session.get(StudyDeviceRow, (attempt.run.study_id, attempt.device_id))
-    if shared is not None and shared.start_c is None and gate.start_c is not None and not gate.timed_out:
-        shared.start_c = gate.start_c

@@ -57,6 +57,8 @@ def note_contact(session: Session, device_id: int, status: Status) -> None:
     device = note_reachable(session, device_id)
     device.last_phase = status.phase.value if status.phase else None
     device.last_waiting_for = status.waiting_for
+    ready_in_s = status.ready_in_s
+    device.ready_at_s = None if ready_in_s is None else (session.scalar(select(now_s())) or 0.0) + ready_in_s
     if status.temperature_c is not None:
         device.last_temperature_c = status.temperature_c
 

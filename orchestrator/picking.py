@@ -156,6 +156,8 @@ def _waiting(session: Session, device_id: int) -> list[Waiting]:
 def _open(session: Session, run: RunRow, machine_key: str | None) -> Assignment:
     run.state = after(run.state, RunEvent.PICKED) or run.state
     run.attempts_made += 1
+    shared = session.get(StudyDeviceRow, (run.study_id, run.device_id))
+    run.start_group = run.start_group if shared is None else shared.start_group
     attempt = AttemptRow(run=run, number=run.attempts_made, device_id=run.device_id, machine_key=machine_key)
     session.add(attempt)
     session.flush()

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from agent.wire.codec import decode
 from agent.wire.records import Ended, Environment, Fault, GatePassed, Loaded, Outcome, Phase
 from agent.wire.spec import Protocol
-from orchestrator import attempts, studies
+from orchestrator import attempts, baseline, studies
 from orchestrator.analysis.facts import Declared, Floats, RunFacts
 from orchestrator.analysis.latency import LatencySummary
 from orchestrator.analysis.pacing import summarise_pace
@@ -34,6 +34,7 @@ def settle(session: Session, attempt: AttemptRow, ended: Ended) -> None:
     Raises `WireError` where the journal holds no measurement although it says so.
     """
     run = attempts.locked_run(session, attempt.run_id)
+    baseline.count_gate(session, attempt)
     if run.state not in (RunState.STAGING, RunState.RUNNING):
         attempts.close(session, attempt, AttemptState.ENDED, "superseded", "its run no longer waited for it")
         record(session, EventKind.RESULT_SUPERSEDED, "kept, not counted", study_id=run.study_id, run_id=run.id)

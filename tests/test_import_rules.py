@@ -28,6 +28,7 @@ SPEAKS_SSH = ("orchestrator.transport.ssh",)
 SERVES_SSH = ("orchestrator.simulator",)
 SPEAKS_SQL = (
     "orchestrator.attempts",
+    "orchestrator.baseline",
     "orchestrator.attend",
     "orchestrator.catalog",
     "orchestrator.db",

@@ -11,6 +11,7 @@ from dashboard.plain_text import as_plain
 from orchestrator import numbers_text, row_text
 from orchestrator.lifecycle import DeviceState, StudyState
 from orchestrator.queries.rows import DeviceView, StudyView
+from orchestrator.waiting_text import at_the_gate
 
 REFRESH_S = 2
 CARDS_A_PAGE = 24
@@ -82,9 +83,9 @@ def _show_card(device: DeviceView) -> None:
 def _doing(device: DeviceView) -> str:
     if not device.doing:
         return "Idle"
-    phase = f", {device.phase.replace('_', ' ')}" if device.phase else ""
-    waiting = f" (waiting for {device.waiting_for})" if device.waiting_for else ""
-    return as_plain(f"{device.doing}{phase}{waiting}")
+    phase = device.phase.replace("_", " ") if device.phase else ""
+    now = at_the_gate(device) or phase
+    return as_plain(f"{device.doing}, {now}" if now else device.doing)
 
 
 def _knowledge(device: DeviceView) -> str:

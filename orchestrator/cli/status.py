@@ -14,7 +14,9 @@ from orchestrator.cli.device import device_rows
 from orchestrator.cli.farm import JsonOption
 from orchestrator.cli.study import study_rows
 from orchestrator.numbers_text import age, duration, size
+from orchestrator.queries.rows import DeviceView
 from orchestrator.status import FarmStatus, ServerView, look_at, uptime_s
+from orchestrator.waiting_text import at_the_gate
 
 REFRESH_S = 2.0
 
@@ -48,9 +50,12 @@ def _page(now: FarmStatus) -> RenderableType:
         rows = [[beat.name, age(beat.age_s)] for beat in now.heartbeats]
         parts.append(console.make_table("signs of life", ["process", "last work"], rows))
     parts.append(_line("queue", _queue(now)))
-    for title, table in (("devices", device_rows(now.devices)), ("active studies", study_rows(now.studies))):
+    for title, table, notes in (
+        ("devices", device_rows(now.devices), _at_gates(now.devices)),
+        ("active studies", study_rows(now.studies), ()),
+    ):
         if table[1]:
-            parts += [Text(), console.make_table(title, *table)]
+            parts += [Text(), console.make_table(title, *table), *notes]
     if now.attention:
         rows = [[each.about, each.message] for each in now.attention]
         parts += [Text(), console.make_table("attention needed", ["what", "why, and what to do"], rows)]
@@ -91,6 +96,10 @@ def _part_rows(now: FarmStatus) -> list[list[str]]:
         ]
         for part in now.parts
     ]
+
+
+def _at_gates(devices: Sequence[DeviceView]) -> Sequence[Text]:
+    return [_line(device.name, text) for device in devices if (text := at_the_gate(device))]
 
 
 def _queue(now: FarmStatus) -> str:

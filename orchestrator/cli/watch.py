@@ -17,6 +17,7 @@ from orchestrator.numbers_text import duration
 from orchestrator.queries.farm import list_devices
 from orchestrator.queries.rows import DeviceView, StudyView
 from orchestrator.queries.studies import get_study
+from orchestrator.waiting_text import at_the_gate
 
 REFRESH_S = 1.0
 
@@ -86,6 +87,6 @@ def _device_line(device: DeviceView) -> Text:
         else (device.doing or ("waiting" if device.queued else "done"))
     )
     heat = "" if device.last_temperature_c is None else f"  {device.last_temperature_c:.1f} °C"
-    phase = f" [{device.phase}]" if device.doing and device.phase else ""
-    waiting = f" {device.waiting_for}" if device.doing and device.waiting_for else ""
+    waiting = f" {at_the_gate(device)}" if at_the_gate(device) else ""
+    phase = f" [{device.phase}]" if device.doing and device.phase and not waiting else ""
     return Text(console.printable(f"  {device.name}{mark}: {doing}{phase}{waiting}{heat}"))

@@ -61,14 +61,14 @@ def recent_events(
 
 def _devices(database: Database, name: str | None) -> tuple[DeviceView, ...]:
     query = (
-        select(DeviceRow, now_s() - DeviceRow.last_seen_at_s)
+        select(DeviceRow, now_s() - DeviceRow.last_seen_at_s, DeviceRow.ready_at_s - now_s())
         .where(*only_given((DeviceRow.name, name)))
         .order_by(DeviceRow.name)
     )
     with database.read() as session:
         require_known(session, DeviceRow.name, name, "device")
         work = _work(session)
-        return tuple(_device_view(row, age_s, work) for row, age_s in session.execute(query))
+        return tuple(_device_view(row, age_s, left_s, work) for row, age_s, left_s in session.execute(query))
 
 
 def _work(session: Session) -> _Work:
@@ -94,7 +94,7 @@ def _work(session: Session) -> _Work:
     return _Work(active=found, queued=counts)
 
 
-def _device_view(row: DeviceRow, age_s: float | None, work: _Work) -> DeviceView:
+def _device_view(row: DeviceRow, age_s: float | None, left_s: float | None, work: _Work) -> DeviceView:
     run, doing = work.active.get(row.id, (None, None))
     return DeviceView(
         name=row.name,
@@ -110,6 +110,7 @@ def _device_view(row: DeviceRow, age_s: float | None, work: _Work) -> DeviceView
         doing_run=run,
         phase=row.last_phase,
         waiting_for=row.last_waiting_for,
+        ready_in_s=None if left_s is None else max(0.0, left_s),
         queued=work.queued.get(row.id, 0),
         last_seen_age_s=age_s,
         last_temperature_c=row.last_temperature_c,

@@ -151,7 +151,10 @@ class StudyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceView:
-    """A device: what it is, what it does, and how old that knowledge is. `doing` is null when it is idle."""
+    """A device: what it is, what it does, and how old that knowledge is. `doing` is null when it is idle.
+
+    `ready_in_s` is about how long it still waits at its gate, null where nobody can tell.
+    """
 
     name: str
     address: str | None
@@ -166,6 +169,7 @@ class DeviceView:
     doing_run: str | None
     phase: str | None
     waiting_for: str
+    ready_in_s: float | None
     queued: int
     last_seen_age_s: float | None
     last_temperature_c: float | None

@@ -46,14 +46,15 @@ def test_a_device_at_work_shows_run_phase_and_the_age_of_that_knowledge(
     run = factories.run_ids(database, study)[0]
     factories.change_run(database, run, state=RunState.RUNNING)
     change_device(
-        database, "pi5-1", last_phase="warm_up", last_waiting_for="calm", last_temperature_c=61.5,
-        last_seen_at_s=now_s() - 30,
+        database, "pi5-1", last_phase="gate", last_waiting_for="temperature 61.5 C, wanted 54.0 +- 2.0 C",
+        last_temperature_c=61.5, last_seen_at_s=now_s() - 30, ready_at_s=now_s() + 185,
     )  # fmt: skip
 
     app = open_page("farm")
 
     text = text_of(app)
-    assert "yolov9-c/fp32@onnxruntime,t4, warm up (waiting for calm)" in text
+    waits = "waits at the gate: temperature 61.5 C, wanted 54.0 +- 2.0 C; about 3 min"
+    assert f"yolov9-c/fp32@onnxruntime,t4, {waits}" in text
     assert "61.5 °C · 5 waiting · seen 30 s ago" in text
     assert "Open its run" in [link.value for link in app.page_link]
 
