@@ -1,6 +1,7 @@
 """The command line in this process: a state home of its own for each test, what it printed, and how it ended."""
 
 import json
+import logging
 import shutil
 import sqlite3
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from orchestrator.cli import main
 from orchestrator.config import Settings
@@ -55,11 +57,19 @@ class Pifarm:
 
 
 def run_main() -> int:
-    """`main` up to its exit code."""
+    """`main` up to its exit code; its log ends with it, as with a process, for the stream that it goes to is closed."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
     try:
         main()
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else int(left.code is not None)
+    finally:
+        if root.handlers != before:
+            root.handlers[:] = before
+            root.setLevel(level)
+            logging.captureWarnings(False)
+            structlog.reset_defaults()
     return 0
 
 
