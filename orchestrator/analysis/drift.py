@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from orchestrator.analysis.bins import bin_medians
 
@@ -38,7 +38,7 @@ class Drift:
         """
         if self.theil_sen * self.thirds <= 0 or min(abs(self.theil_sen), abs(self.thirds)) <= limit:
             return False
-        errors = float(stats.t.ppf(THREE_SIGMA, -(-len(self.residuals) // self._block_length)))
+        errors = float(special.stdtrit(-(-len(self.residuals) // self._block_length), THREE_SIGMA))
         return abs(self.theil_sen) > errors * self.standard_error()
 
     def standard_error(self) -> float:

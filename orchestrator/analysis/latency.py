@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 P90_FLOOR = 30
 P99_FLOOR = 662
@@ -106,7 +106,7 @@ def center_of_runs(by_device: Mapping[str, Sequence[float]]) -> Center:
 def t_interval(values: npt.NDArray[np.float64], confidence: float) -> tuple[float, float]:
     """Mean and half-width of Student's t interval of at least two values."""
     error = float(values.std(ddof=1)) / math.sqrt(len(values))
-    quantile = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1))
+    quantile = float(special.stdtrit(len(values) - 1, (1 + confidence) / 2))
     return float(values.mean()), quantile * error
 
 
@@ -122,7 +122,7 @@ def spread_bound(runs: int, expected_cv: float = SPREAD_EXPECTED_CV) -> float | 
     """
     if runs < 2:
         return None
-    return expected_cv * math.sqrt(float(stats.chi2.ppf(0.95, runs - 1)) / (runs - 1))
+    return expected_cv * math.sqrt(float(special.chdtri(runs - 1, 0.05)) / (runs - 1))
 
 
 def run_cv(medians_ns: Sequence[float]) -> float | None:

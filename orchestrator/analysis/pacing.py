@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from agent.wire.spec import Pace
 from orchestrator.analysis.latency import LatencySummary, summarise
@@ -144,8 +144,8 @@ def _windows(inferences: InferenceColumns) -> Iterator[tuple[Integers, Integers]
 def _share_bounds(offered: int, missed: int, together: float) -> tuple[float, float]:
     """One-sided bounds of a share (Clopper and Pearson 1934), of trials that come `together` in rows of that length."""
     trials, failures = offered / together, missed / together
-    low = stats.beta.ppf(1 - CONFIDENCE, failures, trials - failures + 1) if missed else 0.0
-    high = stats.beta.ppf(CONFIDENCE, failures + 1, trials - failures) if missed < offered else 1.0
+    low = special.betaincinv(failures, trials - failures + 1, 1 - CONFIDENCE) if missed else 0.0
+    high = special.betaincinv(failures + 1, trials - failures, CONFIDENCE) if missed < offered else 1.0
     return float(low), float(high)
 
 

@@ -11,7 +11,7 @@ import functools
 import math
 from collections.abc import Callable
 
-from scipy import optimize, stats
+from scipy import optimize, special
 
 LEVEL = 0.05
 POWER = 0.80
@@ -46,9 +46,9 @@ def reachable_ratio(cv: float, blocks: int, variants: int, margin: float) -> flo
 @functools.lru_cache(maxsize=4096)
 def noncentrality(freedom: int, level: float, power: float = POWER) -> float:
     """How many standard errors a true difference has to measure for a two-sided test to find it with this power."""
-    critical = float(stats.t.ppf(1 - level / 2, freedom))
-    guess = critical + float(stats.t.ppf(power, freedom))
-    return float(optimize.brentq(lambda shift: stats.nct.sf(critical, freedom, shift) - power, 0.0, 4 * guess))
+    critical = float(special.stdtrit(freedom, 1 - level / 2))
+    guess = critical + float(special.stdtrit(freedom, power))
+    return float(optimize.brentq(lambda shift: 1 - special.nctdtr(freedom, shift, critical) - power, 0.0, 4 * guess))
 
 
 def _level(variants: int) -> float:
