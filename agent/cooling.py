@@ -21,6 +21,7 @@ _SHORTEST_TAU_S, _LONGEST_TAU_S, _TAUS = 60.0, 1500.0, 40
 _STEP = math.log(_LONGEST_TAU_S / _SHORTEST_TAU_S) / (_TAUS - 1)
 _TAU_GRID_S = tuple(_SHORTEST_TAU_S * math.exp(_STEP * index) for index in range(_TAUS))
 _FLAT_WITHIN = 9.0  # an exponential that improves the fit by less (chi squared) is not seen in it
+_HIDDEN_SHARE = 0.5  # of the way that a slow curve, unseen in the noise, may still have to go
 _TELLS_TAU_WITHIN = 0.4  # standard error of log tau
 _ROOM_C = 0.25  # what a room that moves by about 3 C an hour adds to the error in five minutes
 _HANGS_TOGETHER_AT_MOST = 0.8
@@ -35,8 +36,8 @@ class Prior:
 
     asymptote_c: float | None = None
     asymptote_error_c: float = 1.5
-    log_tau: float = math.log(300.0)
-    log_tau_error: float = 0.6
+    log_tau: float = math.log(350.0)
+    log_tau_error: float = 0.8
 
     def __post_init__(self) -> None:
         require(self.asymptote_error_c > 0, "asymptote_error_c", "more than 0", self.asymptote_error_c)
@@ -145,7 +146,8 @@ def fit_cooling(trace: Trace, prior: Prior = NOTHING) -> Cooling | None:
     flat_c, flat_misfit = _flat(points)
     is_prior_free = prior.asymptote_c is None
     if is_prior_free and flat_misfit - best.misfit < _FLAT_WITHIN * widened:
-        error_c = math.hypot(READING_SD_C * math.sqrt(widened / sum(count for *_, count in points)), _ROOM_C)
+        hidden_c = abs(_average(fits, best.misfit, widened).asymptote_c - flat_c) * _HIDDEN_SHARE
+        error_c = math.sqrt(READING_SD_C**2 * widened / sum(count for *_, count in points) + _ROOM_C**2 + hidden_c**2)
         level = Candidate(share=1.0, tau_s=_LONGEST_TAU_S, asymptote_c=flat_c, scale_c=0.0)
         return Cooling(asymptote_c=flat_c, error_c=error_c, tau_s=None, log_tau_error=math.inf, candidates=(level,))
     return _average(fits, best.misfit, widened)

@@ -14,6 +14,7 @@ NAMES = (
     "idle",
     "rules",
     "faults_caught",
+    "gates",
     "until_ci",
     "known_truth",
     "control",

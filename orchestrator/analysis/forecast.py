@@ -19,7 +19,7 @@ from orchestrator.protocols import shortest_s
 
 ASSUMED_TAU_S = 360.0
 ASSUMED_HEATING_C_PER_S = 0.1
-ASSUMED_WARMING_S = 15.0
+ASSUMED_WARMING_S = 25.0
 ASSUMED_OVERHEAD_S = 5.0
 ASSUMED_CV = 0.01
 TIMEOUT_TAUS = 4.0
@@ -215,8 +215,9 @@ def _band_c(gate: Gate) -> float:
 
 
 def _timeout_s(gate: Gate, known: Known) -> float:
-    """A gate waits for `TIMEOUT_TAUS` of a time constant that it knows, if its protocol says no longer time."""
-    return gate.timeout_s if known.tau_s is None else max(gate.timeout_s, TIMEOUT_TAUS * known.tau_s)
+    """A gate for a start temperature waits for `TIMEOUT_TAUS` of a known time constant, if that is the longer time."""
+    asks_start = gate.start_c is not None or gate.above_idle_c is not None
+    return max(gate.timeout_s, TIMEOUT_TAUS * known.tau_s) if asks_start and known.tau_s is not None else gate.timeout_s
 
 
 def _heat_c(protocol: Protocol, known: Known) -> float:

@@ -74,12 +74,14 @@ def test_a_device_without_a_thermometer_waits_for_its_load_alone() -> None:
     assert (board.first_gate_s, board.gate_s, board.room_c) == (5.0, 5.0, None)
 
 
-def test_no_gate_waits_longer_than_its_time_out() -> None:
-    hot = Protocol(
-        name="hot", regime=Regime.BURST, gate=Gate(max_c=40.0), warm_up=STANDARD.warm_up, window=STANDARD.window
-    )
-    known, unknown = forecast_boards(hot, 1, 2, [make_board(idle_c=45.0, tau_s=500.0), make_board(idle_c=45.0)])
-    assert (known.gate_s, unknown.gate_s) == (4 * 500.0, GATE.timeout_s)
+def test_no_gate_waits_longer_than_its_time_out_which_knows_the_board_where_a_start_is_asked_for() -> None:
+    def waits_s(gate: Gate) -> list[float]:
+        hot = Protocol(name="hot", regime=Regime.BURST, gate=gate, warm_up=STANDARD.warm_up, window=STANDARD.window)
+        boards = [make_board(idle_c=45.0, tau_s=500.0), make_board(idle_c=45.0)]
+        return [board.gate_s for board in forecast_boards(hot, 1, 2, boards)]
+
+    assert waits_s(Gate(start_c=40.0)) == [4 * 500.0, GATE.timeout_s]
+    assert waits_s(Gate(max_c=40.0)) == [GATE.timeout_s, GATE.timeout_s]
 
 
 def test_devices_of_one_machine_add_up_and_others_do_not() -> None:
