@@ -15,11 +15,11 @@ _CODE = "import os,sys\nwhile os.getppid() == int(sys.argv[1]):\n for _ in range
 
 
 class BurnerProcesses:
-    """As many busy processes as the board has cores."""
+    """As many processes as the board has cores, of which `busy` ones are awake."""
 
     def __init__(self) -> None:
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._busy = 0
+        self.busy = 0
         self._owed = 0.0
 
     @property
@@ -33,7 +33,7 @@ class BurnerProcesses:
         wanted = duty * cores + (self._owed if duty > 0 else 0.0)
         busy = min(max(round(wanted), 0), cores)
         self._owed = min(max(wanted - busy, -0.5), 0.5)
-        if busy != self._busy:
+        if busy != self.busy:
             self._switch(busy)
 
     def _switch(self, busy: int) -> None:
@@ -41,7 +41,7 @@ class BurnerProcesses:
             self._processes.append(_spawn())
         for index, process in enumerate(self._processes):
             process.send_signal(signal.SIGCONT if index < busy else signal.SIGSTOP)
-        self._busy = busy
+        self.busy = busy
 
     def end(self) -> None:
         """End every process; may be called twice."""
@@ -49,7 +49,7 @@ class BurnerProcesses:
             process.kill()
             process.wait()
         self._processes = []
-        self._busy = 0
+        self.busy = 0
 
 
 def _spawn() -> subprocess.Popen[bytes]:

@@ -1,6 +1,7 @@
 """The agent's home on the board: where everything lies, and what the board's owner says of it in ``board.json``.
 
-Layout: ``bundles/ artifacts/ envs/ runs/ fence.json board.json``. Small files are replaced whole, never edited.
+Layout: ``bundles/ artifacts/ envs/ runs/ fence.json board.json cooling.json``. Small files are replaced whole,
+never edited.
 """
 
 import fcntl

@@ -54,7 +54,7 @@ class Gate:
 
     `max_c`          at most this
     `start_c`        within +-`band_c` of this: cooled passively from above, warmed by a burner from below; `hold_s`
-    `above_idle_c`   instead of `start_c`, the first run of a study on a device: what `idle_s` of idling tend to, plus
+    `above_idle_c`   instead of `start_c`, a study's first run on a device: what `idle_s` of idling tell, plus this
     `foreign_cpu_max` share of all cores that other processes may use (0..1), over `load_window_s`
     `live_bits_clear` no live throttle bit
     After `timeout_s`, or 4 time constants of the board's cooling where that is longer, the run goes on and says so;

@@ -1,11 +1,13 @@
 """The gate's decisions, reading by reading, on a clock that the test turns."""
 
+import math
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.cooling import Prior
 from agent.gatekeeper import Decision, GateKeeper, GateStep
 from agent.protocol import Reading, is_disturbed, mean_foreign_cpu
 from agent.wire.spec import Gate
@@ -197,3 +199,41 @@ def test_the_foreign_load_is_weighted_by_time() -> None:
     ]
     assert mean_foreign_cpu(readings, 2.0) == pytest.approx(0.1)
     assert mean_foreign_cpu(readings[:1], 2.0) is None
+
+
+def cooling(keeper: GateKeeper, *, tau_s: float, lasted_s: int, settles_c: float = 60.0) -> list[Decision]:
+    """Decisions on a board that cools towards a temperature, without noise."""
+    return play(keeper, [settles_c + 15 * math.exp(-index / 2 / tau_s) for index in range(2 * lasted_s)])
+
+
+def test_a_board_that_cools_slowly_has_four_of_its_time_constants() -> None:
+    keeper = GateKeeper(Gate(start_c=50, timeout_s=100))
+    assert next(i for i, decision in enumerate(cooling(keeper, tau_s=200, lasted_s=120)) if decision.is_final) == 200
+    known = Prior(log_tau=math.log(200), log_tau_error=0.05)
+    keeper = GateKeeper(Gate(start_c=50, timeout_s=100), known=known)
+    decisions = cooling(keeper, tau_s=200, lasted_s=1000)
+    ended_s = next(index for index, decision in enumerate(decisions) if decision.is_final) / 2
+    assert ended_s == pytest.approx(800, rel=0.05)
+    assert GateKeeper(Gate(max_c=50, timeout_s=100), known=known).timeout_s == 100
+
+
+def test_a_wait_is_forecast_once_and_what_is_left_of_it_is_told_anew() -> None:
+    known = Prior(asymptote_c=44.0, log_tau=math.log(150), log_tau_error=0.05)
+    keeper = GateKeeper(Gate(start_c=50, band_c=2, hold_s=60), known=known)
+    told: list[tuple[float | None, float | None]] = []
+    for index in range(2000):
+        now_c = 44 + 24 * math.exp(-index / 2 / 150)
+        if keeper.decide(Reading(at_s=index / 2, temperature_c=now_c, throttled=0, foreign_cpu=0.0)).is_final:
+            break
+        told.append((keeper.forecast_s, keeper.ready_in_s))
+    forecasts = {forecast_s for forecast_s, _ in told if forecast_s is not None}
+    assert len(forecasts) == 1
+    assert keeper.waited_s == pytest.approx(forecasts.pop(), rel=0.2)
+    assert told[-1][1] == pytest.approx(0.5, abs=0.6)
+
+
+def test_a_first_gate_says_from_the_start_about_how_long_it_will_take() -> None:
+    keeper = GateKeeper(Gate(above_idle_c=6, idle_s=300, hold_s=60))
+    play(keeper, [45.0])
+    assert keeper.forecast_s is None
+    assert keeper.ready_in_s == pytest.approx(380, abs=10)

@@ -1,0 +1,41 @@
+"""The burner's processes: how many are awake for a duty."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.burner import BurnerProcesses
+
+
+@contextmanager
+def burner() -> Iterator[BurnerProcesses]:
+    """A burner that is gone afterwards."""
+    made = BurnerProcesses()
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.mark.parametrize("duty", [0.0, 0.3, 0.5, 1.0])
+def test_over_some_calls_a_duty_is_kept_though_cores_are_whole(duty: float) -> None:
+    cores = os.cpu_count() or 1
+    busy = 0
+    with burner() as made:
+        for _ in range(20):
+            made.set(duty)
+            busy += made.busy
+    assert abs(busy - duty * cores * 20) <= 1
+
+
+def test_a_duty_of_nothing_stops_what_burns_and_owes_nothing() -> None:
+    with burner() as made:
+        made.set(1.0)
+        assert made.busy == (os.cpu_count() or 1)
+        made.set(0.0)
+        assert made.busy == 0
+        pids = made.pids
+    assert made.pids == [] and not any(Path(f"/proc/{pid}").exists() for pid in pids)
