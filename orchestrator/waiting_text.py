@@ -4,6 +4,7 @@ from orchestrator.queries.rows import DeviceView
 
 _MINUTE_S = 60.0
 _STEP_S = 10.0
+_DAY_S = 86_400.0
 
 
 def at_the_gate(device: DeviceView) -> str:
@@ -16,6 +17,8 @@ def at_the_gate(device: DeviceView) -> str:
 
 def about(left_s: float) -> str:
     """`about 3 min`, `about 40 s`: a forecast is not told more exactly than it is known."""
+    if left_s > _DAY_S:
+        return "more than a day"
     if left_s < _MINUTE_S:
         return f"about {max(1, round(left_s / _STEP_S)) * _STEP_S:.0f} s"
     return f"about {round(left_s / _MINUTE_S)} min"

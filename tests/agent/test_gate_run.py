@@ -41,6 +41,15 @@ def test_a_hot_board_waits_and_says_for_what(board: Board, tree: PiTree) -> None
     assert passed.waited_s >= 0.5
 
 
+def test_a_board_that_holds_says_how_long_it_will_still_take(board: Board, tree: PiTree) -> None:
+    tree.heat(50.0)
+    spec = make_spec(protocol=short_protocol(gate=Gate(start_c=50, hold_s=2.0, timeout_s=60)))
+    status = board.start(spec, wait_s=1.0)
+    assert status.ready_in_s is not None and status.ready_in_s <= 2.0
+    passed = next(record for record in board.attend(spec) if isinstance(record, GatePassed))
+    assert not passed.timed_out and passed.idle_c is None
+
+
 def test_a_cold_board_is_warmed_by_a_burner_that_is_gone_afterwards(board: Board, tree: PiTree) -> None:
     tree.heat(40.0)
     spec = make_spec(protocol=short_protocol(gate=Gate(start_c=50, band_c=1, timeout_s=60)))

@@ -27,7 +27,14 @@ def test_a_board_that_is_not_at_a_gate_waits_for_nothing(change: dict[str, objec
 
 
 @pytest.mark.parametrize(
-    ("left_s", "text"), [(0.0, "about 10 s"), (44.0, "about 40 s"), (100.0, "about 2 min"), (1500.0, "about 25 min")]
+    ("left_s", "text"),
+    [
+        (0.0, "about 10 s"),
+        (44.0, "about 40 s"),
+        (100.0, "about 2 min"),
+        (1500.0, "about 25 min"),
+        (1e300, "more than a day"),
+    ],
 )
 def test_a_time_is_told_no_more_exactly_than_it_is_known(left_s: float, text: str) -> None:
     assert about(left_s) == text
