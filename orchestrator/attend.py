@@ -16,15 +16,16 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from agent.wire import WIRE_VERSION
 from agent.wire.answers import LostCause, RunState, Status
 from agent.wire.codec import WireError
 from agent.wire.journal import MAX_LINE_BYTES
 from agent.wire.records import Fault
-from agent.wire.spec import Fence, Limits, RunSpec
+from agent.wire.spec import Fence
 from orchestrator import attempts, leases, links, picking, quota, results, staging
 from orchestrator.attempts import OvertakenError
-from orchestrator.board import Board
+from orchestrator.board import Board, explain_loss
+from orchestrator.canary.judging import judge_canary
+from orchestrator.canary.planting import plant_if_due
 from orchestrator.db.tables import AttemptRow, DeviceRow
 from orchestrator.errors import (
     BusyError,
@@ -44,6 +45,7 @@ from orchestrator.lifecycle import AttemptState
 from orchestrator.limits import limits_for
 from orchestrator.links import Link
 from orchestrator.picking import Assignment, Idle, NotMyTurn
+from orchestrator.run_spec import run_spec
 
 LONGEST_WAIT_S = 5.0
 ATTENTION_S = 20.0
@@ -111,6 +113,7 @@ class Attendant:
             assignment = picking.current(self.farm.database, self.lease.device_id)
             if assignment is None:
                 self._tidy_up(link)
+                plant_if_due(self.farm, self.lease.device_id)
             chosen = assignment or picking.open_next(self.farm.database, self.lease.device_id)
             if not isinstance(chosen, Assignment):
                 return self._without_work(chosen)
@@ -156,7 +159,7 @@ class Attendant:
 
     def _start(self, link: Link, assignment: Assignment) -> float:
         try:
-            status = link.board(assignment.bundle_hash).start(self._spec(assignment))
+            status = link.board(assignment.bundle_hash).start(run_spec(self.farm, assignment, self._fence()))
         except BusyError:
             return BUSY_RETRY_S
         except NotStagedError:
@@ -210,6 +213,7 @@ class Attendant:
                 taken = ingest(session, attempt, data, assignment.cursor_byte)
                 if taken.ended is not None:
                     results.settle(session, attempt, taken.ended)
+                    judge_canary(session, attempt.run)
         except OvertakenError:
             return 0.0
         except WireError as error:
@@ -221,7 +225,9 @@ class Attendant:
             return 0.0
         if status.state is RunState.LOST and taken.lines == 0:
             code = "journal_damaged" if status.cause is LostCause.JOURNAL_CUT else "lost"
-            self._lose(assignment, AttemptState.LOST, Fault.DEVICE, code, _explain_loss(status.cause))
+            if status.cause is LostCause.REBOOTED:
+                links.note_outage(self.farm.database, self.lease.device_id)
+            self._lose(assignment, AttemptState.LOST, Fault.DEVICE, code, explain_loss(status.cause))
             return 0.0
         if status.state is RunState.ENDED and taken.lines == 0:
             message = "the board calls the run ended, but its journal has no end"
@@ -269,6 +275,7 @@ class Attendant:
         with self._writing() as session:
             attempt = session.get_one(AttemptRow, assignment.attempt_id)
             attempts.fail(session, attempt, state, fault, code, message)
+            judge_canary(session, attempt.run)
 
     def _overtake(self, board_number: int) -> float:
         lease = leases.overtake(self.farm.database, self.lease, board_number)
@@ -297,28 +304,6 @@ class Attendant:
     def _fence(self) -> Fence:
         return Fence(farm_id=self.farm.farm_id, number=self.lease.fence)
 
-    def _spec(self, assignment: Assignment) -> RunSpec:
-        return RunSpec(
-            wire_version=WIRE_VERSION,
-            run_id=assignment.run_id,
-            attempt=assignment.number,
-            fence=self._fence(),
-            bundle_hash=assignment.bundle_hash,
-            artifact_id=assignment.artifact_id,
-            main_file=assignment.manifest["main"],
-            runtime=assignment.runtime,
-            threads=assignment.threads,
-            runtime_options=assignment.runtime_options,
-            protocol=assignment.protocol,
-            inputs=assignment.inputs,
-            limits=self._limits(assignment),
-        )
-
-    def _limits(self, assignment: Assignment) -> Limits:
-        with self.farm.database.read() as session:
-            memory_bytes = session.get_one(DeviceRow, assignment.device_id).probe.get("memory_bytes")
-        return limits_for(assignment.protocol, memory_bytes, self.farm.settings.memory_share)
-
 
 def _until_next_report(status: Status, assignment: Assignment) -> float:
     """When the board wants to be asked again; whatever it says, not later than its run may last."""
@@ -326,13 +311,3 @@ def _until_next_report(status: Status, assignment: Assignment) -> float:
         return 0.0
     wanted_s = LONGEST_WAIT_S if status.next_report_in_s is None else status.next_report_in_s
     return min(max(wanted_s, 0.0), limits_for(assignment.protocol, None, 1.0).wall_s)
-
-
-def _explain_loss(cause: LostCause | None) -> str:
-    return {
-        LostCause.REBOOTED: "the board restarted in the middle of the run",
-        LostCause.AGENT_DIED: "the agent on the board was ended in the middle of the run",
-        LostCause.NEVER_STARTED: "the agent claimed the run but never started it",
-        LostCause.JOURNAL_CUT: "the run had ended, but the end of its journal is gone from the board's disk",
-        None: "the board cannot say what became of the run",
-    }[cause]

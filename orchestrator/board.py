@@ -7,7 +7,7 @@ beyond understanding becomes a `DeviceError` with an excerpt.
 from collections.abc import Sequence
 from typing import NoReturn
 
-from agent.wire.answers import Answer, Examined, Probe, Refused, RefusedBecause, Status, Tuned
+from agent.wire.answers import Answer, Examined, LostCause, Probe, Refused, RefusedBecause, Status, Tuned
 from agent.wire.codec import WireError, dumps, loads, require
 from agent.wire.spec import Fence, RunSpec, is_plain_name
 from orchestrator.bundle import bundle_target
@@ -191,3 +191,14 @@ def _refusal(refused: Refused) -> Exception:
         case RefusedBecause.NO_ARTIFACT:
             return NotStagedError(refused.message)
     return DeviceError(f"{refused.because.value}: {refused.message}")
+
+
+def explain_loss(cause: LostCause | None) -> str:
+    """Why a board has lost an attempt, in words."""
+    return {
+        LostCause.REBOOTED: "the board restarted in the middle of the run",
+        LostCause.AGENT_DIED: "the agent on the board was ended in the middle of the run",
+        LostCause.NEVER_STARTED: "the agent claimed the run but never started it",
+        LostCause.JOURNAL_CUT: "the run had ended, but the end of its journal is gone from the board's disk",
+        None: "the board cannot say what became of the run",
+    }[cause]

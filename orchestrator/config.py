@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     memory_share: float = Field(
         default=0.8, gt=0.0, le=1.0, description="What a measuring process may take of a board's memory, as a share."
     )
+    canary_every_s: float = Field(
+        default=3600.0, ge=0.0, description="How old a device's last canary may be when a block begins; 0: no canaries."
+    )
     worker_threads: int = Field(default=8, ge=1, le=256, description="Devices that a worker looks after at once.")
     log_max_bytes: int = Field(
         default=10_000_000, ge=10_000, description="Size at which a log file is put aside and begun anew."

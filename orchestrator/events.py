@@ -17,6 +17,7 @@ class EventKind(enum.Enum):
     DEVICE_CHANGED = "device changed"
     DEVICE_SICK = "device sick"
     DEVICE_UNREACHABLE = "device unreachable"
+    CANARY = "canary"
     STUDY_SUBMITTED = "study submitted"
     STUDY_EXTENDED = "study extended"
     STUDY_NARROW = "study narrow enough"

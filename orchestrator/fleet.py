@@ -104,7 +104,9 @@ def probe_again(farm: Farm, name: str, *, progress: TellStep) -> None:
     with closing(transport):
         done = _set_up(farm, transport, WheelhousePolicy.AUTO, progress)
     with farm.database.write() as session:
-        _fill_in(session, find(session, name), done)
+        device = find(session, name)
+        _fill_in(session, device, done)
+        leases.call(session, [device.id])
 
 
 def drain(database: Database, name: str, reason: str) -> None:
@@ -116,13 +118,23 @@ def drain(database: Database, name: str, reason: str) -> None:
 
 
 def resume(database: Database, name: str) -> None:
-    """Give a drained or sick device work again, and call its attendant."""
+    """Give a drained or sick device work again, after a canary, and call its attendant."""
     with database.write() as session:
         device = find(session, name)
         device.state, device.state_reason = DeviceState.READY, ""
         device.faults_in_row = device.unreachable_in_row = 0
+        device.needs_canary = True
         leases.call(session, [device.id])
         record(session, EventKind.DEVICE_CHANGED, f"{name}: resumed", device_id=device.id)
+
+
+def reset_canaries(database: Database, name: str) -> None:
+    """Begin the baseline of a device's canaries anew: what it is from now on is what it should be."""
+    with database.write() as session:
+        device = find(session, name)
+        device.canaries_from_s, device.needs_canary = session.scalars(select(now_s())).one(), True
+        leases.call(session, [device.id])
+        record(session, EventKind.CANARY, f"{name}: the baseline begins anew", device_id=device.id)
 
 
 def remove(database: Database, name: str) -> str:
@@ -209,6 +221,7 @@ def _store(farm: Farm, new: NewBoard, host_key: str | None, done: Bootstrapped) 
         _fill_in(session, device, done)
         session.add(device)
         session.flush()
+        leases.call(session, [device.id])
         record(session, EventKind.DEVICE_ADDED, f"{new.name}: {device.board}", device_id=device.id)
 
 
@@ -217,6 +230,7 @@ def _fill_in(session: Session, device: DeviceRow, done: Bootstrapped) -> None:
     device.machine_key, device.serial = _machine_key(device, probe), probe.serial
     device.board, device.board_type, device.simulated = probe.board, probe.board_type, probe.simulated
     device.probe, device.python, device.bundle_hash = encode(probe), done.python, done.bundle_hash
+    device.needs_canary = True
     device.probed_at_s = device.last_seen_at_s = session.scalars(select(now_s())).one()
 
 

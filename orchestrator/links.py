@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from agent.wire.answers import Status
 from orchestrator.board import Board
 from orchestrator.db.clock import now_s
+from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
 from orchestrator.errors import DeviceError
 from orchestrator.events import EventKind, log, record
@@ -26,6 +27,7 @@ from orchestrator.transport.local import LocalTransport
 from orchestrator.transport.ssh import SshTransport
 
 FIRST_BACKOFF_S = 2.0
+OUTAGE_TRIES = 3  # in vain: a board that was away for so long is looked at before it works again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +69,16 @@ def note_reachable(session: Session, device_id: int) -> DeviceRow:
     """Note that a board answered: what kept it away before no longer does."""
     device = session.get_one(DeviceRow, device_id)
     device.last_seen_at_s = session.scalar(select(now_s()))
+    device.needs_canary = device.needs_canary or device.unreachable_in_row >= OUTAGE_TRIES
     device.unreachable_in_row = 0
     device.state_reason = "" if device.state is DeviceState.READY else device.state_reason
     return device
+
+
+def note_outage(database: Database, device_id: int) -> None:
+    """Note that a board was down: it gets a canary before other work."""
+    with database.write() as session:
+        session.get_one(DeviceRow, device_id).needs_canary = True
 
 
 def note_unreachable(session: Session, device_id: int, reason: str, longest_s: float) -> float:

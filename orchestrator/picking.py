@@ -24,6 +24,7 @@ from orchestrator.lifecycle import (
     DeviceState,
     RunEvent,
     RunState,
+    StudyKind,
     StudyState,
     after,
 )
@@ -83,6 +84,11 @@ def current(database: Database, device_id: int) -> Assignment | None:
         return None if attempt is None else _assignment(session, attempt)
 
 
+def peek(session: Session, device_id: int) -> Waiting | None:
+    """The run that the scheduler would pick for a device now."""
+    return next_run(_waiting(session, device_id))
+
+
 def open_next(database: Database, device_id: int) -> Assignment | Idle | NotMyTurn:
     """Open an attempt at the run that the scheduler picks for a device."""
     try:
@@ -90,7 +96,7 @@ def open_next(database: Database, device_id: int) -> Assignment | Idle | NotMyTu
             device = session.get_one(DeviceRow, device_id)
             if device.state is not DeviceState.READY:
                 return Idle.NOT_READY
-            chosen = next_run(_waiting(session, device_id))
+            chosen = peek(session, device_id)
             if chosen is None:
                 return Idle.NOTHING_QUEUED
             run = attempts.locked_run(session, chosen.run_id)
@@ -109,7 +115,7 @@ def _refusal_of_machine(session: Session, device: DeviceRow) -> Idle | NotMyTurn
     turns = [
         Turn(device_id=sibling.id, last_served_at_s=sibling.last_served_at_s)
         for sibling in session.scalars(siblings)
-        if sibling.id == device.id or (sibling.unreachable_in_row == 0 and next_run(_waiting(session, sibling.id)))
+        if sibling.id == device.id or (sibling.unreachable_in_row == 0 and peek(session, sibling.id))
     ]
     busy = select(AttemptRow.id).where(
         AttemptRow.machine_key == device.machine_key, AttemptRow.state.in_(OPEN_ATTEMPT_STATES)
@@ -130,9 +136,11 @@ def _waiting(session: Session, device_id: int) -> list[Waiting]:
     served: dict[int, int] = {}
     for (study_id, _), count in begun.items():
         served[study_id] = served.get(study_id, 0) + count
+    is_health_check = DeviceRow.needs_canary & (StudyRow.kind == StudyKind.CANARY)
     queued = (
-        select(RunRow.id, RunRow.study_id, StudyRow.priority, RunRow.block, RunRow.position)
+        select(RunRow.id, RunRow.study_id, StudyRow.priority, RunRow.block, RunRow.position, is_health_check)
         .join(StudyRow, StudyRow.id == RunRow.study_id)
+        .join(DeviceRow, DeviceRow.id == RunRow.device_id)
         .where(
             RunRow.device_id == device_id,
             RunRow.state == RunState.QUEUED,
@@ -148,8 +156,9 @@ def _waiting(session: Session, device_id: int) -> list[Waiting]:
             position=position,
             is_block_begun=(study_id, block) in begun,
             study_runs_measured=served.get(study_id, 0),
+            is_health_check=is_check,
         )
-        for run_id, study_id, priority, block, position in session.execute(queued)
+        for run_id, study_id, priority, block, position, is_check in session.execute(queued)
     ]
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 class Waiting:
     """A queued run as the scheduler sees it.
 
-    `is_block_begun` says whether another run of its block has been measured on this device already;
+    `is_health_check`: a canary of a device that may do nothing else before it. `is_block_begun` says whether another
+    run of its block has been measured on this device already;
     `study_runs_measured` how many runs its study has had there; a greater `priority` comes first.
     """
 
@@ -24,6 +25,7 @@ class Waiting:
     position: int
     is_block_begun: bool
     study_runs_measured: int
+    is_health_check: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ class Turn:
 
 
 def next_run(waiting: Iterable[Waiting]) -> Waiting | None:
-    """The run to measure next: a begun block first, then priority, then the study served least, then block order."""
+    """The run to measure next: a health check, a begun block, priority, the study served least, block order."""
     return min(waiting, key=_rank, default=None)
 
 
@@ -45,8 +47,9 @@ def whose_turn(turns: Iterable[Turn]) -> int | None:
     return None if turn is None else turn.device_id
 
 
-def _rank(run: Waiting) -> tuple[bool, int, int, int, int, int, str]:
+def _rank(run: Waiting) -> tuple[bool, bool, int, int, int, int, int, str]:
     return (
+        not run.is_health_check,
         not run.is_block_begun,
         -run.priority,
         run.study_runs_measured,

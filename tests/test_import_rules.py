@@ -28,8 +28,9 @@ SPEAKS_SSH = ("orchestrator.transport.ssh",)
 SERVES_SSH = ("orchestrator.simulator",)
 SPEAKS_SQL = (
     "orchestrator.attempts",
-    "orchestrator.baseline",
     "orchestrator.attend",
+    "orchestrator.baseline",
+    "orchestrator.canary",
     "orchestrator.catalog",
     "orchestrator.db",
     "orchestrator.events",

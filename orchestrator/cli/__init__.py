@@ -12,6 +12,7 @@ import typer
 
 from orchestrator.cli import (
     backup,
+    canary,
     compare,
     console,
     demo,
@@ -40,6 +41,7 @@ app.add_typer(device.app, name="device")
 app.add_typer(model.app, name="model")
 app.add_typer(study.app, name="study")
 app.add_typer(run.app, name="run")
+app.add_typer(canary.app, name="canary")
 app.add_typer(farm.database_app, name="db")
 app.command("up")(farm.up)
 app.command("status")(status.status)

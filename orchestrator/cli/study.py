@@ -41,11 +41,15 @@ def study_rows(studies: Sequence[StudyView]) -> Rows:
 
 
 @app.command("list")
-def list_all(as_json: JsonOption = False) -> None:
+def list_all(
+    with_canaries: Annotated[bool, typer.Option("--all", help="The farm's own canaries, too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
     """The newest studies first."""
     from orchestrator.queries.studies import list_studies
 
-    studies = list_studies(console.the_farm().database)
+    kinds = tuple(StudyKind) if with_canaries else (StudyKind.SUBMITTED,)
+    studies = list_studies(console.the_farm().database, kinds=kinds)
     if as_json:
         console.print_json(studies)
     elif studies:

@@ -120,6 +120,7 @@ class DeviceRow(Base):
     last_waiting_for: Mapped[str] = mapped_column(default="")
     ready_at_s: Mapped[float | None]
     needs_canary: Mapped[bool] = mapped_column(default=False)
+    canaries_from_s: Mapped[float | None]
     last_served_at_s: Mapped[float] = mapped_column(default=0.0)
     fence: Mapped[int] = mapped_column(default=0)
     lease_holder: Mapped[str | None] = mapped_column(ShortText)

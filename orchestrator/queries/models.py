@@ -3,6 +3,7 @@
 from sqlalchemy import Select, select
 from sqlalchemy.orm import selectinload
 
+from orchestrator.canary.workload import MODEL as CANARY_MODEL
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, ModelRow
 from orchestrator.queries.naming import require_known
@@ -10,9 +11,10 @@ from orchestrator.queries.rows import BuildView, ModelView
 
 
 def list_models(database: Database) -> tuple[ModelView, ...]:
-    """Every model by name."""
+    """Every model by name, but for the farm's own canary."""
     with database.read() as session:
-        return tuple(map(_model_view, session.scalars(_models().order_by(ModelRow.name))))
+        others = _models().where(ModelRow.name != CANARY_MODEL)
+        return tuple(map(_model_view, session.scalars(others.order_by(ModelRow.name))))
 
 
 def get_model(database: Database, name: str) -> ModelView:

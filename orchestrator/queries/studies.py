@@ -1,6 +1,6 @@
 """Studies: how far each is, and when it may be done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import case, func, select
@@ -11,7 +11,7 @@ from agent.wire.spec import Protocol
 from orchestrator.analysis.forecast import add_up, expected_run_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, DeviceRow, RunRow, StudyRow, VariantRow
-from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, StudyState
+from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, StudyKind, StudyState
 from orchestrator.queries.naming import require_known, variant_text
 from orchestrator.queries.narrowing import read_until_narrow
 from orchestrator.queries.rows import StudyView, UntilNarrow
@@ -36,11 +36,13 @@ class _Share:
     seconds: float
 
 
-def list_studies(database: Database, limit: int = 100) -> tuple[StudyView, ...]:
-    """The newest studies, newest first."""
+def list_studies(
+    database: Database, limit: int = 100, kinds: Collection[StudyKind] = (StudyKind.SUBMITTED,)
+) -> tuple[StudyView, ...]:
+    """The newest studies of these kinds, newest first."""
     with database.read() as session:
-        newest = session.scalars(select(StudyRow.id).order_by(StudyRow.id.desc()).limit(limit)).all()
-        return _studies(session, newest)
+        newest = select(StudyRow.id).where(StudyRow.kind.in_(kinds)).order_by(StudyRow.id.desc()).limit(limit)
+        return _studies(session, session.scalars(newest).all())
 
 
 def get_study(database: Database, study_id: int) -> StudyView:

@@ -23,7 +23,7 @@ from tests.racing import at_once
 from tests.small_farm import dump, plant
 
 TABLES = {table.name for table in Base.metadata.sorted_tables}
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 Rows = dict[str, list[dict[str, Any]]]
 
 

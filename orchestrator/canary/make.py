@@ -1,0 +1,43 @@
+"""Writes the canary's network: ``python -m orchestrator.canary.make`` gives the file that is in the repository.
+
+Six 3x3 convolutions with seeded weights over float32 (1, 16, 32, 32), 14 million multiply-adds: a few milliseconds on a
+Pi. The file is kept, not made anew, so that its hash and with it every device's history outlive new versions of `onnx`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from orchestrator.canary.workload import FILE
+
+LAYERS, CHANNELS, SIZE, SEED = 6, 16, 32, 7
+OPSET, IR_VERSION = 13, 8  # old enough for every onnxruntime that a board may have
+
+
+def main(path: Path = FILE) -> None:
+    """Write the file."""
+    shape = [1, CHANNELS, SIZE, SIZE]
+    random = np.random.default_rng(SEED)
+    scale = (2 / (9 * CHANNELS)) ** 0.5
+    nodes, weights = [], []
+    for layer in range(LAYERS):
+        kernel = (random.standard_normal((CHANNELS, CHANNELS, 3, 3)) * scale).astype(np.float32)
+        weights.append(numpy_helper.from_array(kernel, f"kernel{layer}"))
+        nodes.append(helper.make_node("Conv", [f"x{layer}", f"kernel{layer}"], [f"c{layer}"], pads=[1, 1, 1, 1]))
+        nodes.append(helper.make_node("Relu", [f"c{layer}"], [f"x{layer + 1}"]))
+    graph = helper.make_graph(
+        nodes,
+        "canary",
+        [helper.make_tensor_value_info("x0", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(f"x{LAYERS}", TensorProto.FLOAT, shape)],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+
+
+if __name__ == "__main__":
+    main()
