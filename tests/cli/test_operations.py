@@ -2,12 +2,15 @@
 
 import json
 import tarfile
+import time
 from pathlib import Path
+
+from sqlalchemy import select
 
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
-from orchestrator.db.tables import DeviceRow
-from orchestrator.lifecycle import DeviceState
+from orchestrator.db.tables import DeviceRow, RunRow
+from orchestrator.lifecycle import DeviceState, RunState
 from orchestrator.supervisor.state import PartState, SupervisorState, supervisor_lock, write_state
 from tests import factories
 from tests.cli.conftest import Bad, Pifarm, read_json
@@ -46,6 +49,22 @@ def test_the_status_of_a_farm_that_is_down_says_how_to_start_it(pifarm: Pifarm) 
     assert ended.exit_code == 0
     assert "not running; start it with `pifarm up`" in ended.out
     assert "attention" not in ended.out
+
+
+def test_the_status_says_what_a_board_at_its_gate_waits_for_and_about_how_long(
+    pifarm: Pifarm, database: Database
+) -> None:
+    pifarm("submit", "yolov9-c", "--protocol", "quick")
+    with database.write() as session:
+        run = session.scalars(select(RunRow).where(RunRow.device_id == 1)).first()
+        assert run is not None
+        run.state = RunState.RUNNING
+        device = session.get_one(DeviceRow, 1)
+        device.last_phase, device.last_waiting_for = "gate", "temperature 61.2 C, wanted 54.0 +- 2.0 C"
+        device.ready_at_s = time.time() + 185
+    text = "waits at the gate: temperature 61.2 C, wanted 54.0 +- 2.0 C; about 3 min"
+    assert text in " ".join(pifarm("status").out.split())
+    assert json.loads(pifarm("status", "--json").out)["devices"][0]["ready_in_s"] > 100
 
 
 def test_the_status_for_programs_says_the_same_and_keeps_its_keys(pifarm: Pifarm, measured: factories.Example) -> None:
