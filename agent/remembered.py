@@ -25,4 +25,4 @@ def remember_cooling(home: Home, learnt: Prior) -> None:
     if learnt == recall_cooling(home):
         return
     with contextlib.suppress(OSError):
-        write_whole(home.path / _NAME, dumps(learnt), durable=False)
+        write_whole(home.path / _NAME, dumps(learnt))  # durable: nothing may be left to write in the quiet window
