@@ -21,6 +21,7 @@ def main() -> None:
             st.Page("views/leaderboard.py", title="Leaderboard", icon=":material/leaderboard:", default=True),
             st.Page("views/run.py", title="Run", icon=":material/timeline:", url_path="run"),
             st.Page("views/farm.py", title="Farm", icon=":material/developer_board:", url_path="farm"),
+            st.Page("views/health.py", title="Health", icon=":material/monitor_heart:", url_path="health"),
         ],
         position="top",
     )

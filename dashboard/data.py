@@ -9,7 +9,8 @@ import streamlit as st
 from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
-from orchestrator.queries import farm, leaderboard, runs, studies
+from orchestrator.queries import canary, farm, leaderboard, runs, studies
+from orchestrator.queries.canary import CanaryChart
 from orchestrator.queries.leaderboard_rows import Leaderboard
 from orchestrator.queries.rows import DeviceView, EventView, RunSeries, RunView, StudyView
 
@@ -71,3 +72,9 @@ def read_devices(url: str) -> tuple[DeviceView, ...]:
 def read_events(url: str) -> tuple[EventView, ...]:
     """What happened last, newest first."""
     return tuple(farm.recent_events(_database(url), limit=MOST_EVENTS))
+
+
+@st.cache_data(ttl=RANKED_S, max_entries=8, show_spinner=False)
+def read_canaries(url: str) -> tuple[CanaryChart, ...]:
+    """The control chart of every device."""
+    return canary.list_charts(_database(url))

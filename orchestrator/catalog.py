@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from agent.wire.spec import is_plain_name
 from orchestrator.artifacts import ArtifactStore, Manifest
+from orchestrator.canary.workload import FILE as CANARY_FILE
+from orchestrator.canary.workload import MODEL as CANARY_MODEL
 from orchestrator.db.tables import ArtifactRow, BuildRow, ModelRow
 from orchestrator.errors import SpecError
 from orchestrator.farm import Farm
@@ -58,6 +60,8 @@ def add_model(
     `read` gives the facts of a path. Raises `ModelError` for a file that cannot be used, `SpecError` where a label
     already means other content.
     """
+    if name == CANARY_MODEL and any(build.path != CANARY_FILE for build in builds):
+        raise SpecError(f"model: {name} is the farm's own; choose another name")
     if not is_plain_name(name):
         raise SpecError(f"model: expected letters, digits, '.', '_' or '-', got {name!r}")
     if not builds:

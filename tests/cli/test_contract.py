@@ -54,7 +54,7 @@ CONTRACT = {
         "--wait",
         "--json",
     ],
-    "study list": ["--json"],
+    "study list": ["--all", "--json"],
     "study show": ["--json"],
     "study watch": [],
     "study extend": ["--blocks"],
@@ -63,6 +63,9 @@ CONTRACT = {
     "run show": ["--json"],
     "run diff": ["--json"],
     "leaderboard": ["--regime", "--device", "--csv", "--json"],
+    "canary show": ["--json"],
+    "canary run": ["--all", "--wait"],
+    "canary reset": [],
     "compare": [
         *("--study", "--device", "--regime", "--margin", "--fail-if-slower", "--markdown", "--json"),
     ],

@@ -211,7 +211,7 @@ def wait_until(condition: Callable[[], bool], what: str, patience_s: float = 60.
 @contextlib.contextmanager
 def arena(home: Path, board_count: int) -> Iterator[Arena]:
     """A running farm with so many boards in `home`; everything of it has ended afterwards."""
-    farm = open_farm(Settings(home=home))
+    farm = open_farm(Settings(home=home, canary_every_s=0.0))
     kinds = [list(BOARD_KINDS)[number % len(BOARD_KINDS)] for number in range(board_count)]
     bundle = build_bundle(farm.settings.bundles_dir)
     _add_model(farm)

@@ -1,0 +1,52 @@
+"""The control chart of a device's canaries: each median in time, between the limits that held when it came."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import altair as alt
+import pandas as pd
+
+from orchestrator import numbers_text
+from orchestrator.charts import style
+from orchestrator.charts.axes import LayeredChart, upright
+from orchestrator.queries.canary import CanaryChart, CanaryPoint
+
+Channel = TypeVar("Channel", alt.Shape, alt.Size, alt.Color)
+KINDS = ("in control", "beyond the limits", "disturbed from outside")
+_SHAPES = ("circle", "triangle-up", "cross")
+
+
+def control_chart(chart: CanaryChart) -> LayeredChart:
+    """Dots are canaries, the band is where they may be; one beyond it is a triangle. There is at least one canary."""
+    colour = style.WARNING if chart.simulated else style.ACCENT
+    frame = pd.DataFrame([_facts(point) for point in chart.points])
+    shown = alt.Chart(frame).encode(x=alt.X("hours:Q", axis=alt.Axis(title="hours ago, by the end of the canary")))
+    median = upright("median_ms", "canary, median latency, ms")
+    band = shown.mark_area(interpolate="step-before", color=style.MUTED, opacity=0.18)
+    dots = shown.mark_point(filled=True, opacity=1).encode(
+        y=median,
+        shape=_by_kind(alt.Shape, _SHAPES),
+        size=_by_kind(alt.Size, (50, 160, 70)),
+        color=_by_kind(alt.Color, (colour, colour, style.MUTED)),
+        tooltip=[alt.Tooltip(f"{name}:N", title=name) for name in ("median", "limits", "kind", "run")],
+    )
+    drawn = alt.layer(band.encode(y=upright("low_ms", "canary, median latency, ms"), y2="high_ms:Q"), dots)
+    return drawn.properties(height=150)
+
+
+def _facts(point: CanaryPoint) -> dict[str, object]:
+    return {
+        "hours": -point.age_s / 3600,
+        "median_ms": point.median_ms,
+        "low_ms": point.low_ms,
+        "high_ms": point.high_ms,
+        "kind": KINDS[2] if not point.is_clear else KINDS[1] if point.is_out else KINDS[0],
+        "median": numbers_text.ms(point.median_ms),
+        "limits": numbers_text.ms_interval(point.low_ms, point.high_ms),
+        "run": point.run,
+    }
+
+
+def _by_kind(channel: Callable[..., Channel], values: Sequence[str | int]) -> Channel:
+    legend = alt.Legend(title=None, orient="bottom", direction="horizontal")
+    return channel("kind:N", scale=alt.Scale(domain=list(KINDS), range=list(values)), legend=legend)
