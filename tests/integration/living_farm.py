@@ -161,11 +161,14 @@ def wait_until(condition: Callable[[], bool], what: str, patience_s: float = PAT
 
 
 @contextlib.contextmanager
-def living_farm(home: Path, kinds: Sequence[str], *, services: Pair = Pair.EMBEDDED) -> Iterator[LivingFarm]:
+def living_farm(
+    home: Path, kinds: Sequence[str], *, services: Pair = Pair.EMBEDDED, canary_every_s: float = 0.0
+) -> Iterator[LivingFarm]:
     """A farm in `home` with the demo model and simulated boards, running until the `with` block ends."""
     with contextlib.ExitStack() as stack:
         servers = stack.enter_context(running_servers()) if services is Pair.SERVERS else None
-        farm = open_farm(Settings(home=home) if servers is None else servers.settings(home))
+        own = Settings(home=home, canary_every_s=canary_every_s)
+        farm = open_farm(own if servers is None else servers.settings(home))
         stack.callback(farm.database.engine.dispose)
         yield stack.enter_context(_with_boards(farm, kinds, servers))
 
