@@ -15,6 +15,7 @@ NAMES = (
     "rules",
     "faults_caught",
     "gates",
+    "canary",
     "until_ci",
     "known_truth",
     "control",

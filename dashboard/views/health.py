@@ -5,7 +5,6 @@ import streamlit as st
 from dashboard import data, empty_states, marks
 from dashboard.plain_text import as_plain
 from orchestrator import numbers_text, row_text
-from orchestrator.analysis.control import BASELINE
 from orchestrator.charts.control import control_chart
 from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.canary import CanaryChart
@@ -54,7 +53,7 @@ def _summary(chart: CanaryChart) -> str:
     limits = numbers_text.ms_interval(chart.low_ms, chart.high_ms)
     parts = [
         f"last {numbers_text.ms(chart.points[-1].median_ms)} {numbers_text.age(chart.points[-1].age_s)}",
-        f"limits {limits}, from {chart.baseline} of {BASELINE} canaries",
+        f"limits {limits}, from {chart.baseline} canaries",
         f"onnxruntime {chart.runtime_version}",
         *(["a canary comes before its next run"] if chart.needs_canary else []),
     ]

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.analysis.control import BASELINE
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
 from orchestrator.errors import SpecError
@@ -86,7 +85,7 @@ def _rows(charts: Iterable[CanaryChart]) -> Table:
             chart.state.value,
             ms(chart.points[-1].median_ms) if chart.points else "none yet",
             ms_interval(chart.low_ms, chart.high_ms),
-            f"{chart.baseline} of {BASELINE}",
+            f"{chart.baseline} canaries",
             chart.state_reason or ("a canary comes before its next run" if chart.needs_canary else ""),
         ]
         for chart in charts

@@ -19,16 +19,17 @@ def test_before_the_first_canary_there_are_no_limits() -> None:
     assert chart(10.0).judged[0].is_in_control
 
 
-def test_before_the_baseline_is_whole_only_a_great_change_is_one() -> None:
+def test_with_few_canaries_only_a_great_change_is_one() -> None:
     limits = chart(10.0, 10.1).limits
-    assert limits is not None and not limits.is_whole
+    assert limits is not None and limits.count == 2
     assert limits.holds(11.4) and not limits.holds(11.6) and not limits.holds(8.6)
 
 
 def test_the_limits_are_of_the_first_canaries_and_stay() -> None:
-    limits = chart(*STEADY).limits
-    assert limits is not None and limits.is_whole
-    assert chart(*STEADY, *[10.3] * 50).limits == limits
+    first = [*STEADY, *STEADY, *STEADY[:4]]
+    limits = chart(*first).limits
+    assert limits is not None and limits.count == BASELINE
+    assert chart(*first, *[10.3] * 50).limits == limits
     assert limits.center == pytest.approx(10.0, rel=1e-3)
 
 

@@ -193,7 +193,7 @@ def test_one_canary_beyond_the_limits_is_asked_again_and_the_second_takes_the_de
     assert shelf.states == (DeviceState.READY, True)
     assert is_canary(shelf.measure(12.0)), "it gets no other work meanwhile"
     assert shelf.states == (DeviceState.SICK, True)
-    assert shelf.device.state_reason == ("canary 12.0 ms, limits 9.62 to 10.40 ms (baseline of 8), the 2nd in a row")
+    assert shelf.device.state_reason == ("canary 12.0 ms, limits 9.35 to 10.70 ms (baseline of 8), the 2nd in a row")
     assert shelf.open_next() is picking.Idle.NOT_READY
 
 
