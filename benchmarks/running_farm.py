@@ -86,9 +86,7 @@ class RunningFarm:
 def running_farm(home: Path) -> Iterator[RunningFarm]:
     """A farm in `home` with its own SQLite and its own broker, whatever the environment says."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    settings = Settings(
-        home=home, database_url=f"sqlite:///{home / 'pifarm.db'}", broker_url="", canary_every_s=0.0
-    )
+    settings = Settings(home=home, database_url=f"sqlite:///{home / 'pifarm.db'}", broker_url="", canary_every_s=0.0)
     environment = {name: value for name, value in settings.environment().items() if name not in NOT_OURS}
     log_to(sys.stderr, keys_dir=settings.keys_dir)
     farm = open_farm(settings)

@@ -4,7 +4,7 @@ An individuals chart (Shewhart; Montgomery, Statistical Quality Control, chapter
 latencies. The first canaries under one condition are the baseline, at most `BASELINE` of them: its median is the
 centre, its scatter is told by the moving range (mean of absolute differences / 1.128). No limit is nearer than
 `NEAREST`, since a change that small is nothing to stop a device for; with fewer than `FEW` canaries the limits are
-`FIRST` away from what there is. One canary beyond the limits is asked again at once; the second in a row shows a change.
+`FIRST` away from what there is. A canary beyond the limits is repeated at once; the second in a row shows a change.
 
 `benchmarks.canary` says what these figures give: devices taken out for nothing, and how soon changed ones are found.
 """
