@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from agent.wire.records import Fault, Record
 from orchestrator import fleet, links, picking, results, studies
@@ -14,7 +14,7 @@ from orchestrator.canary.judging import judge_canary
 from orchestrator.canary.planting import plant_if_due
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow
+from orchestrator.db.tables import AttemptRow, Base, DeviceRow, RunRow, StudyRow
 from orchestrator.farm import Farm
 from orchestrator.ingest import ingest
 from orchestrator.lifecycle import DeviceState, RunState, StudyKind
@@ -100,11 +100,27 @@ class Shelf:
             self.change(needs_canary=True)
             assert is_canary(self.measure(median_ms))
 
+    def settle(self, canaries: int) -> None:
+        """So many more canaries like the first, measured before it."""
+        with self.database.write() as session:
+            run = session.scalars(select(RunRow)).one()
+            attempt = session.scalars(select(AttemptRow)).one()
+            for number in range(canaries):
+                copied = _copied(RunRow, run, id=f"{number:012d}", block=number + 1)
+                copied["ended_at_s"] = (run.ended_at_s or 0.0) - 60.0 * (number + 1)
+                session.execute(insert(RunRow).values(copied))
+                session.execute(insert(AttemptRow).values(_copied(AttemptRow, attempt, run_id=copied["id"])))
+
     def age_canaries(self, seconds: float) -> None:
         """Let all canaries have ended so much earlier."""
         with self.database.write() as session:
             for run in session.scalars(select(RunRow).where(RunRow.ended_at_s.is_not(None))):
                 run.ended_at_s = (run.ended_at_s or 0.0) - seconds
+
+
+def _copied(table: type[Base], row: Base, **changes: object) -> dict[str, object]:
+    names = [column.key for column in table.__mapper__.column_attrs if column.key != "id" or "id" in changes]
+    return {name: getattr(row, name) for name in names} | changes
 
 
 def is_canary(opened: Assignment) -> bool:
@@ -187,7 +203,7 @@ def test_a_cancelled_canary_comes_again(shelf: Shelf) -> None:
 
 
 def test_one_canary_beyond_the_limits_is_asked_again_and_the_second_takes_the_device_out(shelf: Shelf) -> None:
-    shelf.canaries(*[10.0] * 7)
+    shelf.settle(7)
     submit(shelf)
     shelf.canaries(12.0)
     assert shelf.states == (DeviceState.READY, True)
@@ -198,7 +214,8 @@ def test_one_canary_beyond_the_limits_is_asked_again_and_the_second_takes_the_de
 
 
 def test_a_device_that_is_resumed_is_looked_at_first_and_stays_if_it_is_well_again(shelf: Shelf) -> None:
-    shelf.canaries(*[10.0] * 7, 12.0, 12.0)
+    shelf.settle(7)
+    shelf.canaries(12.0, 12.0)
     fleet.resume(shelf.database, "pi5")
     submit(shelf)
     assert is_canary(shelf.measure(10.0))
@@ -207,7 +224,8 @@ def test_a_device_that_is_resumed_is_looked_at_first_and_stays_if_it_is_well_aga
 
 
 def test_a_meant_change_begins_a_baseline_of_its_own(shelf: Shelf) -> None:
-    shelf.canaries(*[10.0] * 7, 12.0, 12.0)
+    shelf.settle(7)
+    shelf.canaries(12.0, 12.0)
     fleet.resume(shelf.database, "pi5")
     fleet.reset_canaries(shelf.database, "pi5")
     assert is_canary(shelf.measure(12.0))
@@ -217,7 +235,7 @@ def test_a_meant_change_begins_a_baseline_of_its_own(shelf: Shelf) -> None:
 
 
 def test_another_version_of_the_runtime_has_a_baseline_of_its_own(shelf: Shelf) -> None:
-    shelf.canaries(*[10.0] * 7)
+    shelf.settle(7)
     with shelf.database.write() as session:
         for run in session.scalars(select(RunRow)):
             run.runtime_version = "1.20.0"
