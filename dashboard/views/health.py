@@ -10,6 +10,7 @@ from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.canary import CanaryChart
 
 CHARTS_A_PAGE = 12
+NO_LIMITS = "no limits yet: other load disturbed every canary"
 
 
 def show() -> None:
@@ -53,7 +54,7 @@ def _summary(chart: CanaryChart) -> str:
     limits = numbers_text.ms_interval(chart.low_ms, chart.high_ms)
     parts = [
         f"last {numbers_text.ms(chart.points[-1].median_ms)} {numbers_text.age(chart.points[-1].age_s)}",
-        f"limits {limits}, from {chart.baseline} canaries",
+        f"limits {limits}, from {chart.baseline} canaries" if chart.baseline else NO_LIMITS,
         f"onnxruntime {chart.runtime_version}",
         *(["a canary comes before its next run"] if chart.needs_canary else []),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from orchestrator import numbers_text
@@ -20,18 +21,21 @@ def control_chart(chart: CanaryChart) -> LayeredChart:
     """Dots are canaries, the band is where they may be; one beyond it is a triangle. There is at least one canary."""
     colour = style.WARNING if chart.simulated else style.ACCENT
     frame = pd.DataFrame([_facts(point) for point in chart.points])
-    shown = alt.Chart(frame).encode(x=alt.X("hours:Q", axis=alt.Axis(title="hours ago, by the end of the canary")))
-    median = upright("median_ms", "canary, median latency, ms")
+    since = alt.Scale(domain=[min(-1.0, float(frame["hours"].min())), 0.0], nice=False)
+    shown = alt.Chart(frame).encode(
+        x=alt.X("hours:Q", scale=since, axis=alt.Axis(title="hours until now", tickCount=8))
+    )
+    title, around = "canary, median latency, ms", _around(frame)
     band = shown.mark_area(interpolate="step-before", color=style.MUTED, opacity=0.18)
     dots = shown.mark_point(filled=True, opacity=1).encode(
-        y=median,
+        y=upright("median_ms", title, scale=around),
         shape=_by_kind(alt.Shape, _SHAPES),
         size=_by_kind(alt.Size, (50, 160, 70)),
         color=_by_kind(alt.Color, (colour, colour, style.MUTED)),
         tooltip=[alt.Tooltip(f"{name}:N", title=name) for name in ("median", "limits", "kind", "run")],
     )
-    drawn = alt.layer(band.encode(y=upright("low_ms", "canary, median latency, ms"), y2="high_ms:Q"), dots)
-    return drawn.properties(height=150)
+    drawn = alt.layer(band.encode(y=upright("low_ms", title, scale=around), y2="high_ms:Q"), dots)
+    return drawn.properties(height=150, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
 
 
 def _facts(point: CanaryPoint) -> dict[str, object]:
@@ -45,6 +49,12 @@ def _facts(point: CanaryPoint) -> dict[str, object]:
         "limits": numbers_text.ms_interval(point.low_ms, point.high_ms),
         "run": point.run,
     }
+
+
+def _around(frame: pd.DataFrame) -> alt.Scale:
+    """A tenth more than what is drawn, so that one canary alone has an axis, too."""
+    values = frame[["median_ms", "low_ms", "high_ms"]].to_numpy(np.float64)
+    return alt.Scale(domain=[0.9 * float(np.nanmin(values)), 1.1 * float(np.nanmax(values))], nice=True)
 
 
 def _by_kind(channel: Callable[..., Channel], values: Sequence[str | int]) -> Channel:
