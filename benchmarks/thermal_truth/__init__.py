@@ -1,0 +1,1 @@
+"""The thermal analysis against simulated soaks whose truth is known."""
