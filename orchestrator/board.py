@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from agent.wire.answers import Answer, Examined, LostCause, Probe, Refused, RefusedBecause, Status, Tuned
-from agent.wire.codec import WireError, dumps, loads, require
+from agent.wire.codec import WireError, dumps, essence, loads, require
 from agent.wire.spec import Fence, RunSpec, is_plain_name
 from orchestrator.bundle import bundle_target
 from orchestrator.errors import (
@@ -57,7 +57,7 @@ class Board:
         `DeviceError`; then nothing was started.
         """
         words = ["start", "--home", ".", "--wait-s", f"{wait_s:g}"]
-        status, _ = self._ask_status(words, stdin=dumps(spec).encode(), timeout_s=wait_s + _ANSWER_S)
+        status, _ = self._ask_status(words, stdin=dumps(essence(spec)).encode(), timeout_s=wait_s + _ANSWER_S)
         return _require_same(status, spec.run_id, spec.attempt)
 
     def status(

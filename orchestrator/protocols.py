@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.wire.codec import WireError, decode, dumps, encode
+from agent.wire.codec import WireError, decode, dumps, encode, essence
 from agent.wire.spec import Gate, Pace, Protocol, Regime, WarmUp, Window
 from orchestrator.errors import NotFoundError, SpecError
 
@@ -122,7 +122,7 @@ def shortest_s(protocol: Protocol) -> float:
 
 
 def _renamed(protocol: Protocol) -> Protocol:
-    digest = hashlib.sha256(dumps(protocol).encode()).hexdigest()
+    digest = hashlib.sha256(dumps(essence(protocol)).encode()).hexdigest()
     return dataclasses.replace(protocol, name=f"{protocol.name}-{digest[:6]}")
 
 

@@ -87,6 +87,19 @@ def encode(value: object) -> Any:
     return value
 
 
+def essence(value: object) -> Any:
+    """JSON value of a wire dataclass without the fields that are as when left out; `decode` gives the same value.
+
+    What an older version does not know is not said to it unless it is used, and a hash of it outlives new fields.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = ((field, getattr(value, field.name)) for field in dataclasses.fields(value))
+        return {field.name: essence(own) for field, own in fields if own != _left_out(field)}
+    if isinstance(value, Mapping):
+        return {storable(str(key)): essence(item) for key, item in value.items()}
+    return [essence(item) for item in value] if isinstance(value, (list, tuple)) else encode(value)
+
+
 def dumps(value: object) -> str:
     """Canonical JSON text of a wire value: sorted keys, no spaces, ASCII, no NaN."""
     return json.dumps(encode(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -219,6 +232,13 @@ def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key is given twice")
     return found
+
+
+def _left_out(field: "dataclasses.Field[Any]") -> Any:
+    """What the field is when left out; something that equals nothing where it has to be given."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
 
 
 def _snake(name: str) -> str:

@@ -1,5 +1,6 @@
 """The codec's laws: what is encoded comes back, and what does not fit is refused by the name of its field."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -8,9 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.wire.answers import Answer, RunState, Status
-from agent.wire.codec import WireError, decode, dumps, encode, loads
+from agent.wire.codec import WireError, decode, dumps, encode, essence, loads
 from agent.wire.records import Ended, Fault, Outcome, PhaseEntered, Telemetry
-from agent.wire.spec import Gate, Inputs, Limits, Protocol, Regime, RunSpec, WarmUp, Window, at_start_temperature
+from agent.wire.spec import (
+    Gate,
+    Inputs,
+    Limits,
+    Pace,
+    Protocol,
+    Regime,
+    RunSpec,
+    WarmUp,
+    Window,
+    at_start_temperature,
+)
 from tests.agent.specs import make_spec, short_protocol
 from tests.agent.strategies import ANSWERS, SPECS
 
@@ -20,6 +32,14 @@ SPEC = encode(make_spec())
 @given(SPECS)
 def test_a_spec_comes_back_as_it_was_sent(spec: RunSpec) -> None:
     assert loads(RunSpec, dumps(spec)) == spec
+    assert loads(RunSpec, dumps(essence(spec))) == spec
+
+
+def test_what_is_as_when_left_out_is_not_said_to_an_older_agent() -> None:
+    protocol = essence(make_spec())["protocol"]
+    assert "pace" not in protocol and "segments" not in protocol["window"]
+    paced = dataclasses.replace(make_spec().protocol, pace=Pace(rate_per_s=2.0))
+    assert essence(paced)["pace"] == {"rate_per_s": 2.0}
 
 
 @given(ANSWERS)
