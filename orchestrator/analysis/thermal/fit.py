@@ -49,7 +49,7 @@ class ThermalFit:
 
     `draws` are bootstrap replicates, a row each: idle asymptote, total gain, settled temperature, then gains (NaN where
     None), then constants. `room_c` is the mean ambient, None where it was not recorded. `full_drive` is the drive of
-    the unthrottled load. `settled_c` is what the end of the load tends to or, unless `is_whole`, what it would settle at
+    the unthrottled load. `settled_c` is what the end of the load tends to or, unless `is_whole`, where it would settle
     if it did not throttle. `last_c` is the mean of the last 300 s, None where they were not fitted or at another level.
     """
 
@@ -134,7 +134,7 @@ def _fit(
     frame = framed(soak, wanted, signal, drive)
     design = frame.design
     longest_s = min(LONGEST_TAU_S, LONGEST_SHARE * _watched_s(design))
-    solution, why = _chosen(design, longest_s)
+    solution, why = chosen(design, longest_s)
     terms, logs = solution.terms, np.log(solution.taus_s)
     moves = block_draws(solution.jacobian, solution.residuals, rng, resamples)
     draws = np.array(
@@ -170,7 +170,7 @@ def _watched_s(design: Design) -> float:
     return max(float(np.ptp(design.at_s[design.stretch == number])) for number in range(design.stretches))
 
 
-def _chosen(design: Design, longest_s: float) -> tuple[Solution, str]:
+def chosen(design: Design, longest_s: float) -> tuple[Solution, str]:
     """One node or two, by AICc (Hurvich and Tsai, Biometrika 76, 1989): two only where they explain enough more."""
     found = {nodes: solve(design, nodes, SHORTEST_TAU_S, longest_s) for nodes in (1, 2)}
     scores = {nodes: _aicc(each) for nodes, each in found.items()}

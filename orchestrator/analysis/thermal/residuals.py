@@ -12,15 +12,17 @@ SIGMAS = 5.0
 Floats = npt.NDArray[np.float64]
 
 
-def block_draws(jacobian: Floats, residuals: Floats, rng: np.random.Generator, resamples: int) -> Floats:
+def block_draws(
+    jacobian: Floats, residuals: Floats, rng: np.random.Generator, resamples: int, block: int = BLOCK
+) -> Floats:
     """How far a refit would move each parameter: (resamples, parameters).
 
-    Moving block bootstrap (Kuensch, Annals of Statistics 17, 1989) of the residuals, in blocks of 30 samples that keep
-    their autocorrelation; each replicate is one Gauss-Newton step from the optimum instead of a new search.
+    Moving block bootstrap (Kuensch, Annals of Statistics 17, 1989) of the residuals, in blocks (of 30 samples) that
+    keep their autocorrelation; each replicate is one Gauss-Newton step from the optimum instead of a new search.
     """
     count, free = jacobian.shape
     scaled = (residuals - residuals.mean()) * np.sqrt(count / (count - free))
-    length = min(BLOCK, count // 2)
+    length = min(block, count // 2)
     starts = rng.integers(0, count - length + 1, size=(resamples, -(-count // length), 1))
     picks = (starts + np.arange(length)).reshape(resamples, -1)[:, :count]
     moves: Floats = scaled[picks] @ np.linalg.pinv(jacobian, rcond=1e-10).T
