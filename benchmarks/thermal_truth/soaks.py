@@ -1,8 +1,8 @@
 """Soaks of simulated boards: `orchestrator.simulator.thermal` turns the die, a sensor with noise and steps reads it.
 
 Everything is computed on a clock that is turned. The simulator's model has no under-voltage, no other programs and no
-inferences: these are laid over it here. An inference is an amount of work, done at a speed that falls with the true
-clock but for its memory-bound share.
+inferences: these are laid over it here. An inference is an amount of work, done at a speed that falls with the clock
+that the board shows but for its memory-bound share. (The model's power follows a clock without steps.)
 """
 
 import random
@@ -99,7 +99,7 @@ def simulate(kind: BoardKind, plan: Plan, seed: int) -> Truth:
         rows.append((at_s, die.junction_c, die.clock_hz, bits, die.power_w, die.fan_level, 0.33 if has_guest else 0.0))
         if bits & 0xF and first_live_s is None and begin <= tick < end:
             first_live_s = at_s
-        speeds[tick] = _speed(silicon, die.clock_hz) * (0.67 if has_guest else 1.0)
+        speeds[tick] = _speed(silicon, thermal.shown_clock_hz(silicon, die.clock_hz)) * (0.67 if has_guest else 1.0)
         die = _after(silicon, die, 1.0 if begin <= tick < end else 0.0, _room(plan, at_s), cap_hz)
     at, true_c, clock, bit, watts, level, guest = (np.array(each) for each in zip(*rows, strict=True))
     picked = np.arange(0, ticks, int(1 / STEP_S))

@@ -5,6 +5,7 @@ temperature are averaged over each inference, since one of a slow model heats th
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,13 +70,22 @@ def elasticity_of(soak: Soak, seed: int = 0, resamples: int = 400) -> Elasticity
         columns["heating"] = heating / 2
     found = _regress(columns, latency, float(np.ptp(at_s)), seed, resamples) if len(latency) >= LEAST_BINS else {}
     return Elasticity(
-        to_clock=found.get("clock"),
+        to_clock=_with_steps(found.get("clock"), soak),
         to_temperature_per_k=found.get("die"),
         hysteresis=found.get("heating"),
         clock_range_hz=(float(np.exp(clock.min())), float(np.exp(clock.max()))) if has_clock else None,
         temperature_range_c=(float(die_c.min()), float(die_c.max())) if has_die else None,
         why=tuple(why),
     )
+
+
+def _with_steps(found: Estimate | None, soak: Soak) -> Estimate | None:
+    """With what a clock that is told in coarse steps may hide: a whole step of the range, uniform."""
+    if found is None:
+        return None
+    clocks = np.unique(np.round(soak.clock_hz[soak.is_loaded & np.isfinite(soak.clock_hz)]))
+    share = float(np.median(np.diff(clocks)) / np.ptp(clocks)) if len(clocks) > 1 else 0.0
+    return Estimate(value=found.value, error=math.hypot(found.error, found.value * share / math.sqrt(3)))
 
 
 def _means(values: Floats, edges: list[int]) -> Floats:

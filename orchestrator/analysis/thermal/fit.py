@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from orchestrator.analysis.thermal.curve import Flags, Floats, Soak
-from orchestrator.analysis.thermal.frame import LEAST_KNOWN, Drive, Refusal, drive_of, framed, main_level
+from orchestrator.analysis.thermal.frame import LEAST_KNOWN, Drive, Frame, Refusal, drive_of, framed, main_level
 from orchestrator.analysis.thermal.onset import onset_of
 from orchestrator.analysis.thermal.power_law import VOLTAGES, Points
 from orchestrator.analysis.thermal.projection import Design, Solution, solve
@@ -21,7 +21,7 @@ from orchestrator.analysis.thermal.residuals import block_draws, unexplained_ste
 
 SHORTEST_TAU_S, LONGEST_TAU_S, LONGEST_SHARE = 2.0, 3000.0, 1.5
 NOT_SETTLED_C = 1.0
-AMBIENT_MOVED_C = 0.5
+AMBIENT_MOVED_C, MOVED_SHARE, BLIND_SHARE = 0.5, 0.02, 0.04
 LEAST_SLOW_TAUS = 1.5
 LARGEST_ERROR = 0.04
 
@@ -29,7 +29,8 @@ LARGEST_ERROR = 0.04
 class Flaw(enum.Enum):
     """Why a fit is unreliable."""
 
-    MOVED = "something moved that was not recorded: the room by over 0.5 C, or the power law is wrong"
+    MOVED = "something moved that was not recorded: the room, or the power law is wrong"
+    BLIND = "the room was not recorded, and its moves could not be seen in the temperature"
     SHORT = "it was watched for less than 1.5 slow time constants"
     AT_LIMIT = "a time constant lies at the limit of the search"
     IMPRECISE = "a gain or the slow time constant has an error above 4 %"
@@ -144,7 +145,7 @@ def _fit(
     values = frame.values(terms, logs)
     each = [Estimate(value=float(value), error=float(error)) for value, error in zip(values, errors, strict=True)]
     nodes = len(logs)
-    step_c = unexplained_step_c(design, solution.taus_s[-1], solution.jacobian, solution.residuals)
+    step_c, least_step_c = unexplained_step_c(design, solution.taus_s[-1], solution.jacobian, solution.residuals)
     return ThermalFit(
         drive=drive,
         is_whole=onset_s is None,
@@ -160,7 +161,7 @@ def _fit(
         rms_c=math.sqrt(solution.squares / (len(design.at_s) - solution.jacobian.shape[1])),
         step_c=step_c,
         why=why,
-        flaws=tuple(_flaws(design, each, nodes, longest_s, step_c)),
+        flaws=tuple(_flaws(frame, each, nodes, longest_s, (step_c, least_step_c))),
         draws=draws,
     )
 
@@ -184,11 +185,18 @@ def _aicc(solution: Solution) -> float:
     return float(count * math.log(solution.squares / count) + penalty)
 
 
-def _flaws(design: Design, each: list[Estimate], nodes: int, longest_s: float, step_c: float) -> list[Flaw]:
+def _flaws(
+    frame: Frame, each: list[Estimate], nodes: int, longest_s: float, steps_c: tuple[float, float]
+) -> list[Flaw]:
+    design, (step_c, least_step_c) = frame.design, steps_c
+    rise_c = abs(each[1].value) * frame.full_drive if math.isfinite(each[1].value) else 0.0
+    is_recorded = frame.room_c is not None
+    moved_c = max(AMBIENT_MOVED_C, MOVED_SHARE * rise_c) if is_recorded else AMBIENT_MOVED_C
     taus = each[3 + nodes :]
     precise = [taus[-1], *([each[1]] if math.isfinite(each[1].value) else [])]
     found = {
-        Flaw.MOVED: abs(step_c) > AMBIENT_MOVED_C,
+        Flaw.MOVED: abs(step_c) > moved_c,
+        Flaw.BLIND: not is_recorded and least_step_c > BLIND_SHARE * rise_c,
         Flaw.SHORT: _watched_s(design) < LEAST_SLOW_TAUS * taus[-1].value,
         Flaw.AT_LIMIT: taus[-1].value > 0.99 * longest_s or taus[0].value < 1.01 * SHORTEST_TAU_S,
         Flaw.IMPRECISE: any(item.error > LARGEST_ERROR * abs(item.value) for item in precise),

@@ -51,8 +51,11 @@ class Frame:
 
 
 def main_level(soak: Soak) -> int:
-    """The fan level that most of the load ran at."""
-    return int(np.bincount(soak.fan_levels()[soak.is_loaded]).argmax())
+    """The fan level that most of the load ran at; raises `Refusal`."""
+    loaded = soak.fan_levels()[soak.is_loaded]
+    if not len(loaded):
+        raise Refusal("load: expected samples of it, got none")
+    return int(np.bincount(loaded).argmax())
 
 
 def drive_of(soak: Soak, drive: Drive, voltages: Mapping[str, Points], is_whole: bool) -> Floats:

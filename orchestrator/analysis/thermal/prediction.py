@@ -1,8 +1,9 @@
 """What a reliable fit says of soaks that were not run: when a board throttles, how slow it gets, in which room.
 
 Each figure has a 95 % interval from the fit's bootstrap, widened by what a fit of this kind misses (`MODEL_ERROR` of
-the rise, and `ROOM_ERROR_C`), and says where it leaves the range that it was made for. Firmware: the clock falls on a
-straight line from the top at the soft limit to the lowest at the hard one (HARDWARE: Pi 3B within 90 MHz).
+the rise, `ROOM_ERROR_C`, and `LATENCY_ERROR` between runs, all assumed), and says where it leaves its range. Firmware:
+the clock falls on a straight line from the top at the soft limit to the lowest at the hard one (sbc-bench logs of a
+Pi 3B lie within 90 MHz of that).
 """
 
 import math
@@ -18,7 +19,7 @@ from orchestrator.analysis.thermal.frame import Drive
 from orchestrator.analysis.thermal.power_law import Points, relative_power
 
 SOFT_C, HARD_C = 80.0, 85.0
-MODEL_ERROR, ROOM_ERROR_C = 0.015, 0.25
+MODEL_ERROR, ROOM_ERROR_C, LATENCY_ERROR = 0.015, 0.25, 0.01
 ROOM_REACH_C = 10.0
 NEAR_NEVER_C = 1.5
 STANDARD_ROOM_C = 25.0
@@ -67,6 +68,7 @@ class Predictor:
     limit_c: float = SOFT_C
     seed: int = 0
     _draws: Floats = field(init=False)
+    _colds_s: Floats = field(init=False)
     _powers: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,6 +88,8 @@ class Predictor:
         mixed = rng.normal(known.value, known.error, len(draws)) if known else rng.uniform(low, high, len(draws))
         mixed[0] = known.value if known else (low + high) / 2
         object.__setattr__(self, "_draws", np.column_stack((draws, mixed)))
+        colds_s = self.latency_s * np.append(1.0, np.exp(rng.normal(0.0, LATENCY_ERROR, len(draws) - 1)))
+        object.__setattr__(self, "_colds_s", colds_s)
         clocks = np.linspace(self.min_hz, self.top_hz, CLOCKS)
         object.__setattr__(self, "_powers", relative_power(clocks, self.top_hz, self.voltages))
 
@@ -156,7 +160,7 @@ class Predictor:
         settled_c = self._idle_c(room_c)[:, None] + self._gains().sum(axis=1)[:, None] * self._powers
         clock = _crossings(clocks, settled_c - self._law_c(clocks))
         clock = np.clip(clock, self.min_hz, self.top_hz)
-        return self.latency_s * (self.top_hz / clock) ** self._draws[:, -1]
+        return self._colds_s * (self.top_hz / clock) ** self._draws[:, -1]
 
     def _outside(self, room_c: float, start_c: float | None = None) -> tuple[str, ...]:
         fit = self.fit

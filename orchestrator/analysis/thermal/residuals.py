@@ -8,7 +8,8 @@ from orchestrator.analysis.thermal.projection import Design
 BLOCK = 30
 CANDIDATES = 40
 EDGE_S = 30.0
-SIGMAS = 5.0
+SIGMAS = 4.0
+EDGE_SHARE = 0.1
 Floats = npt.NDArray[np.float64]
 
 
@@ -29,8 +30,9 @@ def block_draws(
     return moves
 
 
-def unexplained_step_c(design: Design, tau_s: float, jacobian: Floats, residuals: Floats) -> float:
-    """The step of the room, in C, that would explain the residuals best; 0 where none is beyond five standard errors.
+def unexplained_step_c(design: Design, tau_s: float, jacobian: Floats, residuals: Floats) -> tuple[float, float]:
+    """The step of the room, in C, that explains the residuals best (0: none beyond four standard errors), and the least
+    step that could be seen at any time but the first and the last tenth.
 
     A step of the room reaches the die through the slow node. What the fit could have taken for something else is taken
     out first. A wrong power law leaves residuals of the same kind, so it is found here too, but not told apart.
@@ -43,9 +45,11 @@ def unexplained_step_c(design: Design, tau_s: float, jacobian: Floats, residuals
     weight = (own**2).sum(axis=0)
     seen = weight > 1e-3
     if not bool(seen.any()):
-        return 0.0
+        return 0.0, float("inf")
     sizes = (own.T @ residuals)[seen] / weight[seen]
     noise = float(np.std(np.diff(residuals))) / np.sqrt(2)
+    middle = slice(int(EDGE_SHARE * CANDIDATES), CANDIDATES - int(EDGE_SHARE * CANDIDATES))
+    least = SIGMAS * noise / float(np.sqrt(max(weight[middle].min(), 1e-9)))
     scores = np.abs(sizes) * np.sqrt(weight[seen]) / max(noise, 1e-9)
     best = int(np.argmax(scores))
-    return float(sizes[best]) if scores[best] > SIGMAS else 0.0
+    return (float(sizes[best]) if scores[best] > SIGMAS else 0.0), least
