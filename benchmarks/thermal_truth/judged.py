@@ -86,13 +86,15 @@ def fits(chosen: Sequence[Board]) -> Iterator[Figure]:
 
 def not_reported_as_good(chosen: Sequence[Board]) -> Iterator[Figure]:
     """A step of the room that nobody recorded, and a wrong power law."""
-    room, law = [], []
+    room, law, still = [], [], []
     for board in chosen:
         if board.name != "pi5-active-cooler":
             room.append(_is_flagged(board.soak(Plan(has_ambient=False, extra_c=(600.0, STEP_C)))))
+            still.append(_is_flagged(board.soak(Plan(has_ambient=False)))[0])
         if board.name in THROTTLING:
             truth = board.soak()
             law.append(_is_flagged(truth, wrong_law=True))
+    yield _share("room unrecorded, but still: refused or flagged all the same", still, "of fits")
     for words, answers in ((f"room {STEP_C:.0f} C warmer at 600 s, unrecorded", room), ("power law without V(f)", law)):
         flagged = [is_flagged for is_flagged, _ in answers]
         wrong = [not is_flagged and is_off for is_flagged, is_off in answers]
