@@ -31,7 +31,10 @@ _PROMISE = "promise.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateNote:
-    """``state.json``: what the agent last published. `quiet_s` is given at READY: warm-up and window together."""
+    """``state.json``: what the agent last published. `quiet_s` is given at READY: until the end of the window.
+
+    `until_ns` is when a cooling is over, on the monotonic clock.
+    """
 
     phase: Phase
     round: int = 0
@@ -41,6 +44,7 @@ class StateNote:
     waiting_for: str = ""
     temperature_c: float | None = None
     ready_in_s: float | None = None
+    until_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +126,8 @@ def announce(folder: Path, note: StateNote | None, agent: ProcessId) -> tuple[Ph
         promise(folder, in_s)
         return (None if note is None else note.phase), in_s
     if note.phase is not Phase.READY:
-        return note.phase, END_REPORT_S
+        left_s = 0.0 if note.until_ns is None else (note.until_ns - time.monotonic_ns()) / 1e9
+        return note.phase, _next_s(note, max(left_s, 0.0) + END_REPORT_S)
     took = pick_up(folder, note.round)
     if took.by == myself():
         return Phase.READY, _next_s(note, note.quiet_s)

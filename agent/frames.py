@@ -1,8 +1,9 @@
 """Messages of the measuring process to the agent, over a pipe: one letter, a length, a payload.
 
 A job goes the other way as one JSON line, then single letters (`Order`). Nothing is sent between `Order.WARM_UP` and
-the end of the window but `Kind.WARMED`, when the loop is at rest. After a window come the samples, warm-ups first, and
-then `Kind.DONE`; where `Measured.needs_segment`, a further warm-up may be ordered.
+the end of the window but `Kind.WARMED`, when the loop is at rest, and once a minute the samples of a sustained window.
+After a window come the samples that were not sent yet, warm-ups first, and then `Kind.DONE`; where
+`Measured.needs_segment`, a further warm-up may be ordered.
 """
 
 import enum

@@ -125,7 +125,7 @@ class GateKeeper:
         if reading.temperature_c is None:
             return
         self._means.append((reading.at_s, reading.temperature_c))
-        while self._means[0][0] < reading.at_s - MEAN_S:
+        while self._means[0][0] < reading.at_s - max(MEAN_S, self.gate.mean_s):
             self._means.popleft()
         if self._asks_start:
             self.outlook.take(reading.at_s, reading.temperature_c, is_heated=self._duty > 0)
@@ -151,7 +151,7 @@ class GateKeeper:
         return self._band(reading, self.start_c)
 
     def _band(self, reading: Reading, start_c: float) -> tuple[GateStep, str] | None:
-        mean_c = self._mean_c(reading.at_s, min(MEAN_S, self.gate.hold_s))
+        mean_c = self._mean_c(reading.at_s, min(self.gate.mean_s, self.gate.hold_s))
         # what the burner warms it has to hold well; what cools by itself may be anywhere in the band
         band_c = self.gate.band_c
         if self.has_warmed:

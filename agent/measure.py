@@ -1,6 +1,7 @@
 """The measuring process: loads one model in a fresh interpreter, answers once, and times it between two orders.
 
-Invariants: from the start of the warm-up to the end of the window there is no output, and garbage collection is off.
+Invariants: from the start of the warm-up to the end of the window there is no output, and garbage collection is off. A
+sustained window is an exception: once a minute, between two inferences, it hands on what it has.
 It holds the machine's lock as long as it lives, by an inherited descriptor, and it dies with its agent. It is isolated
 before it opens the model.
 """
@@ -19,15 +20,16 @@ import threading
 import time
 from array import array
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.errors import RunFault
 from agent.frames import HEAT_STOP, Failure, Job, Kind, Measured, Order, pack_samples, send_frame
 from agent.isolation import isolate
-from agent.protocol import Bounds, heat_floor, rest_of, warm_up_bounds, window_bounds
+from agent.protocol import Bounds, heat_floor, rest_of, stretch_of, warm_up_bounds, window_bounds
 from agent.runtimes import Feeds, Session, load_runtime
-from agent.timing import MIN_CAPACITY, Loop, Samples, capacity_for, time_inferences, time_paced, warm_up
+from agent.timing import MIN_CAPACITY, Loop, Samples, capacity_for, is_met, time_inferences, time_paced, warm_up
 from agent.wire.codec import dumps, loads
 from agent.wire.records import (
     MAX_DIMENSIONS,
@@ -39,7 +41,7 @@ from agent.wire.records import (
     StoppedBy,
     TensorFact,
 )
-from agent.wire.spec import Pace, RunSpec
+from agent.wire.spec import Pace, Regime, RunSpec
 
 T = TypeVar("T")
 _CHUNK = 4096
@@ -68,6 +70,7 @@ class Measurement:
         self._counted_ns = array("q")
         self._loop = _loop_of(self._protocol.pace)
         self._fastest_ns = 1
+        self._tell_every_ns = int(self._protocol.report_every_s * 1e9)
         self._errors: tuple[type[Exception], ...] = ()
 
     def run(self) -> None:
@@ -128,36 +131,60 @@ class Measurement:
         self._fastest_ns = min(seen, default=self._fastest_ns)
         pace = self._protocol.pace
         fastest_ns = self._fastest_ns if pace is None else max(self._fastest_ns, pace.period_ns)
-        self._window = Samples(Phase.WINDOW, capacity_for(self._bounds, fastest_ns, self._most))
+        is_long = self._protocol.regime is Regime.SUSTAINED and pace is None
+        held = stretch_of(self._bounds, self._tell_every_ns) if is_long else self._bounds
+        self._window = Samples(Phase.WINDOW, capacity_for(held, fastest_ns, self._most))
 
     def _measure(self) -> None:
         samples, bounds = self._window, self._bounds
-        self._loop(self._call, samples, bounds, begin_ns=time.monotonic_ns(), stop=self._stop)
-        ended = self._judge(samples, bounds)
+        inferences = self._fill(samples, bounds)
+        ended = self._judge(samples, bounds, inferences)
         send_frame(self._results, Kind.MEASURED, dumps(ended).encode())
         for part in (self._warm_up, samples):
-            self._send(part)
+            self._tell(part)
         send_frame(self._results, Kind.DONE)
         self._warm_up, self._segment = Samples(Phase.WARM_UP, MIN_CAPACITY), self._segment + 1
         self._bounds = rest_of(bounds, samples.count, samples.lasted_ns)
 
-    def _judge(self, samples: Samples, bounds: Bounds) -> Measured:
+    def _fill(self, samples: Samples, bounds: Bounds) -> int:
+        """The window, at once; a sustained one in stretches, after each of which the agent is told; how many."""
+        begin_ns = time.monotonic_ns()
+        if self._protocol.regime is not Regime.SUSTAINED:
+            self._loop(self._call, samples, bounds, begin_ns=begin_ns, stop=self._stop)
+            return samples.count
+        forgotten = 0
+        while True:
+            left = replace(bounds, min_inferences=max(0, bounds.min_inferences - forgotten))
+            until = stretch_of(left, samples.lasted_ns + self._tell_every_ns)
+            self._loop(self._call, samples, until, begin_ns=begin_ns, stop=self._stop)
+            if is_met(samples, left) or self._stop[0]:
+                return forgotten + samples.count
+            if samples.is_full and self._protocol.pace is not None:
+                return forgotten + samples.count  # whose times count from its first inference, which is needed
+            for part in (self._warm_up, samples):
+                self._tell(part)
+            if self._protocol.pace is None:
+                forgotten, samples.count, samples.told = forgotten + samples.count, 0, 0
+
+    def _judge(self, samples: Samples, bounds: Bounds, inferences: int) -> Measured:
         """How the window ended; after heat also whether all segments together are still too few."""
-        window, why = self._protocol.window, _why(samples, bounds, self._stop[0])
+        window, why = self._protocol.window, _why(inferences, samples.lasted_ns, bounds, self._stop[0])
         needs_segment = False
         if why is StoppedBy.HEAT and self._segment + 1 < window.segments:
             self._counted_ns += samples.durations_ns[: samples.count]
             needs_segment = len(self._counted_ns) < heat_floor(window, statistics.median(self._counted_ns))
         return Measured(stopped_by=why, peak_rss_bytes=peak_rss_bytes(), needs_segment=needs_segment)
 
-    def _send(self, samples: Samples) -> None:
-        before = self._sent[samples.phase]
-        for first in range(0, samples.count, _CHUNK):
+    def _tell(self, samples: Samples) -> None:
+        """Hand on what the agent has not been told yet."""
+        before = self._sent[samples.phase] - samples.told
+        for first in range(samples.told, samples.count, _CHUNK):
             end = min(first + _CHUNK, samples.count)
             starts, durations = samples.starts_ns[first:end], samples.durations_ns[first:end]
             chunk = pack_samples(samples.phase, self._segment, before + first, starts, durations)
             send_frame(self._results, Kind.SAMPLES, chunk)
-        self._sent[samples.phase] += samples.count
+        self._sent[samples.phase] += samples.count - samples.told
+        samples.told = samples.count
 
 
 def run_measurement(orders: int, results: int) -> int:
@@ -188,16 +215,16 @@ def _read_line(descriptor: int) -> bytes:
     return line
 
 
-def _why(samples: Samples, bounds: Bounds, heat: bool) -> StoppedBy:
-    if samples.count >= bounds.min_inferences and samples.lasted_ns >= bounds.min_ns:
+def _why(inferences: int, lasted_ns: int, bounds: Bounds, heat: bool) -> StoppedBy:
+    if inferences >= bounds.min_inferences and lasted_ns >= bounds.min_ns:
         return StoppedBy.ENOUGH
-    if samples.lasted_ns >= bounds.max_ns:
+    if lasted_ns >= bounds.max_ns:
         return StoppedBy.TIME
     if heat:
         return StoppedBy.HEAT
     raise RunFault(
         "too_many_inferences",
-        f"limits.journal_bytes: {samples.count} inferences fill it too early; raise it or shorten the window",
+        f"limits.journal_bytes: {inferences} inferences fill it too early; raise it or shorten the window",
     )
 
 

@@ -139,13 +139,24 @@ def estimate_s(bounds: Bounds, inference_s: float) -> float:
 
 
 def estimate_quiet_s(protocol: Protocol, first_s: float) -> tuple[float, float]:
-    """Seconds of warm-up, and of warm-up and window with a little slack, from the first inference's time."""
+    """Seconds until the window, and until its end with a little slack, from the first inference's time."""
     if protocol.pace is not None:
         first_s = max(first_s, 1 / protocol.pace.rate_per_s)
     warm_up_s = estimate_s(warm_up_bounds(protocol.warm_up), first_s)
     if protocol.warm_up.steady_within is not None:  # better to come a little late than into the window
         warm_up_s = min(max(warm_up_s * _STEADY_SLACK, _STEADY_INFERENCES * first_s), protocol.warm_up.max_s)
-    return warm_up_s, warm_up_s + estimate_s(window_bounds(protocol.window), first_s) + _REPORT_SLACK_S
+    before_s = protocol.recorded_idle_s + warm_up_s
+    return before_s, before_s + estimate_s(window_bounds(protocol.window), first_s) + _REPORT_SLACK_S
+
+
+def stretch_of(bounds: Bounds, until_ns: int) -> Bounds:
+    """The part of a window up to `until_ns` since its beginning: it ends there, or where the whole window ends."""
+    is_early = until_ns < bounds.min_ns
+    return Bounds(
+        min_inferences=0 if is_early else bounds.min_inferences,
+        min_ns=min(until_ns, bounds.min_ns),
+        max_ns=min(until_ns, bounds.max_ns),
+    )
 
 
 def _bounds(min_inferences: int, min_s: float, max_s: float) -> Bounds:

@@ -1,11 +1,12 @@
 """The agent of one attempt: detached, it takes the run through its phases and writes the journal.
 
-    GATE -> LOAD -> READY -> WARM_UP -> WINDOW -> END        (a busy board goes from WARM_UP back to GATE, and a
-                                                              hot one from WINDOW, for a further segment)
+    GATE -> LOAD -> READY -> [IDLE ->] WARM_UP -> WINDOW -> [COOLING ->] END
+                                        (a busy board goes from WARM_UP back to GATE, and a hot one from WINDOW, for a
+                                         further segment; IDLE and COOLING where the protocol asks for them)
 
 Invariants: it imports the standard library only; nothing is written to disk between the start of the warm-up and the
-end of the window (in a sustained run telemetry is, once a minute); however the run ends, the measuring process is gone
-and the lock is free before the end record can be read.
+end of the window (in a sustained run telemetry and inferences are, once a minute); however the run ends, the measuring
+process is gone and the lock is free before the end record can be read.
 
 Lifecycle: `supervise` does everything and returns when the journal is complete.
 """
@@ -26,27 +27,23 @@ from agent.claim import teller
 from agent.contact import StateNote
 from agent.errors import RunAborted, RunFault
 from agent.etiquette import Etiquette
-from agent.frames import Job, Kind, Measured, Order, unpack_samples
+from agent.frames import Job, Kind
 from agent.gate import PERIOD_S, pass_gate
 from agent.gatekeeper import LIVE_BITS
 from agent.home import Home
 from agent.isolation import network_here
 from agent.lock import MachineLock
-from agent.machine import swapped_out_bytes
-from agent.protocol import MAX_RETURNS_TO_GATE, Reading, estimate_quiet_s, is_disturbed, is_hot
+from agent.protocol import MAX_RETURNS_TO_GATE, estimate_quiet_s
+from agent.quiet_window import QuietWindow
 from agent.remembered import recall_cooling, remember_cooling
 from agent.run_folder import Claim, RunFolder
 from agent.sensors.discover import find_sensors
-from agent.sensors.load import tick_share
 from agent.spool import Spool
 from agent.telemetry import Sampler
 from agent.watch import Signals, Watch
 from agent.wire.codec import loads
-from agent.wire.records import Ended, Fault, Inferences, Loaded, Outcome, Phase
+from agent.wire.records import Ended, Fault, Loaded, Outcome, Phase
 from agent.wire.spec import Regime, RunSpec
-
-_SUSTAINED_REPORT_S = 60.0
-_MOST_CONTACTS = 100
 
 
 class Supervisor:
@@ -54,7 +51,7 @@ class Supervisor:
 
     def __init__(self, home: Home, folder: RunFolder, claim: Claim, spec: RunSpec, lock: MachineLock) -> None:
         self._home, self._folder, self._claim, self._spec, self._lock = home, folder, claim, spec, lock
-        self._period_s = spec.protocol.telemetry_period_s
+        self._period_s, self._report_every_s = spec.protocol.telemetry_period_s, spec.protocol.report_every_s
         self._burner = BurnerProcesses()
         self._sampler = Sampler(find_sensors(home.root, self._own_pids), claim.origin_ns, self._child_rss_bytes)
         self._watch = Watch(self._sampler, Signals(), spec.limits)
@@ -65,15 +62,10 @@ class Supervisor:
         self._interpreter = home.interpreter(spec.runtime)
         self._network = network_here((self._model, Path(self._interpreter), bundle.location()))
         self._etiquette = Etiquette(folder.path, claim.agent, self._watch.idle)
+        self._quiet = QuietWindow(spec.protocol, self._watch, self._chronicle, claim.origin_ns)
         self._round = 0
         self._returns = 0
         self._first_s = 0.0
-        self._loaded_at_s = 0.0
-        self._report_at_s = 0.0
-        self._measured: Measured | None = None
-        self._contacts_ns: list[int] = []
-        self._swapped_before_bytes: int | None = None
-        self._swapped_bytes: int | None = None
 
     def run(self) -> None:
         """Take the run through its phases; however it ends becomes the end record."""
@@ -98,14 +90,15 @@ class Supervisor:
         while True:
             self._wait_for_quiet()
             with self._watch.on_the_clock():
-                if not self._is_disturbed_warming_up() or self._returns >= MAX_RETURNS_TO_GATE:
+                if not self._quiet.warm_up() or self._returns >= MAX_RETURNS_TO_GATE:
                     self._measure_window()
-                    if not self._needs_segment:
-                        return
+                    if not self._quiet.needs_segment:
+                        break
                 else:
                     self._returns += 1
             self._chronicle.speak()
             self._pass_gate()
+        self._record_cooling()
 
     def _introduce(self) -> None:
         self._chronicle.note(introduction.claimed(self._spec, self._claim))
@@ -162,89 +155,54 @@ class Supervisor:
         self._publish()
         _, quiet_s = estimate_quiet_s(self._spec.protocol, self._first_s)
         self._etiquette.wait_for_quiet(
-            self._round, min(quiet_s, _SUSTAINED_REPORT_S) if self._is_sustained else quiet_s
+            self._round, min(quiet_s, self._report_every_s) if self._is_sustained else quiet_s
         )
-
-    def _is_disturbed_warming_up(self) -> bool:
-        self._chronicle.keep_quiet()
-        self._swapped_before_bytes = swapped_out_bytes()
-        self._watch.signals.contacts_ns.clear()
-        began_s = self._loaded_at_s = time.monotonic()
-        self._order(Order.WARM_UP, Phase.WARM_UP)
-        self._watch.expect(Kind.WARMED, self._look_at_heat)
-        gate = self._spec.protocol.gate
-        readings = [reading for reading in self._sampler.readings if reading.at_s >= began_s]
-        watched_s = min(gate.load_window_s, time.monotonic() - began_s)
-        return is_disturbed(gate, readings, tick_share=tick_share(watched_s))
 
     def _measure_window(self) -> None:
-        self._report_at_s = time.monotonic() + _SUSTAINED_REPORT_S
-        self._order(Order.WINDOW, Phase.WINDOW)
-        self._measured = loads(Measured, self._watch.expect(Kind.MEASURED, self._look_after_window))
-        self._sum_up_quiet_window()
-        if not self._needs_segment:
-            self._chronicle.enter(Phase.END, self._period_s)
+        self._quiet.measure()
+        if not self._quiet.needs_segment:
+            cooling_s = self._spec.protocol.recorded_cooling_s
+            self._chronicle.enter(Phase.COOLING if cooling_s else Phase.END, self._period_s)
             self._spool.release_reserve()
             self._chronicle.speak()
-            self._publish()
-        for event in self._watch.events():
-            if not isinstance(event, Reading):
-                if event[0] is Kind.DONE:
-                    return
-                self._chronicle.note(self._inferences(event[1]))
+            self._publish(until_ns=time.monotonic_ns() + int(cooling_s * 1e9))
+        self._quiet.take_rest()
 
-    @property
-    def _needs_segment(self) -> bool:
-        return self._measured is not None and self._measured.needs_segment
-
-    def _sum_up_quiet_window(self) -> None:
-        before, after = self._swapped_before_bytes, swapped_out_bytes()
-        if before is not None and after is not None:
-            self._swapped_bytes = (self._swapped_bytes or 0) + after - before
-        self._contacts_ns += self._watch.signals.contacts_ns
-        self._watch.signals.contacts_ns.clear()
-
-    def _look_at_heat(self, reading: Reading) -> None:
-        if is_hot(self._spec.protocol.window, reading, reading.at_s - self._loaded_at_s) and self._watch.child:
-            self._watch.child.stop_window()
-
-    def _look_after_window(self, reading: Reading) -> None:
-        self._look_at_heat(reading)
-        if self._is_sustained and reading.at_s >= self._report_at_s:
-            self._report_at_s += _SUSTAINED_REPORT_S
+    def _record_cooling(self) -> None:
+        """Let the board cool after its window, the measuring process being gone; written down once a minute."""
+        ends_ns = time.monotonic_ns() + int(self._spec.protocol.recorded_cooling_s * 1e9)
+        if self._chronicle.phase is not Phase.COOLING or self._watch.child is None:
+            return
+        self._watch.child.end()
+        self._watch.child = None
+        while (left_s := (ends_ns - time.monotonic_ns()) / 1e9) > 0:
+            self._watch.idle(min(left_s, self._report_every_s))
             self._chronicle.speak()
-            self._chronicle.keep_quiet()
-
-    def _inferences(self, payload: bytes) -> Inferences:
-        chunk = unpack_samples(payload)
-        return Inferences(
-            phase=chunk.phase,
-            first_index=chunk.first_index,
-            starts_ns=tuple(start - self._claim.origin_ns for start in chunk.starts_ns),
-            durations_ns=chunk.durations_ns,
-            segment=chunk.segment,
-        )
+        self._chronicle.enter(Phase.END, self._period_s)
+        self._publish()
 
     @property
     def _is_sustained(self) -> bool:
         return self._spec.protocol.regime is Regime.SUSTAINED
 
-    def _order(self, order: Order, phase: Phase) -> None:
-        assert self._watch.child is not None
-        self._chronicle.enter(phase, self._period_s)
-        self._watch.child.order(order)
-
-    def _publish(self, waiting_for: str = "", now_c: float | None = None, ready_in_s: float | None = None) -> None:
+    def _publish(
+        self,
+        waiting_for: str = "",
+        now_c: float | None = None,
+        ready_in_s: float | None = None,
+        until_ns: int | None = None,
+    ) -> None:
         warm_up_s, quiet_s = estimate_quiet_s(self._spec.protocol, self._first_s)
         note = StateNote(
             phase=self._chronicle.phase,
             round=self._round,
             warm_up_s=warm_up_s,
             quiet_s=quiet_s,
-            report_every_s=_SUSTAINED_REPORT_S if self._is_sustained else None,
+            report_every_s=self._report_every_s if self._is_sustained else None,
             waiting_for=waiting_for,
             temperature_c=now_c,
             ready_in_s=ready_in_s,
+            until_ns=until_ns,
         )
         contact.publish(self._folder.path, note)
 
@@ -252,7 +210,7 @@ class Supervisor:
         return self._ended(Outcome.FAILED, fault=fault.fault, code=fault.code, message=fault.message)
 
     def _ended(self, outcome: Outcome, *, fault: Fault | None = None, code: str = "", message: str = "") -> Ended:
-        measured, contacts_ns = self._measured, [*self._contacts_ns, *self._watch.signals.contacts_ns][:_MOST_CONTACTS]
+        measured = self._quiet.measured
         return Ended(
             at_ns=self._chronicle.now_ns(),
             outcome=outcome,
@@ -261,9 +219,9 @@ class Supervisor:
             message=message,
             stopped_by=None if measured is None else measured.stopped_by,
             peak_rss_bytes=self._sampler.peak_rss_bytes if measured is None else measured.peak_rss_bytes,
-            swapped_bytes=self._swapped_bytes,
+            swapped_bytes=self._quiet.swapped_bytes,
             back_to_gate=self._returns,
-            contacts_ns=tuple(at_ns - self._claim.origin_ns for at_ns in contacts_ns),
+            contacts_ns=self._quiet.contacts_ns,
         )
 
     def _finish(self, ended: Ended) -> None:

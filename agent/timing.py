@@ -22,13 +22,16 @@ _LONGEST_NAP_NS = 250_000_000  # so that a stop is heeded however slow the pace
 
 
 class Samples:
-    """Starts and durations of one phase; `count` of the allocated places are filled, over `lasted_ns`."""
+    """Starts and durations of one phase; `count` of the allocated places are filled, over `lasted_ns`.
+
+    The first `told` of them have been handed on; of a long window all that were are forgotten.
+    """
 
     def __init__(self, phase: Phase, capacity: int) -> None:
         self.phase = phase
         self.starts_ns = array("q", bytes(8 * capacity))
         self.durations_ns = array("q", bytes(8 * capacity))
-        self.count = 0
+        self.count = self.told = 0
         self.lasted_ns = 0
 
     @property

@@ -13,6 +13,7 @@ from agent.wire.codec import WireError, decode, dumps, encode, essence
 from agent.wire.spec import Gate, Pace, Protocol, Regime, WarmUp, Window
 from orchestrator.errors import NotFoundError, SpecError
 
+_OWN_SETTINGS = ("telemetry_period_s", "recorded_idle_s", "recorded_cooling_s", "report_every_s")
 LEAST_TO_HOLD = 299  # inferences without a miss from which `analysis.pacing` can say that a rate is held
 
 
@@ -53,6 +54,28 @@ PRESETS: Mapping[str, Preset] = {
             window=Window(min_inferences=30, min_s=60.0, max_s=300.0, stop_c=77.0, segments=4),
         ),
         blocks=5,
+        provisional=False,
+    ),
+    "sustained": Preset(
+        protocol=Protocol(
+            name="sustained",
+            regime=Regime.SUSTAINED,
+            gate=Gate(
+                above_idle_c=6.0,
+                idle_s=300.0,
+                band_c=0.5,
+                mean_s=30.0,
+                hold_s=30.0,
+                foreign_cpu_max=0.02,
+                load_window_s=5.0,
+            ),
+            warm_up=WarmUp(min_inferences=0, min_s=0.0),
+            window=Window(min_inferences=1, min_s=1200.0, max_s=3600.0),
+            telemetry_period_s=1.0,
+            recorded_idle_s=120.0,
+            recorded_cooling_s=600.0,
+        ),
+        blocks=3,
         provisional=False,
     ),
     "demo": Preset(
@@ -115,10 +138,11 @@ def paced(protocol: Protocol, rate_per_s: float, deadline_s: float | None) -> Pr
 def shortest_s(protocol: Protocol) -> float:
     """The least time that a run of this protocol takes, without gate, load and transfer."""
     warm_up, window = protocol.warm_up, protocol.window
+    rests_s = protocol.recorded_idle_s + protocol.recorded_cooling_s
     if protocol.pace is None:
-        return warm_up.min_s + window.min_s
+        return rests_s + warm_up.min_s + window.min_s
     needed_s = [(part.min_inferences - 1) / protocol.pace.rate_per_s for part in (warm_up, window)]
-    return max(warm_up.min_s, needed_s[0]) + min(max(window.min_s, needed_s[1]), window.max_s)
+    return rests_s + max(warm_up.min_s, needed_s[0]) + min(max(window.min_s, needed_s[1]), window.max_s)
 
 
 def _renamed(protocol: Protocol) -> Protocol:
@@ -152,4 +176,4 @@ def setting_names() -> tuple[str, ...]:
     """The names that an override may use."""
     parts = {"gate": Gate, "warm_up": WarmUp, "window": Window}
     nested = (f"{part}.{field.name}" for part, cls in parts.items() for field in dataclasses.fields(cls))
-    return (*nested, "telemetry_period_s")
+    return (*nested, *_OWN_SETTINGS)

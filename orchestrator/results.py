@@ -160,7 +160,7 @@ def _temperatures(facts: RunFacts) -> tuple[float | None, float | None, float | 
 
 def _energy_j(facts: RunFacts) -> float | None:
     """Gross energy of one inference: mean power times mean latency; None below `ENERGY_SAMPLES` readings."""
-    power_w = facts.window_series("power_w")
+    power_w = facts.telemetry.series("power_w")[facts.in_window & (facts.telemetry.at_ns >= facts.headline_from_ns)]
     known = power_w[~np.isnan(power_w)]
     return float(known.mean()) * facts.summary.mean_ns / 1e9 if len(known) >= ENERGY_SAMPLES else None
 

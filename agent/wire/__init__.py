@@ -9,8 +9,10 @@ Wire format, by version:
 2   Gates tell the fitted idle temperature, its error, time constant and forecast; windows may have segments and a pace;
     telemetry has an ambient temperature; the import has a time of its own. What version 1 does not have is as when left
     out.
+3   A board may idle before its window and cool after it, in phases `idle` and `cooling`; the inferences of a sustained
+    window come while it lasts, in several chunks.
 
 A reader accepts every version up to its own; `tests/golden/` holds a journal of each.
 """
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3

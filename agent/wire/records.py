@@ -23,13 +23,15 @@ COLDEST_C, HOTTEST_C = -273.15, 1000.0
 
 
 class Phase(enum.Enum):
-    """Where a run is; `warm_up` and `window` together are the quiet window."""
+    """Where a run is; `idle`, `warm_up` and `window` together are the quiet window."""
 
     GATE = "gate"
     LOAD = "load"
     READY = "ready"
+    IDLE = "idle"
     WARM_UP = "warm_up"
     WINDOW = "window"
+    COOLING = "cooling"
     END = "end"
 
 

@@ -16,6 +16,7 @@ _HEX = re.compile(r"[0-9a-f]{8,64}")
 Scalar = str | int | float | bool
 MAX_FENCE = 2**53  # a board may make a farm count on from below it
 MAX_SEGMENTS = 20
+LONGEST_REST_S = 86_400.0
 
 
 class Regime(enum.Enum):
@@ -53,7 +54,8 @@ class Gate:
     """When a board may start: every condition that is given must hold. Temperatures are of the die.
 
     `max_c`          at most this
-    `start_c`        within +-`band_c` of this: cooled passively from above, warmed by a burner from below; `hold_s`
+    `start_c`        the mean over `mean_s` within +-`band_c` of this, for `hold_s`: cooled passively from above, warmed
+                     by a burner from below
     `above_idle_c`   instead of `start_c`, a study's first run on a device: what `idle_s` of idling tell, plus this
     `foreign_cpu_max` share of all cores that other processes may use (0..1), over `load_window_s`
     `live_bits_clear` no live throttle bit
@@ -66,6 +68,7 @@ class Gate:
     above_idle_c: float | None = None
     idle_s: float = 60.0
     band_c: float = 2.0
+    mean_s: float = 10.0
     hold_s: float = 0.0
     foreign_cpu_max: float | None = None
     load_window_s: float = 2.0
@@ -74,6 +77,7 @@ class Gate:
 
     def __post_init__(self) -> None:
         require(self.band_c > 0, "band_c", "more than 0", self.band_c)
+        require(self.mean_s > 0, "mean_s", "more than 0", self.mean_s)
         require(self.hold_s >= 0, "hold_s", "0 or more", self.hold_s)
         require(self.idle_s > 0, "idle_s", "more than 0", self.idle_s)
         require(self.load_window_s > 0, "load_window_s", "more than 0", self.load_window_s)
@@ -166,7 +170,9 @@ class Pace:
 class Protocol:
     """The controlled procedure of a run: gate, warm-up, window, telemetry. Data, not code.
 
-    Without a `pace` the loop is closed: each inference begins when the one before has ended.
+    Without a `pace` the loop is closed: each inference begins when the one before has ended. The board idles for
+    `recorded_idle_s` between the gate and its first inference, and cools for `recorded_cooling_s` after its last one,
+    both with telemetry. A sustained run writes down and reports what it has every `report_every_s`.
     """
 
     name: str
@@ -176,9 +182,15 @@ class Protocol:
     window: Window
     telemetry_period_s: float = 0.25
     pace: Pace | None = None
+    recorded_idle_s: float = 0.0
+    recorded_cooling_s: float = 0.0
+    report_every_s: float = 60.0
 
     def __post_init__(self) -> None:
         require(is_plain_name(self.name), "name", "a plain name", self.name)
+        for name in ("recorded_idle_s", "recorded_cooling_s"):
+            require(0 <= getattr(self, name) <= LONGEST_REST_S, name, f"0..{LONGEST_REST_S:g}", getattr(self, name))
+        require(0.2 <= self.report_every_s <= 3600, "report_every_s", "0.2..3600", self.report_every_s)
         require(0.05 <= self.telemetry_period_s <= 60, "telemetry_period_s", "0.05..60", self.telemetry_period_s)
 
 

@@ -21,6 +21,7 @@ from orchestrator.db.columns import InferenceColumns, TelemetryColumns
 
 HOST = "host"
 LEAST_HELD_S = 2.5
+SETTLED_S = 300.0  # of a long load: what its users will live with
 HEAT_FLOOR, SLOW_HEAT_FLOOR, SLOW_NS = 20, 8, 1e9
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -107,8 +108,15 @@ class RunFacts:
 
     @property
     def summary(self) -> LatencySummary:
-        """Latency summary of the counted inferences."""
-        return summarise(self.durations_ns)
+        """Latency summary of the counted inferences; of a sustained run, of those begun in its last `SETTLED_S`."""
+        return summarise(self.durations_ns[self.starts_ns >= self.headline_from_ns])
+
+    @property
+    def headline_from_ns(self) -> int:
+        """From when on headline figures are taken: the whole window, or the settled end of a sustained one."""
+        if self.protocol.regime is Regime.BURST:
+            return int(self.starts_ns[0])
+        return int(min(self.segments[-1].to_ns - SETTLED_S * 1e9, self.starts_ns[-1]))
 
     @property
     def durations_ns(self) -> Integers:

@@ -22,7 +22,7 @@ def submit(
     where: Annotated[
         list[str] | None, typer.Option("--where", help="Only devices with this label, e.g. cooling=fan.")
     ] = None,
-    protocol: Annotated[str, typer.Option("--protocol", help="quick, standard or demo.")] = "standard",
+    protocol: Annotated[str, typer.Option("--protocol", help="quick, standard, sustained or demo.")] = "standard",
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Override a protocol's figure, e.g. window.min_s=30.")
     ] = None,

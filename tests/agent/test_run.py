@@ -1,6 +1,7 @@
 """A whole run by the real agent: what is measured, what is written, when, and what it costs."""
 
 import dataclasses
+import itertools
 import os
 import signal
 import statistics
@@ -28,7 +29,7 @@ from agent.wire.records import (
     StoppedBy,
     Telemetry,
 )
-from agent.wire.spec import Fence, Gate, Inputs, Limits, Regime
+from agent.wire.spec import Fence, Gate, Inputs, Limits, Regime, WarmUp
 from tests.agent.board import Board, ended, kill, phases, wait_for, wait_gone
 from tests.agent.onnx_models import save_affine, save_lookup
 from tests.agent.specs import make_spec, short_protocol
@@ -382,3 +383,30 @@ def _sleeps_between_inferences(pid: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
     return bool(int(caught, 16) & (1 << (signal.SIGUSR1 - 1)))
+
+
+def test_a_sustained_run_is_written_down_while_it_lasts_between_recorded_idling_and_cooling(board: Board) -> None:
+    protocol = dataclasses.replace(
+        short_protocol(warm_up_s=0.0, window_s=1.5, regime=Regime.SUSTAINED),
+        warm_up=WarmUp(min_inferences=0, min_s=0.0),
+        recorded_idle_s=0.3,
+        recorded_cooling_s=0.4,
+        report_every_s=0.4,
+    )
+    records = board.run(make_spec(protocol=protocol))
+    phases = {record.phase: record.at_ns for record in records if isinstance(record, PhaseEntered)}
+    assert list(phases)[-6:] == [Phase.READY, Phase.IDLE, Phase.WARM_UP, Phase.WINDOW, Phase.COOLING, Phase.END]
+    assert phases[Phase.WARM_UP] - phases[Phase.IDLE] >= 0.3e9
+    assert phases[Phase.END] - phases[Phase.COOLING] >= 0.4e9
+
+    chunks = [record for record in records if isinstance(record, Inferences)]
+    assert len(chunks) >= 3, "it is handed on in parts"
+    starts_ns = [start for chunk in chunks for start in chunk.starts_ns]
+    assert [chunk.first_index for chunk in chunks] == [
+        sum(len(chunk.starts_ns) for chunk in chunks[:number]) for number in range(len(chunks))
+    ]
+    assert chunks[-1].end_ns - phases[Phase.WINDOW] >= 1.5e9
+    assert max(after - before for before, after in itertools.pairwise(starts_ns)) < 0.2e9, "no gap where a part ended"
+    at_ns = [at for record in records if isinstance(record, Telemetry) for at in record.at_ns]
+    for begins, ends in ((Phase.IDLE, Phase.WARM_UP), (Phase.COOLING, Phase.END)):
+        assert sum(phases[begins] <= at <= phases[ends] for at in at_ns) >= 4, f"telemetry of the {begins.value}"

@@ -22,7 +22,7 @@ VARIANTS = {variant.label: variant.path for variant in demo_variants()}
         (["--variant", "fp16"], "variant: yolov9-c has no 'fp16'; it has fp32, int8"),
         (["--where", "cooling=water"], "labels in use: cooling=fan"),
         (["--where", "cooling"], "--where cooling: expected NAME=VALUE"),
-        (["--protocol", "slow"], "protocol: expected one of quick, standard, demo"),
+        (["--protocol", "slow"], "protocol: expected one of quick, standard, sustained, demo"),
         (["--set", "window.min_s"], "expected SETTING=VALUE"),
         (["--set", "window.min_s=-1"], "min_s: expected 0 or more"),
         (["--threads", "0"], "threads: expected 1..64, got 0"),

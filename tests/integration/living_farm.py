@@ -89,13 +89,14 @@ class LivingFarm:
         overrides: Sequence[str] = SHORT,
         device: str | None = None,
         inference: Inference = Inference.REAL,
+        protocol: str = "demo",
     ) -> int:
         """Submit a study of demo variants on one board, or on all."""
         study = studies.submit(
             self.farm.database,
             studies.Submission(
                 model=demo.MODEL_NAME,
-                protocol=protocols.with_overrides(protocols.preset("demo").protocol, overrides),
+                protocol=protocols.with_overrides(protocols.preset(protocol).protocol, overrides),
                 blocks=blocks,
                 bundle_hash=build_bundle(self.farm.settings.bundles_dir).hash,
                 variants=variants,
