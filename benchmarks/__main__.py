@@ -16,6 +16,7 @@ NAMES = (
     "faults_caught",
     "gates",
     "canary",
+    "simulated_boards",
     "thermal_truth",
     "until_ci",
     "known_truth",

@@ -91,11 +91,10 @@ class BoardBody:
             requested_hz=min(requested_hz, self.conditions.cap_hz or requested_hz),
             ambient_c=self._ambient_c(),
             dt_s=dt_s,
+            is_under_voltage=self.conditions.is_under_voltage,
         )
         if self.conditions.is_fan_stopped:
             self.die = replace(self.die, fan_level=0)
-        if self.conditions.is_under_voltage:
-            self._set_bits(thermal.UNDER_VOLTAGE | thermal.UNDER_VOLTAGE << thermal.STICKY_SHIFT)
         self.tree.show(self._readings(requested_hz))
 
     def put_under(self, conditions: Conditions) -> None:

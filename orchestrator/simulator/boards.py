@@ -133,6 +133,16 @@ _PI4_BARE = BoardKind(
     silicon=_PI4,
 )
 _PI4_HEATSINK = replace(_PI4, junction_k_per_w=2.2, junction_j_per_k=6.0, sink_k_per_w=(6.2,), board_j_per_k=45.0)
+_PI4_CASE = replace(_PI4, junction_k_per_w=1.8, junction_j_per_k=10.0, sink_k_per_w=(4.5,), board_j_per_k=150.0)
+_PI4_FAN = replace(_PI4, junction_k_per_w=2.0, junction_j_per_k=6.0, sink_k_per_w=(3.0,), board_j_per_k=40.0)
+_PI4_BOOST = replace(
+    _PI4,
+    load_w=7.2,
+    max_hz=1800 * MHZ,
+    clock_step_hz=18 * MHZ,
+    voltage=((600 * MHZ, 0.844), (1500 * MHZ, 0.844), (1600 * MHZ, 0.866), (1700 * MHZ, 0.888), (1800 * MHZ, 0.910)),
+)
+_PI5_CASE_FAN = replace(_PI5, junction_k_per_w=2.2, sink_k_per_w=(4.5,), board_j_per_k=38.0)
 _PI3_BARE = BoardKind(
     name="pi3b",
     model="Raspberry Pi 3 Model B Rev 1.2",
@@ -172,6 +182,16 @@ BOARD_KINDS: Mapping[str, BoardKind] = {
         _PI3_BARE,
         _PI3_PLUS_BARE,
         _ZERO2_BARE,
+        replace(_PI4_BARE, name="pi4-case", silicon=_PI4_CASE),
+        replace(_PI4_BARE, name="pi4-fan", silicon=_PI4_FAN),
+        replace(
+            _PI4_BARE,
+            name="pi4-bare-1800",
+            model="Raspberry Pi 4 Model B Rev 1.4",
+            revision="d03114",
+            silicon=_PI4_BOOST,
+        ),
+        replace(_PI5_BARE, name="pi5-case-fan", silicon=_PI5_CASE_FAN),
     )
 }
 

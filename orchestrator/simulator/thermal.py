@@ -77,9 +77,19 @@ def at_rest(silicon: Silicon, *, ambient_c: float = STANDARD_AMBIENT_C) -> Die:
 
 
 def advance(
-    silicon: Silicon, die: Die, *, utilisation: float, requested_hz: float, ambient_c: float, dt_s: float
+    silicon: Silicon,
+    die: Die,
+    *,
+    utilisation: float,
+    requested_hz: float,
+    ambient_c: float,
+    dt_s: float,
+    is_under_voltage: bool = False,
 ) -> Die:
-    """The die after `dt_s` in which `utilisation` (0..1) of all cores was busy at the present clock."""
+    """The die after `dt_s` in which `utilisation` (0..1) of all cores was busy at the present clock.
+
+    Low voltage takes the clock to its lowest at once and shows bits 0 and 2 (raspberrypi/firmware#615).
+    """
     power_w = power(silicon, die, utilisation=utilisation)
     junction_c, board_c = relax(
         silicon,
@@ -90,9 +100,10 @@ def advance(
         fan_level=die.fan_level,
         dt_s=dt_s,
     )
-    live = live_bits(silicon, junction_c)
+    live = live_bits(silicon, junction_c) | (UNDER_VOLTAGE | THROTTLED if is_under_voltage else 0)
     change_hz = SLEW_HZ_PER_S * dt_s
     cap_hz = min(max(allowed_hz(silicon, junction_c), die.cap_hz - change_hz), die.cap_hz + change_hz)
+    cap_hz = silicon.min_hz if is_under_voltage else cap_hz
     return replace(
         die,
         junction_c=junction_c,
@@ -127,6 +138,19 @@ def relax(
     to_x = (e_slow * ((a - fast) * x + b * y) - e_fast * ((a - slow) * x + b * y)) / (slow - fast)
     to_y = (e_slow * (c * x + (d - fast) * y) - e_fast * (c * x + (d - slow) * y)) / (slow - fast)
     return settled_junction_c + to_x, settled_board_c + to_y
+
+
+def time_constants(silicon: Silicon, fan_level: int = 0) -> tuple[float, float]:
+    """Fast and slow time constant in seconds: the network's own, without leakage and throttling."""
+    r1, r2 = silicon.junction_k_per_w, silicon.sink_k_per_w[fan_level]
+    a, c = 1 / (r1 * silicon.junction_j_per_k), 1 / (r1 * silicon.board_j_per_k)
+    slow, fast = eigenvalues(-a, a, c, -(1 / r1 + 1 / r2) / silicon.board_j_per_k)
+    return -1 / fast, -1 / slow
+
+
+def slowdown(silicon: Silicon, clock_hz: float, memory_bound: float) -> float:
+    """How many times longer an inference takes at a clock than at the highest; its memory-bound share never changes."""
+    return memory_bound + (1 - memory_bound) * silicon.max_hz / clock_hz
 
 
 def eigenvalues(a: float, b: float, c: float, d: float) -> tuple[float, float]:

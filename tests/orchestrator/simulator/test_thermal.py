@@ -73,16 +73,62 @@ def test_throttling_begins_when_it_does_on_the_boards(name: str, onset_s: float)
 
 @pytest.mark.parametrize(
     ("name", "fast_s", "slow_s"),
-    [("pi4-bare", 13.0, 361), ("pi4-heatsink", 11.6, 318), ("pi5-bare", 10.3, 366), ("pi3b", 8.6, 289)],
+    [
+        ("pi4-bare", 13.0, 361),
+        ("pi4-heatsink", 11.6, 318),
+        ("pi4-case", 16.8, 721),
+        ("pi4-fan", 10.3, 140),
+        ("pi5-bare", 10.3, 366),
+        ("pi3b", 8.6, 289),
+        ("zero2w", 7.2, 151),
+    ],
 )
 def test_time_constants_are_those_of_the_fit(name: str, fast_s: float, slow_s: float) -> None:
     silicon = board_kind(name).silicon
+    assert thermal.time_constants(silicon) == pytest.approx((fast_s, slow_s), rel=0.01)
     start_c = AMBIENT_C + 10.0
     cooled_c = [
         relax(silicon, start_c, start_c, power_w=0, ambient_c=AMBIENT_C, fan_level=0, dt_s=after_s)[0] - AMBIENT_C
         for after_s in (10 * fast_s, 10 * fast_s + slow_s)
     ]
     assert cooled_c[0] / cooled_c[1] == pytest.approx(math.e, rel=0.01)
+
+
+def test_a_bare_pi_4_heats_as_one_was_seen_to() -> None:
+    """Run 9zGtFR1e of the benchmark `simulated_boards`; the room and the rest before are as fitted there."""
+    seen_c = "52 62 64 65 67 68 70 71 71 72 72 72 73 73 74 74 74 75 76 75 75 76 77 76 78 77 78"
+    silicon = board_kind("pi4-bare").silicon
+    die = replace(at_rest(silicon), junction_c=52.5, board_c=52.5 - silicon.idle_w * silicon.junction_k_per_w)
+    die, errors_c = replace(die, clock_hz=silicon.max_hz), []
+    for each in seen_c.split():
+        errors_c.append(die.junction_c - float(each))
+        die = soak(silicon, die, seconds=10.0)
+    assert math.sqrt(sum(error**2 for error in errors_c) / len(errors_c)) <= 1.0
+    assert max(map(abs, errors_c)) <= 2.5
+
+
+def test_low_voltage_takes_the_clock_to_its_lowest_at_once_and_says_so() -> None:
+    silicon = board_kind("pi4-bare").silicon
+    die = advance(
+        silicon,
+        at_rest(silicon),
+        utilisation=1,
+        requested_hz=silicon.max_hz,
+        ambient_c=AMBIENT_C,
+        dt_s=STEP_S,
+        is_under_voltage=True,
+    )
+    assert (die.clock_hz, die.bits) == (silicon.min_hz, 0x50005)
+    assert soak(silicon, die, seconds=20.0).clock_hz == silicon.max_hz
+
+
+@given(name=kinds, share=st.floats(0, 1), memory_bound=st.floats(0, 1))
+def test_no_clock_makes_the_memory_slower(name: str, share: float, memory_bound: float) -> None:
+    silicon = board_kind(name).silicon
+    clock_hz = silicon.min_hz + share * (silicon.max_hz - silicon.min_hz)
+    slowdown = thermal.slowdown(silicon, clock_hz, memory_bound)
+    assert 1 - 1e-9 <= slowdown <= silicon.max_hz / clock_hz * (1 + 1e-9)
+    assert thermal.slowdown(silicon, clock_hz, 1.0) == pytest.approx(1.0)
 
 
 @given(name=kinds, junction_c=temperatures, board_c=temperatures, power_w=watts, dt_s=st.floats(0, 100))
