@@ -1,20 +1,24 @@
 """A run, and what differs between two, in words and table rows: the same on every surface. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from orchestrator import numbers_text
+from orchestrator.analysis.thermal.fit import Estimate
 from orchestrator.numbers_text import ABSENT, celsius, count, duration, megahertz, ms, percent
 from orchestrator.queries.account import PaceView, RunAccount, Span, TelemetrySummary
 from orchestrator.queries.difference import Difference, RunDifference
 from orchestrator.queries.rows import AttemptView, RunView
+from orchestrator.queries.soak import SoakView
 
 _PHASES = {
     "gate": "waited at the gate",
     "load": "loaded the model",
     "ready": "waited to be left alone",
+    "idle": "idled, recorded",
     "warm_up": "warmed up",
     "window": "measured",
+    "cooling": "cooled, recorded",
     "end": "ended",
 }
 _STEADINESS = {
@@ -93,6 +97,52 @@ def pace(found: PaceView) -> str:
         f"{ms(found.deadline_ms)} missed ({share}), from the due time median {ms(found.median_ms)}, "
         f"p90 {ms(found.p90_ms)}, busy {percent(found.busy)}, longest queue {found.backlog}"
     )
+
+
+def soak(found: SoakView) -> list[list[str]]:
+    """What a sustained run shows of its board: onset and cause, steadiness, where the temperature settles."""
+    signs = {"bits": found.onset_by_bits_s, "clock": found.onset_by_clock_s, "latency": found.onset_by_latency_s}
+    seen = [f"by {name} after {duration(at_s)}" for name, at_s in signs.items() if at_s is not None]
+    never = f"not within {duration(found.known_until_s)}"
+    agree = {True: ", which agree", False: ", which disagree", None: ""}[found.agree]
+    throttled_s = found.throttled_by_bits_s if found.throttled_by_bits_s is not None else found.throttled_by_clock_s
+    return [
+        ["slower", (", ".join(seen) + agree if seen else never) + (f"; not read: {_list(found.not_read)}")],
+        ["cause", found.cause],
+        ["time throttled", duration(throttled_s)],
+        ["slowest over fastest windows", _ratio_against(found.stability, found.expected)],
+        ["worst over best window", numbers_text.ratio(found.worst_best)],
+        ["rate of the last 300 s over the first", numbers_text.ratio(found.sustained_ratio)],
+        ["latency of the last 300 s", ms(found.settled_ms)],
+        *_fit_rows(found),
+        ["cooling, slow constant", _with_error(found.cooling_tau_s, duration) or f"{ABSENT}: {found.no_cooling}"],
+    ]
+
+
+def _fit_rows(found: SoakView) -> list[list[str]]:
+    fit = found.fit
+    if fit is None:
+        return [["thermal fit", f"{ABSENT}: {found.no_fit}"]]
+    settled = {True: "", False: ", not settled by the end", None: ""}[fit.is_settled]
+    reliable = "; ".join(("unreliable", *fit.flaws)) if fit.flaws else "reliable"
+    return [
+        ["settles at", f"{celsius(fit.settled_c.value)} (standard error {fit.settled_c.error:.2f} K){settled}"],
+        ["gain at full load", _with_error(fit.gain_c, lambda kelvin: f"{kelvin:.1f} K") or ABSENT],
+        ["time constants", ", ".join(_with_error(tau, duration) for tau in fit.taus_s)],
+        ["thermal fit", f"{reliable}; {fit.rms_c:.2f} C rms are left"],
+    ]
+
+
+def _with_error(found: Estimate | None, say: Callable[[float], str]) -> str:
+    return "" if found is None else f"{say(found.value)} (standard error {say(found.error)})"
+
+
+def _ratio_against(value: float | None, expected: float | None) -> str:
+    return numbers_text.ratio(value) + (f", noise alone {numbers_text.ratio(expected)}" if expected is not None else "")
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 def telemetry(found: TelemetrySummary) -> list[list[str]]:

@@ -105,6 +105,8 @@ def _print_account(account: "RunAccount") -> None:
     console.say(f"course: {run_text.course(account)}")
     if account.pace is not None:
         console.say(f"pace: {run_text.pace(account.pace)}")
+    if account.soak is not None:
+        console.print_table("the soak", ["figure", "value"], run_text.soak(account.soak))
     if account.telemetry is not None:
         console.print_table("the board in the window", ["sensor", "readings"], run_text.telemetry(account.telemetry))
     for each in view.attempts:

@@ -15,6 +15,7 @@ from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, RunRow
 from orchestrator.queries.rows import AttemptView, RunView
 from orchestrator.queries.runs import get_run
+from orchestrator.queries.soak import SoakView, soak_view
 from orchestrator.results import load_facts
 
 LIVE_BITS = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}
@@ -103,6 +104,7 @@ class RunAccount:
     change: float | None
     trimmed: int | None
     pace: PaceView | None
+    soak: SoakView | None
     not_checked: tuple[Mapping[str, Any], ...]
 
 
@@ -121,6 +123,7 @@ def account_for(database: Database, run_id: str) -> RunAccount:
         change=facts.course.change if facts else None,
         trimmed=facts.trimmed if facts else None,
         pace=_pace(facts),
+        soak=soak_view(facts) if facts else None,
         not_checked=tuple(reason for reason in run.reasons if reason.get("severity") == "note"),
     )
 

@@ -1,0 +1,130 @@
+"""What a sustained run shows of its board: when and why it throttled, how steady it stayed, where it settles.
+
+Made from the raw data whenever it is asked for, by `analysis.thermal`; docs/thermal.md says what each figure means.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from agent.wire.codec import WireError
+from agent.wire.spec import Regime
+from orchestrator.analysis.facts import RunFacts
+from orchestrator.analysis.thermal.cooling import cooling_of
+from orchestrator.analysis.thermal.curve import Soak, soak_of
+from orchestrator.analysis.thermal.fit import Estimate, fit
+from orchestrator.analysis.thermal.frame import Refusal
+from orchestrator.analysis.thermal.onset import Onset, onset_of
+from orchestrator.analysis.thermal.stability import Residency, Stability, residency_of, stability_of
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitView:
+    """The thermal fit: constants, fastest first, and the settled temperature, each with its standard error.
+
+    `flaws` say why it is not to be relied on; none: it is. `is_settled` is null where that cannot be said.
+    """
+
+    taus_s: tuple[Estimate, ...]
+    gain_c: Estimate | None
+    settled_c: Estimate
+    is_settled: bool | None
+    rise_c: float | None
+    rms_c: float
+    flaws: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoakView:
+    """A sustained run's account. Onsets are seconds of load, null where none was seen until `known_until_s`.
+
+    `agree` is null where fewer than two signs saw one; `not_read` names the signs that the board could not give. Ratios
+    are of rates: 1 is perfectly steady; `expected` is what noise alone would give. Where there is no fit or no cooling
+    constant, `no_fit` and `no_cooling` say why.
+    """
+
+    onset_by_bits_s: float | None
+    onset_by_clock_s: float | None
+    onset_by_latency_s: float | None
+    known_until_s: float
+    cause: str
+    agree: bool | None
+    not_read: tuple[str, ...]
+    stability: float | None
+    worst_best: float | None
+    expected: float | None
+    is_steady: bool | None
+    sustained_ratio: float | None
+    settled_ms: float | None
+    throttled_by_bits_s: float | None
+    throttled_by_clock_s: float | None
+    fit: FitView | None
+    no_fit: str
+    cooling_tau_s: Estimate | None
+    no_cooling: str
+
+
+def soak_view(facts: RunFacts) -> SoakView | None:
+    """The account of a sustained run; None for a burst, and where there are fewer than two telemetry samples."""
+    if facts.protocol.regime is not Regime.SUSTAINED:
+        return None
+    try:
+        soak = soak_of(facts)
+    except WireError:
+        return None
+    onset = onset_of(soak)
+    fitted, no_fit = _or_why(lambda: _fit(soak))
+    cooled, no_cooling = _or_why(lambda: cooling_of(soak).taus_s[-1])
+    return _view(onset, stability_of(soak, onset), residency_of(soak, ()), (fitted, no_fit), (cooled, no_cooling))
+
+
+def _view(
+    onset: Onset,
+    steady: Stability,
+    residency: Residency,
+    fitted: tuple[FitView | None, str],
+    cooled: tuple[Estimate | None, str],
+) -> SoakView:
+    return SoakView(
+        onset_by_bits_s=onset.by_bits_s,
+        onset_by_clock_s=onset.by_clock_s,
+        onset_by_latency_s=onset.by_latency_s,
+        known_until_s=onset.known_until_s,
+        cause=onset.cause.value,
+        agree=onset.agree,
+        not_read=onset.missing,
+        stability=steady.stability,
+        worst_best=steady.worst_best,
+        expected=steady.expected,
+        is_steady=steady.is_steady,
+        sustained_ratio=steady.sustained_ratio,
+        settled_ms=None if steady.settled_latency_s is None else steady.settled_latency_s * 1e3,
+        throttled_by_bits_s=residency.throttled_by_bits_s,
+        throttled_by_clock_s=residency.throttled_by_clock_s,
+        fit=fitted[0],
+        no_fit=fitted[1],
+        cooling_tau_s=cooled[0],
+        no_cooling=cooled[1],
+    )
+
+
+def _fit(soak: Soak) -> FitView:
+    found = fit(soak)
+    return FitView(
+        taus_s=found.taus_s,
+        gain_c=found.gain,
+        settled_c=found.settled_c,
+        is_settled=found.is_settled,
+        rise_c=found.rise_c,
+        rms_c=found.rms_c,
+        flaws=tuple(flaw.value for flaw in found.flaws),
+    )
+
+
+def _or_why(ask: Callable[[], T]) -> tuple[T | None, str]:
+    try:
+        return ask(), ""
+    except Refusal as refused:
+        return None, str(refused)
