@@ -37,6 +37,7 @@ def account(**changes: object) -> RunAccount:
         change=0.0,
         trimmed=0,
         pace=None,
+        soak=None,
         not_checked=(),
     )
     return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]  # named like its fields
