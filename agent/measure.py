@@ -84,8 +84,8 @@ class Measurement:
     def load(self) -> None:
         """Load, answer once, and report both."""
         spec = self._job.spec
-        import_ns, runtime = _timed(lambda: load_runtime(spec.runtime))
         model = Path(self._job.model_path)
+        import_ns, runtime = _timed(lambda: load_runtime(spec.runtime, model))
         load_ns, session = _timed(lambda: runtime.load(model, spec.threads, spec.runtime_options))
         feeds = _feeds(session, spec)
         self._call = session.bind(feeds)

@@ -3,6 +3,8 @@
 A runtime called NAME is the module ``agent/runtimes/NAME.py`` with a function ``open_runtime() -> Runtime``. It
 translates the library's exceptions at this border: `RunFault` with ``bad_model``, ``inference_failed``,
 ``unknown_option`` or ``runtime_missing``. These sources are part of the measuring hash.
+
+On a simulated board a runtime is wrapped by `agent.runtimes.slowed`, which nothing else imports.
 """
 
 import importlib
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agent.errors import RunFault
+from agent.home import open_home
 from agent.wire.spec import Scalar
 
 Feeds = Mapping[str, Any]  # input name -> numpy array
@@ -52,16 +55,36 @@ class Runtime(Protocol):
         """Load a model file for so many threads; raises `RunFault`."""
 
 
-def load_runtime(name: str) -> Runtime:
-    """The runtime called `name`; raises `RunFault` where there is none, or where it is not installed."""
+def load_runtime(name: str, model: Path | None = None) -> Runtime:
+    """The runtime called `name`; raises `RunFault` where there is none, or where it is not installed.
+
+    Where `model` was staged on a simulated board that keeps a pace, its inference keeps that pace.
+    """
     module_name = f"{__name__}.{name}"
     if not name.isidentifier() or importlib.util.find_spec(module_name) is None:
         raise RunFault("unknown_runtime", f"spec.runtime: this agent has no runtime called {name!r}")
     try:
-        runtime: Runtime = importlib.import_module(module_name).open_runtime()
+        module = importlib.import_module(module_name)
     except ImportError as error:
         raise RunFault("runtime_missing", f"{name} is not installed for this interpreter: {error}") from error
-    return runtime
+    if not hasattr(module, "open_runtime"):
+        raise RunFault("unknown_runtime", f"spec.runtime: {name!r} is no runtime by itself")
+    runtime: Runtime = module.open_runtime()
+    root = None if model is None else _paced_root(model)
+    if root is None:
+        return runtime
+    slowed: Runtime = importlib.import_module(f"{__name__}.slowed").slow(runtime, root)
+    return slowed
+
+
+def _paced_root(model: Path) -> Path | None:
+    """Hardware tree of the simulated board on which a model was staged, where it keeps a pace."""
+    home = next((folder.parent for folder in reversed(model.parents) if folder.name == "artifacts"), None)
+    notes = None if home is None else open_home(home).notes
+    if notes is None or not notes.simulated:
+        return None
+    root = Path(notes.root)
+    return root if (root / "firmware" / "pace").exists() else None
 
 
 def pick_options(given: Mapping[str, Scalar], known: Mapping[str, Scalar]) -> dict[str, Scalar]:

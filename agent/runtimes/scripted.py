@@ -29,6 +29,7 @@ _DEFAULTS: Mapping[str, Scalar] = {
     "growth": 0.0,  # each takes this share of the median longer than the one before
     "output": "",  # what is answered, where it is not nothing
     "spin": False,  # burn the time instead of sleeping
+    "busy": 0.0,  # share of a simulated board's cores that it is said to use meanwhile
     "load_ms": 0.0,
     "hold_bytes": 0,  # memory that is filled while loading
     "fail_at": -1,  # the inference that raises, counted from 0
@@ -49,6 +50,7 @@ class ScriptedSession:
         self.inputs: Sequence[Signature] = ()
         self.outputs: Sequence[Signature] = ()
         self.options = options
+        self.pretended_share = None if options["spin"] else float(options["busy"])
         self._ballast = b"\1" * int(options["hold_bytes"])
         self._random = random.Random(int(options["seed"]))
         self._answer = (options["output"],) if options["output"] else ()

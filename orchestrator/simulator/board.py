@@ -18,7 +18,7 @@ from orchestrator.simulator import thermal
 from orchestrator.simulator.boards import BoardKind, individual
 from orchestrator.simulator.conditions import Conditions
 from orchestrator.simulator.hardware import HardwareTree, Readings
-from orchestrator.simulator.load import RunLoad
+from orchestrator.simulator.load import RunLoad, ToldLoad
 
 USER = "pi"
 MARKER = "PIFARM_SIMULATED_BOARD"
@@ -31,6 +31,8 @@ SENSOR_NOISE_C = 0.4
 AMBIENT_DRIFT_C = 1.0
 AMBIENT_DRIFT_PERIOD_S = 3600.0
 LONGEST_NUISANCE_S = 120.0
+MEMORY_BOUND = 0.2
+"""Share of an inference that no clock makes slower."""
 _BUSY_FROM = 0.02
 _BUSY = "import sys, time\nend = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < end: pass"
 
@@ -55,12 +57,18 @@ class BoardBody:
         self._nuisances: list[subprocess.Popen[bytes]] = []
         self._drift_phase = self._rng.uniform(0, 2 * math.pi)
         self._load = RunLoad(self.farm_folder / "runs")
+        self._told = ToldLoad()
         self._ticked_s = time.monotonic()
 
     @property
     def farm_folder(self) -> Path:
         """What a farm sees as ``~/.pifarm``."""
         return self.home / ".pifarm"
+
+    @property
+    def cores(self) -> int:
+        """Cores that a run can use: four, or as many as this machine has."""
+        return self._load.cores
 
     def power_on(self) -> None:
         """Boot: a tree as the kernel shows it, sticky bits cleared, notes for the agent."""
@@ -81,9 +89,10 @@ class BoardBody:
         """Move on to now: heat by what the active run has used since the last tick, and show it."""
         now_s = time.monotonic()
         dt_s, self._ticked_s = now_s - self._ticked_s, now_s
-        utilisation = self._load.utilisation()
+        utilisation = min(self._load.utilisation() + self._told.utilisation(*self.tree.told_work()), 1.0)
         self._nuisances = [process for process in self._nuisances if process.poll() is None]
-        requested_hz = self.tree.requested_hz(is_busy=utilisation > _BUSY_FROM)
+        busy_hz = self.tree.requested_hz(is_busy=True)
+        requested_hz = busy_hz if utilisation > _BUSY_FROM else self.tree.requested_hz(is_busy=False)
         self.die = thermal.advance(
             self.kind.silicon,
             self.die,
@@ -96,6 +105,7 @@ class BoardBody:
         if self.conditions.is_fan_stopped:
             self.die = replace(self.die, fan_level=0)
         self.tree.show(self._readings(requested_hz))
+        self.tree.keep_pace(self._slowdown(busy_hz), self._load.cores)
 
     def put_under(self, conditions: Conditions) -> None:
         """Live under these conditions from the next tick on."""
@@ -154,6 +164,11 @@ class BoardBody:
             power_w=die.power_w,
             room_c=self._ambient_c() if self.conditions.has_thermometer else None,
         )
+
+    def _slowdown(self, busy_hz: float) -> float:
+        """Of an inference, by the clock that it would run at: a governor that saves clock at rest slows none."""
+        clock_hz = min(busy_hz, self.die.cap_hz, self.conditions.cap_hz or busy_hz)
+        return thermal.slowdown(self.kind.silicon, thermal.shown_clock_hz(self.kind.silicon, clock_hz), MEMORY_BOUND)
 
     def _set_bits(self, bits: int) -> None:
         self.die = replace(self.die, bits=self.die.bits | bits)

@@ -12,14 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.runtimes.slowed import PACE, PACE_FORM, WORK, WORK_FORM
 from orchestrator.simulator.boards import CORES, BoardKind
-from orchestrator.simulator.thermal import FAN_TRIPS_C
+from orchestrator.simulator.thermal import FAN_HYSTERESIS_C, FAN_TRIPS_C, STICKY_SHIFT, UNDER_VOLTAGE, Silicon
 
 ONE_WIRE = "sys/bus/w1/devices"
 FAN_PWM = (0, 75, 125, 175, 250)
 FAN_FULL_RPM = 8000
 PMIC_SLOPE, PMIC_OFFSET_W = 1.1451, 0.5879
 """Input power from the sum of the PMIC's rails: a published linear calibration against a meter."""
+CRITICAL_C = 110.0
+_ZONE = "sys/class/thermal/thermal_zone0"
 _CPUFREQ = Path("sys/devices/system/cpu/cpufreq/policy0")
 _VCGENCMD = """#!/bin/sh
 # Answers as the firmware of the simulated board does: each answer lies ready under the name of its question.
@@ -80,6 +83,7 @@ class HardwareTree:
         self.kind = kind
         self.serial = serial
         self._shown: dict[str, str] = {}
+        self._pace: tuple[float, float] | None = None
 
     def build(self) -> None:
         """Write everything that a booted board shows. Safe to repeat; forgets settings of an earlier boot."""
@@ -93,7 +97,10 @@ class HardwareTree:
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.is_symlink():
                 link.symlink_to(target)
+        (self.root / PACE).write_bytes(PACE_FORM.pack(1.0, 1.0))
+        (self.root / WORK).write_bytes(bytes(WORK_FORM.size))
         self._shown.clear()
+        self._pace = None
 
     def requested_hz(self, *, is_busy: bool) -> float:
         """The clock that the governor asks for, within scaling_min_freq and scaling_max_freq; a user may write all."""
@@ -109,10 +116,21 @@ class HardwareTree:
         for name, text in self._live_files(readings).items():
             shown = self._shown.get(name)
             if shown is not None and shown != text and len(shown) == len(text):
-                self._overwrite(name, text)
+                self._overwrite(name, text.encode())
             elif shown != text:
                 self._write(name, text)
             self._shown[name] = text
+
+    def keep_pace(self, slowdown: float, cores: int) -> None:
+        """Slow inference: it takes so many times longer than at the highest clock, on so many cores."""
+        if self._pace != (slowdown, cores):
+            self._overwrite(PACE, PACE_FORM.pack(slowdown, cores))
+            self._pace = (slowdown, cores)
+
+    def told_work(self) -> tuple[float, float, float]:
+        """What runs tell of heat that the host's processors do not show, as `agent.runtimes.slowed` says it."""
+        told_s, since_s, share = WORK_FORM.unpack((self.root / WORK).read_bytes())
+        return told_s, since_s, share
 
     def _live_files(self, now: Readings) -> Mapping[str, str]:
         milli_c = f"{round(now.temperature_c * 1000)}\n"
@@ -121,6 +139,7 @@ class HardwareTree:
             "sys/class/hwmon/hwmon0/temp1_input": milli_c,
             f"{_CPUFREQ}/scaling_cur_freq": f"{round(now.requested_hz / 1e3)}\n",
             "sys/devices/platform/soc/soc:firmware/get_throttled": f"{now.throttled:x}\n",
+            "sys/class/hwmon/hwmon1/in0_lcrit_alarm": f"{now.throttled >> STICKY_SHIFT & UNDER_VOLTAGE}\n",
             "firmware/measure_temp": f"temp={now.temperature_c:.1f}'C\n",
             "firmware/measure_clock arm": f"frequency({self.kind.clock_id})={round(now.clock_hz)}\n",
             "firmware/measure_volts core": f"volt={now.core_volts:.4f}V\n",
@@ -148,7 +167,6 @@ class HardwareTree:
             "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
             "sys/class/hwmon/hwmon0/name": "cpu_thermal\n",
             "sys/class/hwmon/hwmon1/name": "rpi_volt\n",
-            "sys/class/hwmon/hwmon1/in0_lcrit_alarm": "0\n",
             f"{_CPUFREQ}/cpuinfo_min_freq": lowest,
             f"{_CPUFREQ}/cpuinfo_max_freq": highest,
             f"{_CPUFREQ}/scaling_min_freq": lowest,
@@ -156,6 +174,10 @@ class HardwareTree:
             f"{_CPUFREQ}/scaling_governor": "ondemand\n",
             f"{_CPUFREQ}/scaling_available_governors": "ondemand powersave performance\n",
             f"{_CPUFREQ}/scaling_driver": "cpufreq-dt\n",
+            f"{_CPUFREQ}/scaling_available_frequencies": _clocks(silicon),
+            f"{_CPUFREQ}/related_cpus": " ".join(map(str, range(CORES))) + "\n",
+            f"{_ZONE}/trip_point_0_type": "critical\n",
+            f"{_ZONE}/trip_point_0_temp": f"{round(CRITICAL_C * 1000)}\n",
             "sys/devices/system/cpu/online": f"0-{CORES - 1}\n",
             "proc/cpuinfo": self._cpuinfo(),
             "etc/os-release": _OS_RELEASE,
@@ -166,6 +188,10 @@ class HardwareTree:
             files["sys/class/hwmon/hwmon2/name"] = "pwmfan\n"
             files["sys/class/thermal/cooling_device0/type"] = "pwm-fan\n"
             files["sys/class/thermal/cooling_device0/max_state"] = f"{len(FAN_TRIPS_C)}\n"
+            for number, trip_c in enumerate(FAN_TRIPS_C, start=1):
+                files[f"{_ZONE}/trip_point_{number}_type"] = "active\n"
+                files[f"{_ZONE}/trip_point_{number}_temp"] = f"{round(trip_c * 1000)}\n"
+                files[f"{_ZONE}/trip_point_{number}_hyst"] = f"{round(FAN_HYSTERESIS_C * 1000)}\n"
         return files
 
     def _cpuinfo(self) -> str:
@@ -197,10 +223,10 @@ class HardwareTree:
         except OSError:
             return otherwise
 
-    def _overwrite(self, name: str, text: str) -> None:
+    def _overwrite(self, name: str, content: bytes) -> None:
         descriptor = os.open(self.root / name, os.O_WRONLY)
         try:
-            os.write(descriptor, text.encode())
+            os.write(descriptor, content)
         finally:
             os.close(descriptor)
 
@@ -210,6 +236,11 @@ class HardwareTree:
         draft = path.with_name(f".{path.name}.new")
         draft.write_text(text)
         draft.replace(path)
+
+
+def _clocks(silicon: Silicon) -> str:
+    """scaling_available_frequencies: the operating points that are known, in kHz."""
+    return " ".join(f"{round(hz / 1e3)}" for hz, _ in silicon.voltage) + " \n"
 
 
 def _pmic_answer(power_w: float, core_volts: float) -> str:

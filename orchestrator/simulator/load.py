@@ -7,6 +7,7 @@ names it is another one that was given the same number.
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class RunLoad:
         self._known: dict[int, Spent] = {}
         self._measured_s = time.monotonic()
         self._searched_s = -_CHILDREN_EVERY_S
-        self._cores = min(CORES, os.cpu_count() or 1)
+        self.cores = min(CORES, os.cpu_count() or 1)
 
     def utilisation(self) -> float:
         """Share (0..1) of the board's cores that its run used; of the host's where it has fewer."""
@@ -45,7 +46,7 @@ class RunLoad:
             self._searched_s = now_s
         spent_s = sum(self._meter(pid) for pid in list(self._known))
         elapsed_s, self._measured_s = now_s - self._measured_s, now_s
-        return min(spent_s / (elapsed_s * self._cores), 1.0) if elapsed_s > 0 else 0.0
+        return min(spent_s / (elapsed_s * self.cores), 1.0) if elapsed_s > 0 else 0.0
 
     def processes(self) -> list[psutil.Process]:
         """The processes of every run that are alive now, children included."""
@@ -72,6 +73,24 @@ class RunLoad:
             return 0.0
         self._known[pid] = Spent(process=before.process, cpu_s=cpu_s)
         return max(cpu_s - before.cpu_s, 0.0)
+
+
+class ToldLoad:
+    """The load that a run tells of because the host's processors do not show it: inference that was slowed, or
+    pretended. Each call of `utilisation` covers the time since the one before."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._told_s = 0.0
+        self._asked_s = clock()
+
+    def utilisation(self, told_s: float, since_s: float, share: float) -> float:
+        """Share (0..1) of all cores, from what `WORK_FORM` says: seconds told, and what is under way since when."""
+        now_s = self._clock()
+        total_s = told_s + (share * (now_s - since_s) if 0.0 < since_s < now_s else 0.0)
+        elapsed_s, self._asked_s = now_s - self._asked_s, now_s
+        more_s, self._told_s = total_s - self._told_s, total_s
+        return min(max(more_s / elapsed_s, 0.0), 1.0) if elapsed_s > 0 else 0.0
 
 
 def _claimed(claim: Path) -> list[psutil.Process]:
