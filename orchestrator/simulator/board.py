@@ -19,6 +19,8 @@ from orchestrator.simulator.boards import BoardKind, individual
 from orchestrator.simulator.conditions import Conditions
 from orchestrator.simulator.hardware import HardwareTree, Readings
 from orchestrator.simulator.load import RunLoad, ToldLoad
+from orchestrator.simulator.scaled_time import ScaledClock, make_interpreter
+from orchestrator.simulator.scenario import Scenario
 
 USER = "pi"
 MARKER = "PIFARM_SIMULATED_BOARD"
@@ -27,13 +29,16 @@ _LOGIN = (
     "unset VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONSTARTUP;"
     f' export HOME="$1" PATH="$2:$PATH" USER={USER} LOGNAME={USER} {MARKER}="$1"; exec /bin/sh -c "$3"'
 )
+TICK_S = 0.25
 SENSOR_NOISE_C = 0.4
 AMBIENT_DRIFT_C = 1.0
 AMBIENT_DRIFT_PERIOD_S = 3600.0
 LONGEST_NUISANCE_S = 120.0
 MEMORY_BOUND = 0.2
 """Share of an inference that no clock makes slower."""
+_SHORTEST_TICK_S = 0.01
 _BUSY_FROM = 0.02
+_PLAIN = Scenario()
 _BUSY = "import sys, time\nend = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < end: pass"
 
 
@@ -45,20 +50,22 @@ class BoardBody:
     that has passed, `power_off` ends everything that runs on it.
     """
 
-    def __init__(self, home: Path, name: str, kind: BoardKind) -> None:
+    def __init__(self, home: Path, name: str, kind: BoardKind, scenario: Scenario = _PLAIN) -> None:
         self.home = home
         self.name = name
-        self._rng = random.Random(name)
+        self.scenario = scenario
+        self._rng = random.Random(name if scenario.seed is None else f"{name} {scenario.seed}")
+        self._clock = ScaledClock(scenario.time_scale, time.monotonic())
         self.kind = individual(kind, self._rng)
         self.serial = "10000000" + hashlib.sha256(name.encode()).hexdigest()[:8]
         self.tree = HardwareTree(home / "board", self.kind, self.serial)
         self.die = thermal.at_rest(self.kind.silicon)
-        self.conditions = Conditions()
+        self.conditions = scenario.at(0.0)
         self._nuisances: list[subprocess.Popen[bytes]] = []
         self._drift_phase = self._rng.uniform(0, 2 * math.pi)
-        self._load = RunLoad(self.farm_folder / "runs")
-        self._told = ToldLoad()
-        self._ticked_s = time.monotonic()
+        self._load = RunLoad(self.farm_folder / "runs", self._clock)
+        self._told = ToldLoad(self._clock)
+        self._ticked_s = self._first_s = self._clock()
 
     @property
     def farm_folder(self) -> Path:
@@ -70,24 +77,48 @@ class BoardBody:
         """Cores that a run can use: four, or as many as this machine has."""
         return self._load.cores
 
+    @property
+    def tick_s(self) -> float:
+        """How often the host's clock should turn it: four times a second of its own, as often as is cheap."""
+        return max(TICK_S / self._clock.scale, _SHORTEST_TICK_S)
+
+    def in_host_time(self, answer: bytes) -> bytes:
+        """A line that its agent answers with, the seconds in it made the host's: who asks lives by those."""
+        if not self._is_scaled or b'"next_report_in_s":' not in answer:
+            return answer
+        told = json.loads(answer)
+        for name in ("next_report_in_s", "ready_in_s"):
+            if told["status"].get(name) is not None:
+                told["status"][name] /= self._clock.scale
+        return json.dumps(told, separators=(",", ":")).encode() + b"\n"
+
+    @property
+    def _is_scaled(self) -> bool:
+        return self._clock.scale != 1.0
+
+    @property
+    def _python(self) -> Path:
+        return self.home / "python/bin/python3" if self._is_scaled else Path(sys.executable)
+
     def power_on(self) -> None:
         """Boot: a tree as the kernel shows it, sticky bits cleared, notes for the agent."""
         self.die = thermal.at_rest(self.kind.silicon, ambient_c=self._ambient_c())
         self.tree.build()
         self.farm_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        notes = {
-            "root": str(self.tree.root),
-            "simulated": True,
-            "python": sys.executable,
-            "board": {"serial": self.serial, "boot_id": str(uuid.uuid4())},
-        }
+        board: dict[str, object] = {"serial": self.serial, "boot_id": str(uuid.uuid4())}
+        if self._is_scaled:
+            make_interpreter(self.home / "python", self._clock)
+            board["time_scale"] = self._clock.scale
+        notes = {"root": str(self.tree.root), "simulated": True, "python": str(self._python), "board": board}
         (self.farm_folder / "board.json").write_text(json.dumps(notes, indent=1) + "\n")
-        self._ticked_s = time.monotonic()
+        self._ticked_s = self._clock()
         self.tick()
 
     def tick(self) -> None:
         """Move on to now: heat by what the active run has used since the last tick, and show it."""
-        now_s = time.monotonic()
+        now_s = self._clock()
+        if self.scenario.steps:
+            self.conditions = self.scenario.at(now_s - self._first_s)
         dt_s, self._ticked_s = now_s - self._ticked_s, now_s
         utilisation = min(self._load.utilisation() + self._told.utilisation(*self.tree.told_work()), 1.0)
         self._nuisances = [process for process in self._nuisances if process.poll() is None]
@@ -108,7 +139,7 @@ class BoardBody:
         self.tree.keep_pace(self._slowdown(busy_hz), self._load.cores)
 
     def put_under(self, conditions: Conditions) -> None:
-        """Live under these conditions from the next tick on."""
+        """Live under these conditions from the next tick on; a scenario with steps goes on by its own."""
         self.conditions = conditions
 
     def heat_to(self, celsius: float) -> None:
@@ -148,7 +179,7 @@ class BoardBody:
 
     def argv(self, command: str) -> list[str]:
         """What runs a shell command as a login on this board does: in its home, with its own programs first."""
-        programs = f"{self.tree.root / 'usr/bin'}:{Path(sys.executable).parent}"
+        programs = f"{self.tree.root / 'usr/bin'}:{self._python.parent}"
         return ["/bin/sh", "-c", _LOGIN, "sh", str(self.home), programs, command]
 
     def _readings(self, requested_hz: float) -> Readings:
@@ -176,5 +207,5 @@ class BoardBody:
     def _ambient_c(self) -> float:
         if self.conditions.room_c is not None:
             return self.conditions.room_c
-        turn = 2 * math.pi * time.monotonic() / AMBIENT_DRIFT_PERIOD_S
+        turn = 2 * math.pi * self._clock() / AMBIENT_DRIFT_PERIOD_S
         return thermal.STANDARD_AMBIENT_C + AMBIENT_DRIFT_C * math.sin(turn + self._drift_phase)

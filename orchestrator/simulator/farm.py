@@ -17,12 +17,14 @@ from orchestrator.errors import SpecError
 from orchestrator.simulator.board import USER, BoardBody
 from orchestrator.simulator.boards import board_kind
 from orchestrator.simulator.conditions import Conditions
+from orchestrator.simulator.scenario import Scenario
 from orchestrator.simulator.server import LOOPBACK, BoardServer
 from orchestrator.transport.address import SshAddress
 from orchestrator.transport.keys import HostKey
 
 BOARDS_FILE = "boards.json"
 _PATIENCE_S = 15.0
+_PLAIN = Scenario()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +146,15 @@ class SimulatedBoard:
 
 @contextlib.contextmanager
 def simulated_boards(
-    folder: Path, kinds: Sequence[str], authorized_keys: Sequence[str], *, password: str | None = None
+    folder: Path,
+    kinds: Sequence[str],
+    authorized_keys: Sequence[str],
+    *,
+    password: str | None = None,
+    scenario: Scenario = _PLAIN,
 ) -> Iterator[list[SimulatedBoard]]:
     """Boards of these kinds, served by a thread of this process until the `with` block ends."""
-    servers = prepare(folder, kinds, authorized_keys, password=password)
+    servers = prepare(folder, kinds, authorized_keys, password=password, scenario=scenario)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulated boards", daemon=True)
     thread.start()
@@ -168,6 +175,7 @@ def run_simulator(
     *,
     port_base: int = 0,
     bind: str = LOOPBACK,
+    scenario: Scenario = _PLAIN,
     on_ready: Callable[[list[BoardNotice]], None] = lambda notices: None,
     until: Callable[[], object] | None = None,
 ) -> None:
@@ -176,7 +184,7 @@ def run_simulator(
     Board n listens at `port_base` + n, or anywhere for 0, on the address `bind`. ``boards.json`` in `folder` tells
     where.
     """
-    servers = prepare(folder, kinds, authorized_keys, port_base=port_base, bind=bind)
+    servers = prepare(folder, kinds, authorized_keys, port_base=port_base, bind=bind, scenario=scenario)
     asyncio.run(_serve(folder, servers, on_ready, until))
 
 
@@ -188,13 +196,14 @@ def prepare(
     port_base: int = 0,
     bind: str = LOOPBACK,
     password: str | None = None,
+    scenario: Scenario = _PLAIN,
 ) -> list[BoardServer]:
     """A server for each kind, none started, with homes in `folder`; a kind that comes again is numbered."""
     reachable_name(bind)
     servers = []
     for number, name in enumerate(board_names(kinds)):
         home = (folder / name).resolve()
-        body = BoardBody(home, name, board_kind(kinds[number]))
+        body = BoardBody(home, name, board_kind(kinds[number]), scenario)
         servers.append(BoardServer(body, port=port_base and port_base + number, bind=bind, password=password))
         authorized = home / ".ssh" / "authorized_keys"
         authorized.write_text("".join(f"{line}\n" for line in authorized_keys))

@@ -14,7 +14,9 @@ from pathlib import Path
 import psutil
 
 from orchestrator.simulator.boards import CORES
+from orchestrator.simulator.scaled_time import ScaledClock
 
+_HOST = ScaledClock()
 _CHILDREN_EVERY_S = 1.0
 _CLOCK_SLACK_S = 2.0
 
@@ -28,13 +30,17 @@ class Spent:
 
 
 class RunLoad:
-    """Meters the processes of a board's runs. Each call of `utilisation` covers the time since the one
-    before."""
+    """Meters the processes of a board's runs. Each call of `utilisation` covers the time since the one before.
 
-    def __init__(self, runs: Path) -> None:
+    Where time is scaled, agent and measuring process are kept busy by the scale itself: only the children that they
+    have, such as the burner's, heat the board then, by as much as they use of the host.
+    """
+
+    def __init__(self, runs: Path, clock: ScaledClock = _HOST) -> None:
         self._runs = runs
+        self._clock = clock
         self._known: dict[int, Spent] = {}
-        self._measured_s = time.monotonic()
+        self._measured_s = clock()
         self._searched_s = -_CHILDREN_EVERY_S
         self.cores = min(CORES, os.cpu_count() or 1)
 
@@ -44,8 +50,9 @@ class RunLoad:
         if now_s - self._searched_s >= _CHILDREN_EVERY_S:
             self._find()
             self._searched_s = now_s
-        spent_s = sum(self._meter(pid) for pid in list(self._known))
-        elapsed_s, self._measured_s = now_s - self._measured_s, now_s
+        spent_s = sum(self._meter(pid) for pid in list(self._known)) * self._clock.scale
+        board_s = self._clock()
+        elapsed_s, self._measured_s = board_s - self._measured_s, board_s
         return min(spent_s / (elapsed_s * self.cores), 1.0) if elapsed_s > 0 else 0.0
 
     def processes(self) -> list[psutil.Process]:
@@ -61,9 +68,13 @@ class RunLoad:
         return list(found.values())
 
     def _find(self) -> None:
+        ours = self._claimed_pids() if self._clock.scale != 1.0 else ()
         for process in self.processes():
-            if process.pid not in self._known:
+            if process.pid not in self._known and process.pid not in ours:
                 self._known[process.pid] = Spent(process=process, cpu_s=_cpu_s(process) or 0.0)
+
+    def _claimed_pids(self) -> set[int]:
+        return {process.pid for claim in self._runs.glob("*/claim.json") for process in _claimed(claim)}
 
     def _meter(self, pid: int) -> float:
         before = self._known[pid]

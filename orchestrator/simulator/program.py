@@ -27,7 +27,9 @@ class Program:
         ended: asyncio.Future[int],
         stdin: asyncio.StreamWriter,
         outputs: list[tuple[asyncio.StreamReader, asyncio.ReadTransport]],
+        body: BoardBody,
     ) -> None:
+        self._body = body
         self._ended = ended
         self._stdin = stdin
         self._outputs = outputs
@@ -45,20 +47,26 @@ class Program:
         )
         assert child.stdin is not None and child.stdout is not None and child.stderr is not None
         outputs = [await _reader(child.stdout), await _reader(child.stderr)]
-        return cls(_end_of(child), await _writer(child.stdin), outputs)
+        return cls(_end_of(child), await _writer(child.stdin), outputs, body)
 
     async def serve(self, process: asyncssh.SSHServerProcess[bytes]) -> int:
         """Be the pipes between the process and its caller; gives the exit code, negative for a signal."""
         feeding = asyncio.create_task(self._feed(process))
         try:
             (stdout, _), (stderr, _) = self._outputs
-            await asyncio.gather(_pass_on(stdout, process.stdout), _pass_on(stderr, process.stderr))
+            await asyncio.gather(self._answer(stdout, process.stdout), _pass_on(stderr, process.stderr))
             return await self._ended
         finally:
             feeding.cancel()
             self._stdin.close()
             for _, transport in self._outputs:
                 transport.close()
+
+    async def _answer(self, stdout: asyncio.StreamReader, to: asyncssh.SSHWriter[bytes]) -> None:
+        if self._body.scenario.time_scale != 1.0:
+            with contextlib.suppress(ValueError):  # a line that no answer is as long as goes on as it is
+                to.write(self._body.in_host_time(await stdout.readline()))
+        await _pass_on(stdout, to)
 
     async def _feed(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         with contextlib.suppress(OSError, asyncssh.Error):  # it does not read on, or the connection broke

@@ -14,7 +14,6 @@ except ImportError as error:
     raise SpecError('simulated boards need asyncssh: pip install "pifarm[sim]"') from error
 
 LOOPBACK = "127.0.0.1"
-TICK_S = 0.25
 
 
 class BoardServer:
@@ -90,7 +89,7 @@ class BoardServer:
     async def _keep_climate(self) -> None:
         while True:
             self.body.tick()
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(self.body.tick_s)
 
     async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         if process.command is None:
