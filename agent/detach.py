@@ -1,5 +1,6 @@
 """Leaves an agent behind: a process of its own session that keeps nothing of whoever asked but the machine's lock."""
 
+import contextlib
 import itertools
 import os
 import sys
@@ -51,7 +52,8 @@ def _be_agent(home: Home, spec: RunSpec, prepared: Path, lock: MachineLock, said
         if claimed is not None:
             folder, claim = claimed
             contact.promise(folder.path, asker.for_s, asker.by)
-            os.write(said, b"!")
+            with contextlib.suppress(BrokenPipeError):  # whoever asked may be gone already, with its connection
+                os.write(said, b"!")
             os.close(said)
             supervise(home, folder, claim, spec, lock)
             code = 0
