@@ -18,5 +18,5 @@ PROTOCOL: Final = Protocol(
     regime=Regime.BURST,
     gate=Gate(max_c=65.0, timeout_s=300.0),
     warm_up=WarmUp(min_inferences=5, min_s=0.5, max_s=5.0),
-    window=Window(min_inferences=30, min_s=1.5, max_s=15.0, stop_c=77.0),
+    window=Window(min_inferences=30, min_s=2.5, max_s=15.0, stop_c=77.0),
 )
