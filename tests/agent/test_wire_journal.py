@@ -115,7 +115,8 @@ def test_the_golden_journal_of_each_version_reads_as_it_did(version: int) -> Non
     rests = ["PhaseEntered"] if version >= 3 else []
     assert kinds == [
         "Claimed", "Environment", "PhaseEntered", "GatePassed", "PhaseEntered", "Loaded", "PhaseEntered", "Telemetry",
-        *rests, "PhaseEntered", "PhaseEntered", *rests, "PhaseEntered", "Telemetry", "Inferences", "Inferences", "Ended",
+        *rests, "PhaseEntered", "PhaseEntered", *rests, "PhaseEntered", "Telemetry", "Inferences", "Inferences",
+        "Ended",
     ]  # fmt: skip
     end = records[-1]
     assert isinstance(end, Ended) and end.outcome is Outcome.COMPLETED
