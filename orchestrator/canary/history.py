@@ -1,6 +1,6 @@
 """A device's canaries in SQL, oldest first, and which of them say something about the device."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -10,7 +10,6 @@ from orchestrator.analysis.control import Chart, follow
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow
 from orchestrator.lifecycle import RunState, StudyKind, Verdict
 
-MOST = 500
 NOT_THE_DEVICES = frozenset(
     ("contact", "foreign-burst", "foreign-load", "gate-timed-out", "telemetry-coverage", "telemetry-gap")
 )
@@ -45,14 +44,22 @@ def read_history(session: Session, device: DeviceRow) -> History:
     return History(canaries=alike, chart=follow((each.median_ns, each.is_clear) for each in alike))
 
 
-def codes_of(run: RunRow) -> frozenset[str]:
-    """The codes against a run, notes left out."""
-    return frozenset(reason["code"] for reason in run.reasons if reason.get("severity") != "note")
+def codes_of(reasons: Iterable[Mapping[str, str]]) -> frozenset[str]:
+    """The codes against a run by its reasons, notes left out."""
+    return frozenset(reason["code"] for reason in reasons if reason.get("severity") != "note")
 
 
 def _read(session: Session, device: DeviceRow) -> Sequence[Canary]:
     query = (
-        select(RunRow, AttemptRow.environment)
+        select(
+            RunRow.id,
+            RunRow.ended_at_s,
+            RunRow.median_ns,
+            RunRow.verdict,
+            RunRow.reasons,
+            RunRow.runtime_version,
+            AttemptRow.environment["measuring_hash"].as_string(),
+        )
         .join(StudyRow, StudyRow.id == RunRow.study_id)
         .join(AttemptRow, (AttemptRow.run_id == RunRow.id) & (AttemptRow.number == RunRow.counted_attempt))
         .where(
@@ -62,17 +69,15 @@ def _read(session: Session, device: DeviceRow) -> Sequence[Canary]:
             RunRow.median_ns.is_not(None),
             RunRow.ended_at_s > (device.canaries_from_s or 0.0),
         )
-        .order_by(RunRow.ended_at_s.desc(), RunRow.id)
-        .limit(MOST)
+        .order_by(RunRow.ended_at_s, RunRow.id)
     )
-    return [_canary(run, environment) for run, environment in session.execute(query)][::-1]
-
-
-def _canary(run: RunRow, environment: dict[str, object] | None) -> Canary:
-    return Canary(
-        run=run.id,
-        at_s=run.ended_at_s or 0.0,
-        median_ns=run.median_ns or 0.0,
-        condition=(str((environment or {}).get("measuring_hash")), run.runtime_version or ""),
-        is_clear=run.verdict is not Verdict.INVALID and not codes_of(run) & NOT_THE_DEVICES,
-    )
+    return [
+        Canary(
+            run=run_id,
+            at_s=at_s,
+            median_ns=median_ns,
+            condition=(measuring_hash or "", version or ""),
+            is_clear=verdict is not Verdict.INVALID and not codes_of(reasons) & NOT_THE_DEVICES,
+        )
+        for run_id, at_s, median_ns, verdict, reasons, version, measuring_hash in session.execute(query)
+    ]

@@ -28,7 +28,7 @@ def judge_canary(session: Session, run: RunRow) -> None:
         return
     if run.state is RunState.FAILED:
         attempts.make_sick(session, device, f"canary failed: {run.code}: {run.message}")
-    elif run.verdict is Verdict.INVALID and codes_of(run) - NOT_THE_DEVICES:
+    elif run.verdict is Verdict.INVALID and codes_of(run.reasons) - NOT_THE_DEVICES:
         attempts.make_sick(session, device, f"canary invalid: {_gravest(run)}")
     else:
         _compare(session, device, run)

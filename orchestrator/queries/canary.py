@@ -12,6 +12,8 @@ from orchestrator.db.tables import DeviceRow
 from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.naming import only_given, require_known
 
+MOST_POINTS = 500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryPoint:
@@ -32,7 +34,7 @@ class CanaryPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryChart:
-    """A device's canaries under the condition of the newest, oldest first, and the limits for the next one.
+    """A device's newest canaries under the condition of the last, oldest first, and the limits for the next one.
 
     `baseline` is how many canaries the limits rest on; `runtime_version` is empty where nothing was measured yet.
     """
@@ -71,7 +73,7 @@ def _chart(row: DeviceRow, history: History, at_s: float) -> CanaryChart:
         center_ms=limits.center / 1e6 if limits else None,
         low_ms=limits.low / 1e6 if limits else None,
         high_ms=limits.high / 1e6 if limits else None,
-        points=tuple(_points(history, at_s)),
+        points=tuple(_points(history, at_s)[-MOST_POINTS:]),
     )
 
 

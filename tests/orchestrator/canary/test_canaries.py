@@ -100,16 +100,20 @@ class Shelf:
             self.change(needs_canary=True)
             assert is_canary(self.measure(median_ms))
 
-    def settle(self, canaries: int) -> None:
-        """So many more canaries like the first, measured before it."""
+    def settle(self, canaries: int, *, slower_by: float = 0.0, before_s: float = 0.0) -> None:
+        """So many more canaries like the first, measured before it, the last of them `before_s` earlier."""
         with self.database.write() as session:
-            run = session.scalars(select(RunRow)).one()
-            attempt = session.scalars(select(AttemptRow)).one()
-            for number in range(canaries):
-                copied = _copied(RunRow, run, id=f"{number:012d}", block=number + 1)
-                copied["ended_at_s"] = (run.ended_at_s or 0.0) - 60.0 * (number + 1)
-                session.execute(insert(RunRow).values(copied))
-                session.execute(insert(AttemptRow).values(_copied(AttemptRow, attempt, run_id=copied["id"])))
+            run = session.scalars(select(RunRow).order_by(RunRow.ended_at_s.desc())).first()
+            assert run is not None
+            attempt = session.scalars(select(AttemptRow).where(AttemptRow.run_id == run.id)).one()
+            ids = [f"{before_s:05.0f}-{number}" for number in range(canaries)]
+            ends_s = [(run.ended_at_s or 0.0) - before_s - 60.0 * (number + 1) for number in range(canaries)]
+            changes = {"median_ns": (run.median_ns or 0.0) * (1 + slower_by)}
+            runs = [
+                _copied(RunRow, run, id=own, ended_at_s=at_s, **changes) for own, at_s in zip(ids, ends_s, strict=True)
+            ]
+            session.execute(insert(RunRow), runs)
+            session.execute(insert(AttemptRow), [_copied(AttemptRow, attempt, run_id=own) for own in ids])
 
     def age_canaries(self, seconds: float) -> None:
         """Let all canaries have ended so much earlier."""
@@ -129,8 +133,9 @@ def is_canary(opened: Assignment) -> bool:
 
 
 @pytest.fixture
-def shelf(database: Database, tmp_path: Path) -> Shelf:
-    """A device that has had its health check."""
+def shelf(each_database: Database, tmp_path: Path) -> Shelf:
+    """A device that has had its health check, on each kind of database."""
+    database = each_database
     add_model(database, workload.MODEL, labels=(workload.LABEL,))
     add_model(database)
     device_id = add_device(database, "pi5", probe=RUNTIMES)
@@ -232,6 +237,14 @@ def test_a_meant_change_begins_a_baseline_of_its_own(shelf: Shelf) -> None:
     assert shelf.device.state is DeviceState.READY
     assert shelf.chart.baseline == 1
     assert shelf.chart.center_ms == pytest.approx(12.0, rel=1e-3)
+
+
+def test_a_device_that_slows_down_by_and_by_is_held_against_its_first_canaries_for_ever(shelf: Shelf) -> None:
+    shelf.settle(20, before_s=60_000.0)
+    shelf.settle(600, slower_by=0.05)
+    assert (shelf.chart.baseline, len(shelf.chart.points)) == (20, 500)
+    shelf.canaries(10.8, 10.8)
+    assert shelf.device.state is DeviceState.SICK, "8 % above its first canaries, 3 % above its latest"
 
 
 def test_another_version_of_the_runtime_has_a_baseline_of_its_own(shelf: Shelf) -> None:
