@@ -226,7 +226,8 @@ class Attendant:
         if status.state is RunState.LOST and taken.lines == 0:
             code = "journal_damaged" if status.cause is LostCause.JOURNAL_CUT else "lost"
             if status.cause is LostCause.REBOOTED:
-                links.note_outage(self.farm.database, self.lease.device_id)
+                with self._writing() as session:
+                    links.note_outage(session, self.lease.device_id)
             self._lose(assignment, AttemptState.LOST, Fault.DEVICE, code, explain_loss(status.cause))
             return 0.0
         if status.state is RunState.ENDED and taken.lines == 0:

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from agent.wire.answers import Status
 from orchestrator.board import Board
 from orchestrator.db.clock import now_s
-from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
 from orchestrator.errors import DeviceError
 from orchestrator.events import EventKind, log, record
@@ -75,10 +74,9 @@ def note_reachable(session: Session, device_id: int) -> DeviceRow:
     return device
 
 
-def note_outage(database: Database, device_id: int) -> None:
+def note_outage(session: Session, device_id: int) -> None:
     """Note that a board was down: it gets a canary before other work."""
-    with database.write() as session:
-        session.get_one(DeviceRow, device_id).needs_canary = True
+    session.get_one(DeviceRow, device_id).needs_canary = True
 
 
 def note_unreachable(session: Session, device_id: int, reason: str, longest_s: float) -> float:

@@ -14,7 +14,7 @@ from orchestrator.db.migrate import current_revision
 from orchestrator.errors import masked
 from orchestrator.farm import Farm
 from orchestrator.heartbeat import Heartbeat
-from orchestrator.lifecycle import DeviceState, StudyKind, StudyState
+from orchestrator.lifecycle import DeviceState, StudyState
 from orchestrator.numbers_text import age, size
 from orchestrator.queries.farm import list_devices
 from orchestrator.queries.overview import FailureView, QueueView, queue_of, recent_failures
@@ -77,8 +77,7 @@ def look_at(farm: Farm, *, low_disk_bytes: int = LOW_DISK_BYTES) -> FarmStatus:
     """The farm now."""
     settings, supervisor = farm.settings, read_state(farm.settings)
     devices = list_devices(farm.database)
-    newest = list_studies(farm.database, MANY_STUDIES, tuple(StudyKind))
-    studies = tuple(study for study in newest if study.state is StudyState.ACTIVE)
+    studies = tuple(study for study in list_studies(farm.database, MANY_STUDIES) if study.state is StudyState.ACTIVE)
     doorbell = ServerView(url=masked(broker.broker_url(settings)), is_answering=broker.is_answering(settings))
     heartbeats = heartbeats_of(settings)
     free_bytes = shutil.disk_usage(settings.home).free
