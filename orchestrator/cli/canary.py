@@ -85,7 +85,7 @@ def _rows(charts: Iterable[CanaryChart]) -> Table:
             chart.state.value,
             ms(chart.points[-1].median_ms) if chart.points else "none yet",
             ms_interval(chart.low_ms, chart.high_ms),
-            f"{chart.baseline} canaries",
+            f"of {chart.baseline}",
             chart.state_reason or ("a canary comes before its next run" if chart.needs_canary else ""),
         ]
         for chart in charts
