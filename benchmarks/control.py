@@ -17,7 +17,7 @@ from agent.wire.spec import Gate, Protocol, Regime, WarmUp, Window
 from benchmarks.command import run_command, tell
 from benchmarks.figure import Figure, Target, median_of
 from benchmarks.lone_board import LoneBoard
-from benchmarks.made_model import write_model
+from orchestrator.canary.make import write_network
 
 TARGETS = (Target(at_most=0.5),)
 WARM_UP_S, WINDOW_S = 1.0, 2.0
@@ -45,7 +45,7 @@ def measure(options: argparse.Namespace) -> list[Figure]:
     costs: list[Cost] = []
     with tempfile.TemporaryDirectory(prefix="pifarm-control-") as name:
         folder = Path(name)
-        write_model(folder / "made.onnx", layers=4, channels=16, size=28)
+        write_network(folder / "made.onnx", layers=4, channels=16, size=28)
         board = LoneBoard.in_folder(folder / "board")
         staged = board.stage(folder / "made.onnx")
         while len(costs) < options.runs and (len(costs) < LEAST_RUNS or time.monotonic() < ends_s):

@@ -22,7 +22,7 @@ from agent.wire.spec import Gate, Protocol, Regime, WarmUp, Window
 from benchmarks.command import CannotMeasureError, run_command, tell
 from benchmarks.figure import Figure, Judged, Target, median_of, ratio_of
 from benchmarks.lone_board import LoneBoard
-from benchmarks.made_model import write_model
+from orchestrator.canary.make import write_network
 
 BARE_LOOP = Path(__file__).parent / "bare_loop.py"
 MAX_WINDOW_S = 120.0
@@ -126,10 +126,10 @@ def judge(case: Case, by_agent: Sequence[float], bare: Sequence[float], bare_aga
 
 def make_model(case: Case, path: Path) -> Path:
     """A model that takes about the wanted time here, found by a trial of a smaller one."""
-    write_model(path, layers=TRIAL_LAYERS, channels=case.channels, size=case.size)
+    write_network(path, layers=TRIAL_LAYERS, channels=case.channels, size=case.size)
     trial_ms = run_bare(path, TRIAL_COUNT // 4, TRIAL_COUNT).median_ns / 1e6
     layers = max(1, round(TRIAL_LAYERS * case.target_ms / trial_ms))
-    write_model(path, layers=layers, channels=case.channels, size=case.size)
+    write_network(path, layers=layers, channels=case.channels, size=case.size)
     tell(f"overhead: {case.target_ms:g} ms model: {layers} layers")
     return path
 

@@ -17,7 +17,6 @@ import numpy as np
 
 from benchmarks.command import CannotMeasureError, tell
 from benchmarks.lone_board import LoneBoard
-from benchmarks.made_model import write_model
 from benchmarks.repeatability.loads import Load, bursts, disturbed, overlap_s
 from benchmarks.repeatability.methods import (
     PEERS,
@@ -29,6 +28,7 @@ from benchmarks.repeatability.methods import (
     time_pyperf_process,
 )
 from benchmarks.repeatability.ours import A, B, measure_ours, plan, run_agent
+from orchestrator.canary.make import write_network
 
 REFERENCE_S = 1.5
 HORIZON = 10.0  # who takes longer than the budget does not outlast the disturbance
@@ -179,12 +179,12 @@ def make_models(folder: Path, model_ms: float) -> Models:
     """A of about the wanted time, B a tenth slower, and a shorter reference."""
     folder.mkdir(parents=True, exist_ok=True)
     trial = folder / "trial.onnx"
-    write_model(trial, layers=TRIAL_LAYERS, channels=CHANNELS, size=SIZE)
+    write_network(trial, layers=TRIAL_LAYERS, channels=CHANNELS, size=SIZE)
     layer_ms = run_loop("steady", trial, THREADS, time.monotonic() + 2.0)[0] / 1e6 / TRIAL_LAYERS
     layers = max(10, round(model_ms / layer_ms))
     counts = {"a": layers, "b": round(layers * SLOWER_BY), "reference": max(1, round(layers * REFERENCE_SHARE))}
     for name, count in counts.items():
-        write_model(folder / f"{name}.onnx", layers=count, channels=CHANNELS, size=SIZE)
+        write_network(folder / f"{name}.onnx", layers=count, channels=CHANNELS, size=SIZE)
     return Models(**{name: folder / f"{name}.onnx" for name in counts})
 
 

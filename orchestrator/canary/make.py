@@ -2,6 +2,7 @@
 
 Six 3x3 convolutions with seeded weights over float32 (1, 16, 32, 32), 14 million multiply-adds: a few milliseconds on a
 Pi. The file is kept, not made anew, so that its hash and with it every device's history outlive new versions of `onnx`.
+Benchmarks make networks of other sizes by it, which take a certain time.
 """
 
 from pathlib import Path
@@ -16,14 +17,14 @@ LAYERS, CHANNELS, SIZE, SEED = 6, 16, 32, 7
 OPSET, IR_VERSION = 13, 8  # old enough for every onnxruntime that a board may have
 
 
-def main(path: Path = FILE) -> None:
-    """Write the file."""
-    shape = [1, CHANNELS, SIZE, SIZE]
+def write_network(path: Path, *, layers: int, channels: int, size: int) -> None:
+    """Write `layers` of 3x3 convolution and ReLU over float32 (1, channels, size, size), with seeded weights."""
+    shape = [1, channels, size, size]
     random = np.random.default_rng(SEED)
-    scale = (2 / (9 * CHANNELS)) ** 0.5
+    scale = (2 / (9 * channels)) ** 0.5
     nodes, weights = [], []
-    for layer in range(LAYERS):
-        kernel = (random.standard_normal((CHANNELS, CHANNELS, 3, 3)) * scale).astype(np.float32)
+    for layer in range(layers):
+        kernel = (random.standard_normal((channels, channels, 3, 3)) * scale).astype(np.float32)
         weights.append(numpy_helper.from_array(kernel, f"kernel{layer}"))
         nodes.append(helper.make_node("Conv", [f"x{layer}", f"kernel{layer}"], [f"c{layer}"], pads=[1, 1, 1, 1]))
         nodes.append(helper.make_node("Relu", [f"c{layer}"], [f"x{layer + 1}"]))
@@ -31,7 +32,7 @@ def main(path: Path = FILE) -> None:
         nodes,
         "canary",
         [helper.make_tensor_value_info("x0", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(f"x{LAYERS}", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(f"x{layers}", TensorProto.FLOAT, shape)],
         weights,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
@@ -40,4 +41,4 @@ def main(path: Path = FILE) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    write_network(FILE, layers=LAYERS, channels=CHANNELS, size=SIZE)
