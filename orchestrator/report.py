@@ -4,7 +4,7 @@ Reads through `orchestrator.queries`; the template escapes every text, and its c
 """
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +13,9 @@ import jinja2
 from markupsafe import Markup
 
 from orchestrator import numbers_text, row_text
+from orchestrator.charts.axes import LayeredChart
 from orchestrator.charts.drift import drift_chart
+from orchestrator.charts.figures.pareto import Better, Place, pareto_chart
 from orchestrator.charts.ranking import ranking_chart
 from orchestrator.charts.render import as_svg
 from orchestrator.db.session import Database
@@ -106,7 +108,24 @@ def _section(rows: Sequence[LeaderboardRow]) -> Mapping[str, object]:
         "headline": row_text.headline(rows),
         "table": _ranking_table(rows),
         "svg": Markup(as_svg(ranking_chart(rows))),  # the renderer escapes the texts in it
+        "tradeoffs": [Markup(as_svg(chart)) for chart in _tradeoffs(rows)],
     }
+
+
+def _tradeoffs(rows: Sequence[LeaderboardRow]) -> Iterator[LayeredChart]:
+    """What is given for latency: each metric, and energy, that two variants and more have."""
+    for name in sorted({name for row in rows for name in row.metrics}):
+        places = [_place(row, float(row.metrics[name]["value"])) for row in rows if name in row.metrics]
+        if len(places) > 1:
+            yield pareto_chart(places, name, Better.HIGHER)
+    places = [_place(row, row.energy_j) for row in rows if row.energy_j is not None]
+    if len(places) > 1:
+        yield pareto_chart(places, "energy of an inference, gross, J", Better.LOWER)
+
+
+def _place(row: LeaderboardRow, value: float) -> Place:
+    regime = row.group.regime
+    return Place(name=row.variant, regime=regime, latency_ms=row.median_ms, value=value, simulated=row.simulated)
 
 
 def _ranking_table(rows: Sequence[LeaderboardRow]) -> Table:

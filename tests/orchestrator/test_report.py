@@ -59,7 +59,7 @@ def test_it_ranks_the_study_of_a_database(database: Database, tmp_path: Path) ->
 
     page = Page(path.read_text(encoding="utf-8"))
     assert "int8@onnxruntime,t4 is fastest" in page.text
-    assert page.tags.count("svg") == 4, "a ranking and a drift for each of two devices"
+    assert page.tags.count("svg") == 6, "a ranking, a trade-off and a drift for each of two devices"
     assert all(run in page.text for run in factories.run_ids(database, example.study))
 
 
@@ -181,3 +181,12 @@ def test_ids_of_its_drawings_do_not_clash(database: Database, tmp_path: Path) ->
 
     ids = re.findall(r'\bid="([^"]*)"', path.read_text(encoding="utf-8"))
     assert len(ids) == len(set(ids))
+
+
+def test_a_metric_that_two_variants_have_is_drawn_against_latency_and_one_alone_is_not() -> None:
+    accuracy = {"mAP50": {"value": 0.7, "source": "declared"}}
+    both = [make_row(variant=name, metrics=accuracy) for name in ("fp32", "int8")]
+    alone = [make_row(variant="fp32", metrics=accuracy), make_row(variant="int8", metrics={})]
+    drawn = [make_page(board=Leaderboard(rows=tuple(rows), excluded=())).text for rows in (both, alone)]
+    assert ["What is given for latency" in text for text in drawn] == [True, False]
+    assert "mAP50 (higher is better)" in drawn[0]
