@@ -18,9 +18,8 @@ from zlib import crc32
 import numpy as np
 
 BURNER = Path(__file__).parent / "burner.py"
-MEAN_PAUSE_S = 15.0
-MEAN_BURST_S = 5.0
-LONGEST_BURST_S = 20.0
+MEAN_PAUSE, MEAN_BURST, LONGEST_BURST = 1 / 4, 1 / 12, 1 / 3  # of a budget: as often in a short one as in a long one
+HORIZON = 10.0  # budgets: who takes longer than one does not outlast the disturbance
 START_S = 0.5
 Span = tuple[float, float]
 
@@ -39,16 +38,16 @@ class Load(enum.Enum):
         return {Load.NONE: 0, Load.ONE_BURNER: 1, Load.TWO_BURNERS: 2, Load.MEMORY: 1}[self]
 
 
-def bursts(load: Load, seed: int, repeat: int, horizon_s: float) -> tuple[Span, ...]:
+def bursts(load: Load, seed: int, repeat: int, budget_s: float) -> tuple[Span, ...]:
     """When it burns, in seconds from the beginning of each method; the same for all methods of a repeat."""
     if not load.burners:
         return ()
     rng = np.random.default_rng([seed, repeat, crc32(load.value.encode())])
-    found, at_s = [], float(rng.exponential(MEAN_PAUSE_S))
-    while at_s < horizon_s:
-        ends_s = min(horizon_s, at_s + min(LONGEST_BURST_S, float(rng.exponential(MEAN_BURST_S))))
-        found.append((at_s, ends_s))
-        at_s = ends_s + float(rng.exponential(MEAN_PAUSE_S))
+    found, at = [], float(rng.exponential(MEAN_PAUSE))
+    while at < HORIZON:
+        ends = min(HORIZON, at + min(LONGEST_BURST, float(rng.exponential(MEAN_BURST))))
+        found.append((at * budget_s, ends * budget_s))
+        at = ends + float(rng.exponential(MEAN_PAUSE))
     return tuple(found)
 
 

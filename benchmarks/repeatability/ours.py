@@ -19,9 +19,9 @@ from orchestrator.analysis.latency import geometric_mean, summarise
 BLOCKS = 5
 RUNS = 2 * BLOCKS
 FOREIGN_CPU_MAX = 0.02
-LOAD_WINDOW_S, WARM_UP_S = 2.0, 1.5
+LOAD_WINDOW_S, WARM_UP_S = 1.0, 0.75
 LEAST_INFERENCES = 30
-STEADY_WITHIN, LONGEST_WARM_UP_S = 0.02, 4.0
+STEADY_WITHIN, LONGEST_WARM_UP_S = 0.02, 2.0
 WAITING_SHARE = 0.2
 LEAST_WINDOW_S = 0.5
 A, B = "a", "b"
