@@ -12,7 +12,7 @@ from agent.wire.records import Inferences, Phase
 from benchmarks.repeatability.judged import MEANS, judge
 from benchmarks.repeatability.loads import Load, bursts, disturbed, overlap_s
 from benchmarks.repeatability.methods import Method, pyperf_processes
-from benchmarks.repeatability.ours import BLOCKS, plan, read_run
+from benchmarks.repeatability.ours import BLOCKS, LOAD_WINDOW_S, plan, read_run
 from benchmarks.repeatability.session import Design, Results
 from benchmarks.repeatability.timed_loop import clip
 
@@ -79,7 +79,7 @@ def test_runs_alternate_and_fit_into_the_budget_with_time_left_to_wait() -> None
 def test_a_gate_may_wait_for_what_the_other_runs_do_not_need_and_no_longer() -> None:
     ours = plan(Method.PIFARM, 150.0, 1.0)
     early, late = (ours.protocol(left_s, 1).gate.timeout_s for left_s in (60.0, ours.run_s + 1.0))
-    assert early > late == 2.0
+    assert early > late == LOAD_WINDOW_S
     assert ours.protocol(ours.run_s - 1.0, 1).gate.foreign_cpu_max is None, "the budget is used up"
     assert plan(Method.NO_GATE, 150.0, 1.0).protocol(60.0, 1).gate.foreign_cpu_max is None
 
