@@ -10,6 +10,7 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from orchestrator.analysis.effect import Effect
 from orchestrator.analysis.pairing import Pair, Place, Unit, make_pairs
 from orchestrator.analysis.power import (
     LEVEL,
@@ -28,10 +29,12 @@ __all__ = [
     "Comparison",
     "Limit",
     "Observation",
+    "answer_of",
     "blocks_for_equivalence",
     "blocks_needed",
     "compare",
     "compare_all",
+    "holm",
     "reachable_ratio",
 ]
 MARGIN = 0.02
@@ -146,7 +149,7 @@ def _compare_pairs(
     pairs = make_pairs(_log_medians(observations), variants)
     usable = [pair for pair in pairs if pair.is_usable]
     limit = math.log1p(margin)
-    corrected = dict(zip(usable, _holm([pair.p_beyond(limit) for pair in usable]), strict=True))
+    corrected = dict(zip(usable, holm([pair.p_beyond(limit) for pair in usable]), strict=True))
     found = [_comparison(pair, corrected.get(pair), margin, len(usable)) for pair in pairs]
     return {(each.a, each.b): each for one in found for each in (one, one.turned())}
 
@@ -176,7 +179,7 @@ def _comparison(pair: Pair, p: float | None, margin: float, pairs: int) -> Compa
     return Comparison(
         a=pair.a,
         b=pair.b,
-        answer=_answer(pair, p, math.log1p(margin)),
+        answer=answer_of(pair.effect, p, math.log1p(margin)),
         unit=pair.unit,
         units=pair.units,
         margin=margin,
@@ -189,14 +192,15 @@ def _comparison(pair: Pair, p: float | None, margin: float, pairs: int) -> Compa
     )
 
 
-def _answer(pair: Pair, p: float, limit: float) -> Answer:
+def answer_of(effect: Effect, p: float, limit: float) -> Answer:
+    """The words for a difference of logarithms: `p` is that of `limit`, corrected where there are several questions."""
     if p < LEVEL:
-        return Answer.FASTER if pair.mean < 0 else Answer.SLOWER
-    return Answer.EQUIVALENT if pair.p_within(limit) < LEVEL else Answer.CANNOT_TELL
+        return Answer.FASTER if effect.mean < 0 else Answer.SLOWER
+    return Answer.EQUIVALENT if effect.p_within(limit) < LEVEL else Answer.CANNOT_TELL
 
 
-def _holm(ps: Sequence[float]) -> list[float]:
-    """Holm's adjusted p of each."""
+def holm(ps: Sequence[float]) -> list[float]:
+    """The adjusted p of each (Holm)."""
     adjusted, running = [1.0] * len(ps), 0.0
     for step, index in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
         running = max(running, min(1.0, (len(ps) - step) * ps[index]))

@@ -13,8 +13,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import special
 
+from orchestrator.analysis.effect import Effect
 from orchestrator.analysis.scatter import Scatter, Table, measure_scatter
 
 Place = tuple[str, Hashable]
@@ -56,22 +56,22 @@ class Pair:
         """Standard error of the mean."""
         return math.sqrt(self.variance * self.weight)
 
+    @property
+    def effect(self) -> Effect:
+        """The mean with its error; there are degrees of freedom."""
+        return Effect(mean=self.mean, error=self.error, freedom=self.freedom)
+
     def quantile(self, probability: float) -> float:
         """Student's t for this pair's degrees of freedom."""
-        return float(special.stdtrit(self.freedom, probability))
+        return self.effect.quantile(probability)
 
     def p_beyond(self, limit: float) -> float:
         """p of the hypothesis that the true difference is within +-`limit`, two-sided."""
-        return min(1.0, 2 * self._tail(abs(self.mean) - limit))
+        return self.effect.p_beyond(limit)
 
     def p_within(self, limit: float) -> float:
-        """p of the hypothesis that it is not: the larger of two one-sided tests (TOST, Schuirmann 1987)."""
-        return self._tail(limit - abs(self.mean))
-
-    def _tail(self, distance: float) -> float:
-        if self.error == 0:
-            return 0.0 if distance > 0 else 1.0
-        return float(special.stdtr(self.freedom, -distance / self.error))
+        """p of the hypothesis that it is not (TOST)."""
+        return self.effect.p_within(limit)
 
 
 def make_pairs(logs: Logs, variants: Sequence[str]) -> list[Pair]:

@@ -44,7 +44,7 @@ def reachable_ratio(cv: float, blocks: int, variants: int, margin: float) -> flo
 
 
 @functools.lru_cache(maxsize=4096)
-def noncentrality(freedom: int, level: float, power: float = POWER) -> float:
+def noncentrality(freedom: float, level: float, power: float = POWER) -> float:
     """How many standard errors a true difference has to measure for a two-sided test to find it with this power."""
     critical = float(special.stdtrit(freedom, 1 - level / 2))
     guess = critical + float(special.stdtrit(freedom, power))
