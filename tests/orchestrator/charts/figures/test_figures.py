@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.charts.axes import LayeredChart
 from orchestrator.charts.figures.ecdf import Latencies, ecdf_chart
+from orchestrator.charts.figures.factors import Side, factor_chart
 from orchestrator.charts.figures.legend import MOST, SIMULATED
 from orchestrator.charts.figures.pareto import Better, Place, front, pareto_chart
 from orchestrator.charts.figures.residency import Residency, residency_chart
@@ -29,6 +30,7 @@ FIGURES: dict[str, Callable[[bool], LayeredChart]] = {
     ),
     "survival": lambda simulated: survival_chart([make_survival(simulated=simulated)]),
     "pareto": lambda simulated: pareto_chart([make_place("fp32", 10.0, 0.5, simulated)], "mAP50", Better.HIGHER),
+    "factors": lambda simulated: factor_chart([make_side("bare", simulated)], "cooling", "latency, ms"),
     "rise": lambda simulated: rise_chart([Rise(name="bare", at_s=UP, rise_c=UP, fit_c=UP, simulated=simulated)]),
 }
 
@@ -47,6 +49,10 @@ def make_survival(*, simulated: bool = False) -> Survival:
 
 def make_place(name: str, latency_ms: float, value: float, simulated: bool = False) -> Place:
     return Place(name=name, regime="burst", latency_ms=latency_ms, value=value, simulated=simulated)
+
+
+def make_side(name: str, simulated: bool = False) -> Side:
+    return Side(name=name, boards={"a": 100.0, "b": 100.0}, center=100.0, interval=(90.0, 111.0), simulated=simulated)
 
 
 def rows(chart: LayeredChart) -> Iterator[dict[str, Any]]:
@@ -103,3 +109,9 @@ def test_a_figure_becomes_a_file_without_a_browser(tmp_path: Path, suffix: str, 
 def test_an_unknown_format_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"expected a name that ends on .svg, .png or .pdf, got '.gif'"):
         save_figure(FIGURES["residency"](False), tmp_path / "figure.gif")
+
+
+def test_boards_that_are_equal_stand_beside_each_other() -> None:
+    drawn = list(rows(factor_chart([make_side("bare")], "cooling", "latency, ms")))
+    assert [(row["board"], row["place"]) for row in drawn if "board" in row] == [("a", -1.0), ("b", 1.0)]
+    assert [(row["low"], row["high"]) for row in drawn if "low" in row] == [(90.0, 111.0)]
