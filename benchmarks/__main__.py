@@ -18,6 +18,7 @@ NAMES = (
     "canary",
     "simulated_boards",
     "thermal_truth",
+    "pace_truth",
     "until_ci",
     "known_truth",
     "control",

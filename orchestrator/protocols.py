@@ -11,10 +11,14 @@ from typing import Any
 
 from agent.wire.codec import WireError, decode, dumps, encode, essence
 from agent.wire.spec import Gate, Pace, Protocol, Regime, WarmUp, Window
+from orchestrator.analysis.rate_search import Search
 from orchestrator.errors import NotFoundError, SpecError
 
 _OWN_SETTINGS = ("telemetry_period_s", "recorded_idle_s", "recorded_cooling_s", "report_every_s")
 LEAST_TO_HOLD = 299  # inferences without a miss from which `analysis.pacing` can say that a rate is held
+LONGEST_STEPS = 3.0
+PACE_COOLING_S = 300.0
+SWEEP_COOLING_S = 3600.0  # what a sweep may take beyond its ramp: a bare board cools passively for long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +137,40 @@ def paced(protocol: Protocol, rate_per_s: float, deadline_s: float | None) -> Pr
     if window.max_s * rate_per_s >= LEAST_TO_HOLD:
         window = dataclasses.replace(window, min_inferences=max(window.min_inferences, LEAST_TO_HOLD))
     return _renamed(dataclasses.replace(protocol, window=window, pace=pace))
+
+
+def sweeping(ramp: Ramp) -> Protocol:
+    """The protocol of a sweep along this ramp; with another ramp than the preset's it gets a name of its own.
+
+    The window ends with the ramp: `min_s` is what that takes a board that follows it, `max_s` when it is given up.
+    """
+    protocol = _sweep(ramp)
+    return protocol if protocol == PRESETS["sweep"].protocol else _renamed(protocol)
+
+
+def for_search(search: Search) -> Protocol:
+    """The protocol of a search for the highest rate: a soak whose loop is open. Each run has a rate of its own.
+
+    It cools while that is recorded as it would at the next gate, so it costs no time.
+    """
+    window = Window(min_inferences=1, min_s=search.step_s, max_s=search.step_s)
+    pace = Pace(rate_per_s=1.0, deadline_s=search.deadline_s)
+    soak = PRESETS["sustained"].protocol
+    return _renamed(dataclasses.replace(soak, name="pace", window=window, pace=pace, recorded_cooling_s=PACE_COOLING_S))
+
+
+def of_run(stored: Mapping[str, Any], rate_per_s: float | None, step_s: float | None) -> Protocol:
+    """A study's stored protocol as one of its runs follows it, with a rate and a length of its own where it has some.
+
+    A step lasts long enough to tell a rate that is held, at most `LONGEST_STEPS` times as long as asked.
+    """
+    protocol = decode(Protocol, stored)
+    if rate_per_s is None or protocol.pace is None:
+        return protocol
+    asked_s = protocol.window.min_s if step_s is None else step_s
+    length_s = min(max(asked_s, (LEAST_TO_HOLD + 1) / rate_per_s), LONGEST_STEPS * asked_s)
+    window = dataclasses.replace(protocol.window, min_s=length_s, max_s=length_s)
+    return dataclasses.replace(protocol, window=window, pace=dataclasses.replace(protocol.pace, rate_per_s=rate_per_s))
 
 
 def shortest_s(protocol: Protocol) -> float:

@@ -1,6 +1,5 @@
 """What the analysis says of simulated soaks, beside what was true. One function a question; each gives its figures."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,8 +7,8 @@ import numpy as np
 
 from benchmarks.figure import Estimate, Figure, Target, median_of, share_of
 from benchmarks.thermal_truth.soaks import KINDS, Plan, Truth, effective, simulate, specimen
+from orchestrator.analysis.thermal import predicting
 from orchestrator.analysis.thermal.cooling import cooling_of
-from orchestrator.analysis.thermal.elasticity import elasticity_of
 from orchestrator.analysis.thermal.fit import ThermalFit, fit
 from orchestrator.analysis.thermal.frame import Drive, Refusal
 from orchestrator.analysis.thermal.onset import Cause, onset_of
@@ -177,19 +176,11 @@ def stabilities(seed: int, each: int) -> Iterator[Figure]:
 
 def predictor_of(truth: Truth) -> Predictor | None:
     """What predicts other soaks of a board, from one of its soaks; None where its fit has no gain or is unreliable."""
-    soak, found = truth.soak, _try(truth, Drive.LOAD)
-    if found is None or found.gains is None or not found.is_reliable or soak.top_hz is None:
+    try:
+        made = predicting.predictor_of(truth.soak, truth.silicon.min_hz)
+    except Refusal:
         return None
-    onset = onset_of(soak).at_s
-    early = soak.durations_s[soak.ends_s <= min(60.0, onset if onset is not None else math.inf)]
-    return Predictor(
-        fit=found,
-        top_hz=soak.top_hz,
-        min_hz=truth.silicon.min_hz,
-        latency_s=float(np.median(early)),
-        voltages=VOLTAGES[soak.board_type],
-        elasticity=elasticity_of(soak).to_clock,
-    )
+    return made if made.fit.is_reliable else None
 
 
 def _try(truth: Truth, drive: Drive) -> ThermalFit | None:

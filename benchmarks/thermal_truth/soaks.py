@@ -85,7 +85,7 @@ def specimen(name: str, seed: int) -> BoardKind:
 def simulate(kind: BoardKind, plan: Plan, seed: int) -> Truth:
     """A soak of this board: warmed, cooled to its start, idle, loaded, cooled; deterministic."""
     rng = np.random.default_rng(seed)
-    silicon, die = kind.silicon, _started(kind.silicon, plan)
+    silicon, die = kind.silicon, started(kind.silicon, plan)
     ticks = int((IDLE_S + plan.load_s + COOLING_S) / STEP_S)
     begin, end = int(IDLE_S / STEP_S), int((IDLE_S + plan.load_s) / STEP_S)
     rows, speeds = [], np.zeros(ticks)
@@ -99,7 +99,7 @@ def simulate(kind: BoardKind, plan: Plan, seed: int) -> Truth:
         rows.append((at_s, die.junction_c, die.clock_hz, bits, die.power_w, die.fan_level, 0.33 if has_guest else 0.0))
         if bits & 0xF and first_live_s is None and begin <= tick < end:
             first_live_s = at_s
-        speeds[tick] = _speed(silicon, thermal.shown_clock_hz(silicon, die.clock_hz)) * (0.67 if has_guest else 1.0)
+        speeds[tick] = speed_of(silicon, thermal.shown_clock_hz(silicon, die.clock_hz)) * (0.67 if has_guest else 1.0)
         die = _after(silicon, die, 1.0 if begin <= tick < end else 0.0, _room(plan, at_s), cap_hz)
     at, true_c, clock, bit, watts, level, guest = (np.array(each) for each in zip(*rows, strict=True))
     picked = np.arange(0, ticks, int(1 / STEP_S))
@@ -138,7 +138,7 @@ def effective(silicon: Silicon, level: int) -> tuple[float, float, float, float]
     return dynamic_w * (r1 + r2) / (1 - leak * (r1 + r2)), r1 + r2, -1 / fast, -1 / slow
 
 
-def _started(silicon: Silicon, plan: Plan) -> Die:
+def started(silicon: Silicon, plan: Plan) -> Die:
     """A board that has been warmed and has cooled to its start temperature."""
     die = replace(thermal.at_rest(silicon, ambient_c=plan.room_c), clock_hz=silicon.max_hz)
     start_c = die.junction_c + plan.start_above_c
@@ -160,7 +160,7 @@ def _room(plan: Plan, at_s: float) -> float:
     return plan.room_c + (by_c if at_s >= from_s else 0.0)
 
 
-def _speed(silicon: Silicon, clock_hz: float) -> float:
+def speed_of(silicon: Silicon, clock_hz: float) -> float:
     return 1 / (MEMORY_BOUND + (1 - MEMORY_BOUND) * silicon.max_hz / clock_hz)
 
 

@@ -14,6 +14,7 @@ LEAST_SAMPLES, LEAST_STRETCH = 60, 20
 LEAST_KNOWN = 0.9
 LEAST_LOW_S = 90.0
 LAST_S = 300.0
+LEAST_MOVE_C = 1.0  # two steps of the coarsest sensors
 
 
 class Drive(enum.Enum):
@@ -87,9 +88,9 @@ def framed(soak: Soak, wanted: Flags, signal: Floats, drive: Drive) -> Frame:
     if max((int(soak.is_loaded[each].sum()) for each in stretches), default=0) < LEAST_STRETCH:
         raise Refusal(f"load: expected {LEAST_STRETCH} samples of it in a row that can be fitted")
     known = np.isfinite(soak.ambient_c)
-    room_c = float(soak.ambient_c[known].mean()) if bool(known.any()) else None
-    room = np.interp(soak.at_s, soak.at_s[known], soak.ambient_c[known]) if room_c is not None else np.zeros(len(known))
-    middle = np.quantile(signal[loaded], 0.5) / 2 if drive is Drive.LOAD else np.ptp(signal) / 2 + signal.min()
+    is_recorded = soak.is_room_recorded
+    room = np.interp(soak.at_s, soak.at_s[known], soak.ambient_c[known]) if is_recorded else np.zeros(len(known))
+    middle = signal[loaded].mean() / 2 if drive is Drive.LOAD else np.ptp(signal) / 2 + signal.min()
     has_contrast = float((signal[kept] < middle).sum()) * soak.period_s >= LEAST_LOW_S
     if not has_contrast:
         stretches = [run for run in (each[soak.is_loaded[each]] for each in stretches) if len(run) >= LEAST_STRETCH]
@@ -106,9 +107,10 @@ def framed(soak: Soak, wanted: Flags, signal: Floats, drive: Drive) -> Frame:
             stretch=np.repeat(np.arange(len(stretches)), [len(run) for run in stretches]),
             has_contrast=has_contrast,
         ),
-        anchor_c=float(room[kept].mean()) if drive is Drive.POWER and room_c is not None else None,
-        room_c=room_c,
+        anchor_c=float(room[kept].mean()) if drive is Drive.POWER and is_recorded else None,
+        room_c=soak.room_c,
+        is_room_recorded=is_recorded,
         last_c=float(soak.die_c[last].mean()) if is_long else None,
         end_drive=float(signal[ending][:-1].mean()),
-        full_drive=float(np.median(soak.busy()[loaded] if drive is Drive.LOAD else signal[loaded])),
+        full_drive=float(soak.busy()[loaded].mean() if drive is Drive.LOAD else np.median(signal[loaded])),
     )

@@ -19,6 +19,7 @@ from orchestrator.analysis.thermal.frame import Drive
 from orchestrator.analysis.thermal.power_law import Points, relative_power
 
 SOFT_C, HARD_C = 80.0, 85.0
+SOFT_LIMITS_C = {"pi3+": 60.0}  # elsewhere `SOFT_C` (Raspberry Pi documentation, frequency management)
 MODEL_ERROR, ROOM_ERROR_C, LATENCY_ERROR = 0.015, 0.25, 0.01
 ROOM_REACH_C = 10.0
 NEAR_NEVER_C = 1.5
@@ -130,6 +131,20 @@ class Predictor:
         rooms_c = self._law_c(clock) - rise_c if ratio <= 1 else np.full(len(clock), -math.inf)
         return self._spread(rooms_c, self._outside(float(rooms_c[0])))
 
+    def highest_rate_per_s(self, room_c: float, below_c: float = 0.0) -> Forecast:
+        """The rate of an open loop at which the die settles `below_c` below the soft limit, one after another at most.
+
+        Heat is taken for even: inferences that are long beside the fast constant heat in pulses.
+        """
+        share = (self.limit_c - below_c - self._idle_c(room_c)) / self._draws[:, 1]
+        return self._spread(np.clip(share, 0.0, 1.0) / self._colds_s, self._outside(room_c, is_cold=True))
+
+    def highest_room_for_rate_c(self, rate_per_s: float) -> Forecast:
+        """The warmest room in which an open loop of this rate does not throttle; minus infinity: it is too fast."""
+        share = rate_per_s * self._colds_s
+        rooms_c = np.where(share <= 1.0, self.limit_c - self._idle_c(0.0) - self._draws[:, 1] * share, -math.inf)
+        return self._spread(rooms_c, self._outside(float(rooms_c[0]), is_cold=True))
+
     def cool_down_s(self, from_c: float, to_c: float, room_c: float) -> Forecast:
         """Seconds from the end of a long load at `from_c` to `to_c`, idle; infinite where idle is warmer than that."""
         gains, taus = self._gains(), self._taus()
@@ -162,15 +177,17 @@ class Predictor:
         clock = np.clip(clock, self.min_hz, self.top_hz)
         return self._colds_s * (self.top_hz / clock) ** self._draws[:, -1]
 
-    def _outside(self, room_c: float, start_c: float | None = None) -> tuple[str, ...]:
+    def _outside(self, room_c: float, start_c: float | None = None, *, is_cold: bool = False) -> tuple[str, ...]:
         fit = self.fit
         idle_c = float(self._idle_c(room_c)[0])
         said = {
             f"the fit is unreliable: {', '.join(flaw.value for flaw in fit.flaws)}": not fit.is_reliable,
-            f"a room of {room_c:.1f} C is over 10 C from that of the fit": abs(room_c - (fit.room_c or 0.0))
-            > ROOM_REACH_C,
+            f"a room of {room_c:.1f} C is over 10 C from that of the fit": ROOM_REACH_C
+            < abs(room_c - (fit.room_c or 0.0))
+            < math.inf,
+            "the room was stated, not recorded": not fit.is_room_recorded,
             "a start below the idle temperature": start_c is not None and start_c < idle_c - 1.0,
-            "elasticity of latency to clock is assumed": self.elasticity is None and start_c is None,
+            "elasticity of latency to clock is assumed": self.elasticity is None and start_c is None and not is_cold,
         }
         return tuple(words for words, is_so in said.items() if is_so)
 
@@ -178,6 +195,11 @@ class Predictor:
         low, high = np.quantile(values[1:], INTERVAL, method="nearest")
         value = float(values[0])
         return Forecast(value=value, low=min(float(low), value), high=max(float(high), value), outside=outside)
+
+
+def soft_limit_c(board_type: str) -> float:
+    """The temperature at which the firmware of such a board begins to throttle."""
+    return SOFT_LIMITS_C.get(board_type, SOFT_C)
 
 
 def check(forecast: Forecast, measured: float | None) -> Check:

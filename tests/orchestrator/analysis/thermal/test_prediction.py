@@ -8,8 +8,11 @@ from agent.wire.codec import WireError
 from benchmarks.thermal_truth.judged import predictor_of
 from benchmarks.thermal_truth.soaks import Plan, simulate, specimen
 from orchestrator.analysis.thermal.fit import fit
+from orchestrator.analysis.thermal.frame import Refusal
 from orchestrator.analysis.thermal.power_law import VOLTAGES
-from orchestrator.analysis.thermal.prediction import Forecast, Predictor, check, share_covered
+from orchestrator.analysis.thermal.predicting import SETTLED, THROTTLES, compare_soak
+from orchestrator.analysis.thermal.predicting import predictor_of as predictor_of_soak
+from orchestrator.analysis.thermal.prediction import Forecast, Predictor, check, share_covered, soft_limit_c
 
 BARE = specimen("pi4-bare", 1)
 MADE = predictor_of(simulate(BARE, Plan(), 1))
@@ -68,3 +71,40 @@ def test_there_is_no_forecast_without_a_recorded_room() -> None:
     found = fit(soak, resamples=20)
     with pytest.raises(WireError, match="ambient"):
         Predictor(fit=found, top_hz=1.5e9, min_hz=0.6e9, latency_s=0.2, voltages=VOLTAGES["pi4"])
+
+
+def test_a_warmer_room_holds_a_lower_rate_and_each_rate_has_its_warmest_room() -> None:
+    rates = [PREDICTOR.highest_rate_per_s(room_c).value for room_c in (22.0, 25.0, 28.0)]
+    assert rates == sorted(rates, reverse=True) and rates[0] < 1 / PREDICTOR.latency_s
+    assert PREDICTOR.highest_room_for_rate_c(rates[1]).value == pytest.approx(25.0)
+    assert PREDICTOR.highest_rate_per_s(25.0, 2.0).value < rates[1]
+    held = PREDICTOR.highest_rate_per_s(25.0)
+    assert held.low < held.value < held.high and held.is_valid
+
+
+def test_no_rate_is_beyond_one_inference_after_another() -> None:
+    assert PREDICTOR.highest_rate_per_s(-40.0).value == pytest.approx(1 / PREDICTOR.latency_s)
+    assert PREDICTOR.highest_rate_per_s(79.0).value == 0.0
+    assert PREDICTOR.highest_room_for_rate_c(1.1 / PREDICTOR.latency_s).value == -math.inf
+
+
+def test_a_held_out_soak_is_compared_figure_by_figure() -> None:
+    held = simulate(BARE, Plan(room_c=28.0, load_s=700.0), 2).soak
+    onset, settled = compare_soak(PREDICTOR, held)
+    assert (onset.figure, settled.figure) == (THROTTLES, SETTLED)
+    assert onset.relative_error is not None and abs(onset.relative_error) < 0.15
+    assert settled.measured > PREDICTOR.latency_s
+    never = compare_soak(PREDICTOR, simulate(BARE, Plan(room_c=16.0, load_s=300.0), 3).soak)
+    assert [(each.measured, each.relative_error, each.is_covered) for each in never] == [(math.inf, None, True)]
+
+
+def test_what_a_soak_lacks_for_a_forecast_is_named() -> None:
+    soak = simulate(BARE, Plan(load_s=300.0), 1).soak
+    for changes, words in (
+        ({"board_type": "pi3+"}, "voltages"),
+        ({"clock_hz": np.full(len(soak.at_s), np.nan)}, "clock"),
+        ({"ambient_c": np.full(len(soak.at_s), np.nan)}, "room"),
+    ):
+        with pytest.raises(Refusal, match=words):
+            predictor_of_soak(replace(soak, **changes), 0.6e9)  # type: ignore[arg-type]  # by name
+    assert (soft_limit_c("pi3+"), soft_limit_c("pi4")) == (60.0, 80.0)
