@@ -12,6 +12,7 @@
     │   └── ClaimedError     the board knows that attempt as another one     the run gets another attempt
     ├── TransportError   the board cannot be reached, or the link broke      retried
     │   └── HostKeyError     the host key is not the pinned one              never retried
+    ├── CannotTellError  there are no data that could answer                  exit code 3
     └── InternalError    pifarm's own fault: a bug, or a database it cannot use
         └── DatabaseError    the database is away, or refuses to go on       the next tick tries again
 
@@ -94,6 +95,10 @@ class TransportError(PifarmError):
 
 class HostKeyError(TransportError):
     """A host key that is not the pinned one; nothing was sent."""
+
+
+class CannotTellError(PifarmError):
+    """A question that the data cannot answer, with the reason."""
 
 
 class InternalError(PifarmError):

@@ -22,6 +22,8 @@ class EventKind(enum.Enum):
     STUDY_EXTENDED = "study extended"
     STUDY_NARROW = "study narrow enough"
     STUDY_NOT_NARROW = "study not narrow"
+    PACE_STEP = "pace step"
+    PACE_ENDED = "pace ended"
     START_GROUP_OPENED = "start group opened"
     STUDY_ENDED = "study ended"
     STUDY_CANCELLED = "study cancelled"

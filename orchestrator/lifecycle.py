@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 
 class StudyKind(enum.Enum):
-    """What a study is for: what somebody submitted, or the farm's own check of a device."""
+    """What a study is for: what somebody submitted, a search for a rate, or the farm's own check of a device."""
 
     SUBMITTED = "submitted"
+    PACE = "pace"
     CANARY = "canary"
 
 
@@ -72,6 +73,7 @@ class RunEvent(enum.Enum):
     RETRIED = "retried"
 
 
+USERS_KINDS = (StudyKind.SUBMITTED, StudyKind.PACE)  # what somebody asked for
 GIVEN_UP = "abandoned"  # code of an attempt that an operator gave up without a word from its board
 MAX_DEVICE_FAULTS = 3
 MAX_INVALID_RESULTS = 2

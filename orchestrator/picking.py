@@ -28,6 +28,7 @@ from orchestrator.lifecycle import (
     StudyState,
     after,
 )
+from orchestrator.protocols import of_run
 from orchestrator.scheduler import Turn, Waiting, next_run, whose_turn
 
 SCRIPTED = "scripted"
@@ -178,7 +179,9 @@ def _assignment(session: Session, attempt: AttemptRow) -> Assignment:
     study: StudyRow = run.study
     variant: VariantRow = run.variant
     shared = session.get(StudyDeviceRow, (study.id, run.device_id))
-    protocol = decode(Protocol, study.protocol)
+    protocol = of_run(study.protocol, run.rate_per_s, run.step_s)
+    probe = session.get_one(DeviceRow, run.device_id).probe
+    unsupported = probe.get("unsupported", {}).get(variant.runtime)
     if shared is not None and shared.start_c is not None:
         protocol = at_start_temperature(protocol, shared.start_c)
     return Assignment(

@@ -9,13 +9,14 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.wire.codec import decode
+from agent.wire.codec import decode, encode
 from agent.wire.records import Ended, Environment, Fault, GatePassed, Loaded, Outcome, Phase
 from agent.wire.spec import Protocol
 from orchestrator import attempts, baseline, studies
 from orchestrator.analysis.facts import Declared, Floats, RunFacts
 from orchestrator.analysis.latency import LatencySummary
 from orchestrator.analysis.pacing import summarise_pace
+from orchestrator.analysis.thermal.step import step_of
 from orchestrator.analysis.validity import ANALYSIS_VERSION, Judgement, judge
 from orchestrator.db.clock import now_s
 from orchestrator.db.columns import join_inferences, join_telemetry, unpack_inferences, unpack_telemetry
@@ -23,6 +24,8 @@ from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, DeviceRow, RunRow
 from orchestrator.events import EventKind, record
 from orchestrator.lifecycle import MAX_INVALID_RESULTS, AttemptState, RunEvent, RunState, Verdict, after
+from orchestrator.protocols import of_run
+from orchestrator.queries.soak import SoakView, soak_view
 from orchestrator.references import load_reference
 
 ENERGY_SAMPLES = 50  # fewer readings of a Pi 5's PMIC scatter too much to speak of energy
@@ -73,7 +76,7 @@ def load_facts(session: Session, attempt: AttemptRow) -> RunFacts:
     environment = decode(Environment, attempt.environment) if attempt.environment else None
     ended = decode(Ended, attempt.ended) if attempt.ended else None
     return RunFacts(
-        protocol=decode(Protocol, attempt.run.study.protocol),
+        protocol=of_run(attempt.run.study.protocol, attempt.run.rate_per_s, attempt.run.step_s),
         board_type=session.get_one(DeviceRow, attempt.device_id).board_type,
         inferences=join_inferences(
             unpack_inferences(blob) for blob in _blobs(session, attempt, Phase.WARM_UP.value, Phase.WINDOW.value)
@@ -136,6 +139,20 @@ def _fill_in(run: RunRow, attempt: AttemptRow, facts: RunFacts, judgement: Judge
     run.peak_rss_bytes = facts.ended.peak_rss_bytes if facts.ended else None
     run.start_c, run.end_c, run.max_c = _temperatures(facts)
     run.energy_j = _energy_j(facts)
+    _fill_in_soak(run, soak_view(facts))
+    run.step = encode(step_of(facts)) if run.rate_per_s is not None else None
+
+
+def _fill_in_soak(run: RunRow, soak: SoakView | None) -> None:
+    """What a sustained run shows of its board; None: nothing."""
+    if soak is None:
+        run.onset_s = run.known_until_s = run.settled_ms = run.sustained_ratio = run.stability = None
+        run.settled_c = run.cooling_tau_s = run.throttled_s = run.onset_cause = None
+        return
+    run.onset_s, run.known_until_s, run.onset_cause = soak.onset_s, soak.censored_s, soak.cause
+    run.settled_ms, run.sustained_ratio, run.stability = soak.settled_ms, soak.sustained_ratio, soak.stability
+    run.settled_c, run.throttled_s = soak.settled_c, soak.throttled_s
+    run.cooling_tau_s = None if soak.cooling_tau_s is None else soak.cooling_tau_s.value
 
 
 def _latencies(facts: RunFacts) -> tuple[LatencySummary, int | None]:

@@ -50,6 +50,8 @@ SPEAKS_SQL = (
     "orchestrator.studies.extension",
     "orchestrator.studies.narrowing",
     "orchestrator.studies.planting",
+    "orchestrator.studies.searching",
+    "orchestrator.surroundings",
 )
 RUNTIME_PLUGINS = ("orchestrator.simulator",)  # may import agent.runtimes: they travel inside the bundle
 COMPUTES_ON_BOARD = ("agent.inputs", "agent.measure", "agent.runtimes")  # may import numpy

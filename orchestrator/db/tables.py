@@ -210,6 +210,8 @@ class StudyRow(Base):
     kind: Mapped[StudyKind] = mapped_column(default=StudyKind.SUBMITTED)
     until_ci: Mapped[float | None]
     max_blocks: Mapped[int | None]
+    search: Mapped[dict[str, Any] | None]  # `analysis.rate_search.Search`
+    ambient_c: Mapped[float | None]
     state: Mapped[StudyState] = mapped_column(default=StudyState.ACTIVE)
     created_at_s: Mapped[float] = mapped_column(default=now_s())
     ended_at_s: Mapped[float | None]
@@ -234,7 +236,11 @@ class StudyDeviceRow(Base):
 
 
 class RunRow(Base):
-    """One measurement that the study asks for, bound to its device, with the summary of the attempt that counts."""
+    """One measurement that the study asks for, bound to its device, with the summary of the attempt that counts.
+
+    From `onset_s` to `throttled_s` are figures of sustained runs, as `queries.soak` tells them; null for a burst.
+    A step of a search for the highest rate has a rate and a length of its own, and what it showed (`StepFound`).
+    """
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -280,6 +286,9 @@ class RunRow(Base):
     steadiness: Mapped[str | None] = mapped_column(ShortText)
     segments: Mapped[int | None]
     missed_deadlines: Mapped[int | None]
+    rate_per_s: Mapped[float | None]
+    step_s: Mapped[float | None]
+    step: Mapped[dict[str, Any] | None]
     ambient_c: Mapped[float | None]
     analysis_version: Mapped[int | None]
     study: Mapped[StudyRow] = relationship()

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from agent.wire.codec import WireError
 from orchestrator.analysis.facts import RunFacts
 from orchestrator.analysis.pacing import PaceSummary, summarise_pace
+from orchestrator.analysis.thermal.sweep import Sweep
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, RunRow
 from orchestrator.queries.rows import AttemptView, RunView
@@ -112,7 +113,7 @@ def account_for(database: Database, run_id: str) -> RunAccount:
     """All that is known of a run, by its id or an unambiguous beginning; raises `NotFoundError` or `SpecError`."""
     run = get_run(database, run_id)
     attempt = shown_attempt(run)
-    facts = _facts(database, run.run)
+    facts = read_facts(database, run.run)
     return RunAccount(
         run=run,
         attempt=attempt.number if attempt else None,
@@ -133,7 +134,7 @@ def shown_attempt(run: RunView) -> AttemptView | None:
     return next((each for each in run.attempts if each.counted), run.attempts[-1] if run.attempts else None)
 
 
-def _facts(database: Database, run_id: str) -> RunFacts | None:
+def read_facts(database: Database, run_id: str) -> RunFacts | None:
     """What the rules look at; None for a run without a counted inference."""
     number = func.coalesce(RunRow.counted_attempt, RunRow.attempts_made)
     query = select(AttemptRow).join(AttemptRow.run).where(RunRow.id == run_id, AttemptRow.number == number)

@@ -26,6 +26,7 @@ from orchestrator.studies import Outline, Submission
 
 MOST_READ = 5000
 WANTED_RATIOS = (1.03, 1.05, 1.10)
+USUAL_STEPS = 5  # of a search for the highest rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +53,8 @@ class Finds:
 class Forecast:
     """What a study takes on each board, how its runs may be expected to scatter, and what it finds if they do.
 
-    `most_blocks` is more than `blocks` where blocks are added until intervals are narrow: the figures are for `blocks`.
-    `finds` is null for a single variant.
+    `most_blocks` is more than `blocks` where results say what is added: the figures are for `blocks`. `finds` is null
+    for a single variant, and for a search, whose blocks are steps.
     """
 
     blocks: int
@@ -79,16 +80,17 @@ def forecast_study(database: Database, submission: Submission, outline: Outline)
         for device in devices
         for lane in [device.name if outline.is_scripted else device.machine_key]
     ]
-    forecasts = forecast_boards(submission.protocol, outline.variants, submission.blocks, boards)
+    blocks = submission.blocks if submission.search is None else USUAL_STEPS
+    forecasts = forecast_boards(submission.protocol, outline.variants, blocks, boards)
     return Forecast(
-        blocks=submission.blocks,
+        blocks=blocks,
         most_blocks=submission.most_blocks,
         variants=outline.variants,
         runs=sum(each.runs for each in forecasts),
         boards=forecasts,
         done_in_s=max((each.done_in_s for each in forecasts), default=0.0),
         scatter=scatter,
-        finds=_finds(scatter.cv, submission.blocks, outline.variants),
+        finds=_finds(scatter.cv, blocks, outline.variants) if submission.search is None else None,
     )
 
 

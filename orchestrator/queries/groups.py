@@ -15,6 +15,8 @@ from orchestrator.queries.naming import require_known
 from orchestrator.queries.results import RunResult, Selection, read_results
 
 RANKED_VERDICTS = (Verdict.VALID, Verdict.SUSPECT)
+PACE_STEP = "pace-step"
+SWEEP = "sweep"
 
 
 def read_groups(
@@ -39,7 +41,11 @@ def split(results: Sequence[RunResult]) -> tuple[list[RunResult], list[ExcludedR
     """The runs of one group that rank, and the others with their reasons."""
     usable, excluded = [], []
     for result in results:
-        if result.is_counted and result.verdict in RANKED_VERDICTS and result.state is RunState.DONE:
+        if result.rate_per_s is not None:
+            excluded.append(_excluded(result, PACE_STEP, _pace_reason(result)))
+        elif result.group.regime == Regime.SWEEP.value:
+            excluded.append(_excluded(result, SWEEP, _sweep_reason(result)))
+        elif result.is_counted and result.verdict in RANKED_VERDICTS and result.state is RunState.DONE:
             usable.append(result)
         else:
             excluded.append(_excluded(result, *_why_unusable(result)))
@@ -89,6 +95,17 @@ def _why_unusable(result: RunResult) -> tuple[str, str]:
         gravest = result.reasons[0]
         return str(gravest["code"]), str(gravest.get("text", gravest["code"]))
     return result.code or result.state.value, result.message or f"the run is {result.state.value}"
+
+
+def _pace_reason(result: RunResult) -> str:
+    return (
+        f"a step of {result.rate_per_s:.4g}/s in a search for the highest rate, which has a load of its own; "
+        f"pifarm study show {result.study}"
+    )
+
+
+def _sweep_reason(result: RunResult) -> str:
+    return f"a sweep, whose temperature was led up and down: it has no latency of its own; pifarm run show {result.run}"
 
 
 def _excluded(result: RunResult, code: str, reason: str) -> ExcludedRun:

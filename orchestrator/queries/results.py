@@ -20,7 +20,7 @@ from orchestrator.db.tables import (
     StudyRow,
     VariantRow,
 )
-from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, StudyKind, Verdict
+from orchestrator.lifecycle import ENDED_RUN_STATES, USERS_KINDS, RunState, Verdict
 from orchestrator.queries.leaderboard_rows import Group
 from orchestrator.queries.naming import only_given
 
@@ -48,6 +48,11 @@ _COLUMNS = (
     RunRow.load_ns,
     RunRow.peak_rss_bytes,
     RunRow.energy_j,
+    RunRow.onset_s,
+    RunRow.known_until_s,
+    RunRow.onset_cause,
+    RunRow.sustained_ratio,
+    RunRow.rate_per_s,
 )
 
 
@@ -79,7 +84,9 @@ class RankedVariant:
 class RunResult:
     """An ended run: where it stands, how it ended, and its figures (nanoseconds) as far as it has them.
 
-    `coverage` is what a nominal 95 % covers where blocks were added until intervals were narrow, else None.
+    `coverage` is what a nominal 95 % covers where blocks were added until intervals were narrow, else None. A step of a
+    search for the highest rate has a `rate_per_s` of its own.
+    `onset_s` to `sustained_ratio` are those of sustained runs, in the units of their names.
     """
 
     run: str
@@ -106,6 +113,11 @@ class RunResult:
     load_ns: float | None
     peak_rss_bytes: int | None
     energy_j: float | None
+    onset_s: float | None
+    known_until_s: float | None
+    onset_cause: str | None
+    sustained_ratio: float | None
+    rate_per_s: float | None
 
 
 def read_results(session: Session, selection: Selection) -> list[RunResult]:
@@ -154,7 +166,7 @@ def _query(selection: Selection) -> Select[*tuple[Any, ...]]:
         .outerjoin(AttemptRow, attempt)
         .where(
             RunRow.state.in_(ENDED_RUN_STATES),
-            *(() if selection.study is not None else (StudyRow.kind == StudyKind.SUBMITTED,)),
+            *(() if selection.study is not None else (StudyRow.kind.in_(USERS_KINDS),)),
             *only_given(
                 (RunRow.study_id, selection.study),
                 (DeviceRow.name, selection.device),
@@ -205,6 +217,11 @@ def _result(row: Row[*tuple[Any, ...]], places: _Places) -> RunResult:
         load_ns=row.load_ns,
         peak_rss_bytes=row.peak_rss_bytes,
         energy_j=row.energy_j,
+        onset_s=row.onset_s,
+        known_until_s=row.known_until_s,
+        onset_cause=row.onset_cause,
+        sustained_ratio=row.sustained_ratio,
+        rate_per_s=row.rate_per_s,
     )
 
 

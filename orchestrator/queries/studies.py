@@ -11,7 +11,8 @@ from agent.wire.spec import Protocol
 from orchestrator.analysis.forecast import add_up, expected_run_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, DeviceRow, RunRow, StudyRow, VariantRow
-from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, StudyKind, StudyState
+from orchestrator.lifecycle import ENDED_RUN_STATES, USERS_KINDS, RunState, StudyKind, StudyState
+from orchestrator.queries.cool_down import known_taus_s
 from orchestrator.queries.naming import require_known, variant_text
 from orchestrator.queries.narrowing import read_until_narrow
 from orchestrator.queries.rows import StudyView, UntilNarrow
@@ -37,7 +38,7 @@ class _Share:
 
 
 def list_studies(
-    database: Database, limit: int = 100, kinds: Collection[StudyKind] = (StudyKind.SUBMITTED,)
+    database: Database, limit: int = 100, kinds: Collection[StudyKind] = USERS_KINDS
 ) -> tuple[StudyView, ...]:
     """The newest studies of these kinds, newest first."""
     with database.read() as session:
@@ -67,6 +68,7 @@ class _Known:
     variants: Mapping[int, tuple[str, ...]]
     blocks: Mapping[int, tuple[int, int]]
     until_ci: Mapping[int, UntilNarrow]
+    taus_s: Mapping[int, float]
 
 
 def _studies(session: Session, ids: Sequence[int]) -> tuple[StudyView, ...]:
@@ -171,9 +173,15 @@ def _study_view(row: StudyRow, shares: Sequence[_Share], known: _Known) -> Study
     )
 
 
-def _left_s(shares: Sequence[_Share], protocol: Protocol) -> Mapping[str, float]:
-    """What each lane still has to do: a run takes what its device's took, else the study's, else what is expected."""
-    expected_s = _mean_s(shares, expected_run_s(protocol))
+def _taus_s(session: Session, shares: Mapping[int, Sequence[_Share]]) -> Mapping[int, float]:
+    return known_taus_s(session, {share.device_id for each in shares.values() for share in each})
+
+
+def _left_s(shares: Sequence[_Share], protocol: Protocol, taus_s: Mapping[int, float]) -> Mapping[str, float]:
+    """What each lane still has to do: a run takes what its device's took, else the study's, else what is expected.
+
+    What is expected goes by how the device cools, where its gates or soaks have told.
+    """
     by_device: dict[str, list[_Share]] = {}
     for share in shares:
         by_device.setdefault(share.device, []).append(share)

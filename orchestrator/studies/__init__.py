@@ -2,7 +2,7 @@
 
 `submission` is what is asked for, `order` the order inside blocks (pure), `choice` the devices and variants that are
 meant, `planting` stores a study with its runs, `extension` adds blocks, `narrowing` adds them until intervals are
-narrow, `ending` closes, cancels, retries and abandons.
+narrow, `searching` adds steps until the highest rate is found, `ending` closes, cancels, retries and abandons.
 
 A study is stored whole in one transaction: either it and all its runs are there, or nothing is.
 """
@@ -12,11 +12,13 @@ from orchestrator.studies.ending import abandon, any_active, cancel, close_if_do
 from orchestrator.studies.extension import extend
 from orchestrator.studies.order import block_order
 from orchestrator.studies.planting import MAX_RUNS, Outline, outline, submit
-from orchestrator.studies.submission import Submission
+from orchestrator.studies.submission import Start, StartKey, Submission
 
 __all__ = [
     "MAX_RUNS",
     "Outline",
+    "Start",
+    "StartKey",
     "Submission",
     "abandon",
     "any_active",

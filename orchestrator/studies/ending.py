@@ -26,6 +26,7 @@ from orchestrator.lifecycle import (
 )
 from orchestrator.studies.extension import find_study, lock_study
 from orchestrator.studies.narrowing import continue_until_narrow
+from orchestrator.studies.searching import continue_searches
 
 
 def cancel(database: Database, study_id: int) -> int:
@@ -91,7 +92,7 @@ def _close_if_done(session: Session, study_id: int, device_ids: Sequence[int] | 
 
 
 def _goes_on(session: Session, study: StudyRow, device_ids: Sequence[int] | None) -> bool:
-    if study.until_ci is None:
+    if study.until_ci is None and study.search is None:
         return False
     if device_ids is None:
         device_ids = session.scalars(
@@ -99,7 +100,8 @@ def _goes_on(session: Session, study: StudyRow, device_ids: Sequence[int] | None
             .where(StudyDeviceRow.study_id == study.id)
             .order_by(StudyDeviceRow.device_id)
         ).all()
-    added = [continue_until_narrow(session, study, device_id) for device_id in device_ids]
+    go_on = continue_until_narrow if study.search is None else continue_searches
+    added = [go_on(session, study, device_id) for device_id in device_ids]
     return any(added)
 
 

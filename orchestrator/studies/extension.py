@@ -67,6 +67,8 @@ def _extend(session: Session, study_id: int, blocks: int) -> int:
         raise SpecError(
             f"study {study_id}: it is cancelled, so nothing is added; `pifarm study retry {study_id}` takes it up again"
         )
+    if study.search is not None:
+        raise SpecError(f"study {study_id}: it is a search for a rate, whose results say what is added to it")
     its_runs = select(func.count()).where(RunRow.study_id == study_id)
     in_a_pass = session.scalar(its_runs.where(RunRow.block == 0)) or 0
     require_few_runs((session.scalar(its_runs) or 0) + in_a_pass * blocks)

@@ -1,14 +1,16 @@
 """Stores a study with all its runs, in the order of its blocks, and calls its devices."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import encode
 from agent.wire.spec import Inputs
 from orchestrator import leases
+from orchestrator.addresses import VariantAddress
 from orchestrator.db.session import Database
 from orchestrator.db.tables import RunRow, StudyDeviceRow, StudyRow
 from orchestrator.errors import SpecError
@@ -59,8 +61,15 @@ def require_few_runs(count: int) -> None:
         )
 
 
-def add_blocks(session: Session, study: StudyRow, device_id: int, variant_ids: Sequence[int], blocks: range) -> None:
-    """Queue the runs of these blocks on a device; `variant_ids` in the study's order."""
+def add_blocks(
+    session: Session,
+    study: StudyRow,
+    device_id: int,
+    variant_ids: Sequence[int],
+    blocks: range,
+    rates: Mapping[int, float] = MappingProxyType({}),
+) -> None:
+    """Queue the runs of these blocks on a device; `variant_ids` in the study's order, a search's `rates` by variant."""
     session.add_all(
         RunRow(
             id=secrets.token_hex(6),
@@ -69,9 +78,26 @@ def add_blocks(session: Session, study: StudyRow, device_id: int, variant_ids: S
             variant_id=variant_ids[place.index],
             block=place.block,
             position=place.position,
+            rate_per_s=rates.get(variant_ids[place.index]),
         )
         for place in lay_out(study.seed, device_id, len(variant_ids), blocks)
     )
+
+
+def _first_rates(
+    session: Session, submission: Submission, study: StudyRow, device_id: int, chosen: Sequence[tuple[Way, int]]
+) -> Mapping[int, float]:
+    """The first rate of each variant of a search on a device, written into the diary; of another study none."""
+    rates = {}
+    for way, variant_id in chosen if submission.search is not None else ():
+        start = submission.start_of((device_id, way.build.id, way.runtime, way.threads))
+        name = VariantAddress.of(
+            model="", label=way.build.label, runtime=way.runtime, threads=way.threads, options=way.options
+        ).text
+        message = f"{name}: begins with {start.rate_per_s:.4g}/s: {start.why}"
+        record(session, EventKind.PACE_STEP, message, study_id=study.id, device_id=device_id)
+        rates[variant_id] = start.rate_per_s
+    return rates
 
 
 def _submit(session: Session, submission: Submission) -> int:
@@ -82,7 +108,8 @@ def _submit(session: Session, submission: Submission) -> int:
     study = _add_study(session, submission, ways)
     for device in devices:
         session.add(StudyDeviceRow(study_id=study.id, device_id=device.id))
-        add_blocks(session, study, device.id, variant_ids, range(submission.blocks))
+        rates = _first_rates(session, submission, study, device.id, list(zip(ways, variant_ids, strict=True)))
+        add_blocks(session, study, device.id, variant_ids, range(submission.blocks), rates)
     leases.call(session, [device.id for device in devices])
     names = ", ".join(device.name for device in devices)
     record(session, EventKind.STUDY_SUBMITTED, f"{submission.model} on {names}", study_id=study.id)
@@ -103,6 +130,8 @@ def _add_study(session: Session, submission: Submission, ways: Sequence[Way]) ->
         kind=submission.kind,
         until_ci=submission.until_ci,
         max_blocks=submission.most_blocks if submission.until_ci is not None else None,
+        ambient_c=submission.ambient_c,
+        search=None if submission.search is None else encode(submission.search),
     )
     session.add(study)
     session.flush()

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.wire.spec import Inputs, Protocol, Scalar
+from orchestrator.ambient import require_room
+from orchestrator.analysis.rate_search import UNKNOWN_START, Search
 from orchestrator.analysis.stopping import USUAL_MAX_BLOCKS
 from orchestrator.errors import SpecError
 from orchestrator.lifecycle import StudyKind
@@ -13,11 +15,26 @@ NARROWEST, WIDEST = 0.001, 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The first rate of a search, and why it is that one."""
+
+    rate_per_s: float
+    why: str
+
+
+# device, build, runtime and threads: a variant need not be stored yet
+StartKey = tuple[int, int, str, int]
+ANYHOW = Start(rate_per_s=UNKNOWN_START, why="nothing is known of this variant on this board")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """What a user asks for. Empty `variants` or `devices` mean all that there are; `where` selects devices by label.
 
     With `until_ci` (0.01 is 1 %) blocks are added on each device after the first `blocks` of them, until its intervals
     are that narrow or it has `max_blocks`.
+    `ambient_c` is the room as whoever submits knows it.
+    A `search` is for the highest rate that each variant is held at on each device; `starts` are the first rates.
     """
 
     model: str
@@ -36,6 +53,9 @@ class Submission:
     kind: StudyKind = StudyKind.SUBMITTED
     until_ci: float | None = None
     max_blocks: int | None = None
+    ambient_c: float | None = None
+    search: Search | None = None
+    starts: Mapping[StartKey, Start] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for count in self.threads:
@@ -51,10 +71,21 @@ class Submission:
             raise SpecError("max-blocks: means nothing without --until-ci, e.g. --until-ci 1%")
         if self.max_blocks is not None and not self.blocks <= self.max_blocks <= MAX_BLOCKS:
             raise SpecError(f"max-blocks: expected {self.blocks} (blocks)..{MAX_BLOCKS}, got {self.max_blocks}")
+        if (self.search is None) is (self.kind is StudyKind.PACE):
+            raise SpecError("search: expected one with the kind pace, and with no other")
+        if self.search is not None and (self.blocks != 1 or self.until_ci is not None):
+            raise SpecError("search: expected one block to begin with; its steps decide what is added")
 
     @property
     def most_blocks(self) -> int:
         """How many blocks a device may have in the end."""
+        if self.search is not None:
+            return self.search.most_steps
         if self.until_ci is None:
             return self.blocks
         return max(self.blocks, USUAL_MAX_BLOCKS) if self.max_blocks is None else self.max_blocks
+
+    def start_of(self, key: StartKey) -> Start:
+        """The first rate that a variant is asked for on a device."""
+        asked = None if self.search is None else self.search.start_per_s
+        return self.starts.get(key, ANYHOW) if asked is None else Start(rate_per_s=asked, why="as asked for")
