@@ -26,9 +26,11 @@ from orchestrator.cli import (
     status,
     study,
     submit,
+    thermal,
+    variant,
 )
 from orchestrator.config import keep_private
-from orchestrator.errors import ModelError, PifarmError, SpecError, TransportError
+from orchestrator.errors import CannotTellError, ModelError, PifarmError, SpecError, TransportError
 
 app = typer.Typer(
     name="pifarm",
@@ -42,6 +44,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(study.app, name="study")
 app.add_typer(run.app, name="run")
 app.add_typer(canary.app, name="canary")
+app.add_typer(thermal.app, name="thermal")
 app.add_typer(farm.database_app, name="db")
 app.command("up")(farm.up)
 app.command("status")(status.status)
@@ -63,6 +66,7 @@ app.command("simulate")(simulate.simulate)
 
 FAILED = 1
 BAD_INPUT = 2
+CANNOT_TELL = 3
 INTERRUPTED = 130
 
 
@@ -80,6 +84,9 @@ def main() -> None:
     except (SpecError, ModelError, TransportError) as error:
         console.complain(str(error))
         sys.exit(BAD_INPUT)
+    except CannotTellError as error:
+        console.complain(str(error))
+        sys.exit(CANNOT_TELL)
     except PifarmError as error:
         console.complain(str(error))
         sys.exit(FAILED)

@@ -70,4 +70,4 @@ def _reach(reachable: float | None) -> str:
 def _growth(forecast: Forecast) -> str:
     if forecast.most_blocks == forecast.blocks:
         return ""
-    return f"; blocks are added until intervals are narrow enough, at most {forecast.most_blocks}"
+    return f"; blocks are added as results ask for them, at most {forecast.most_blocks}"

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
-from orchestrator.lifecycle import StudyKind
+from orchestrator.lifecycle import USERS_KINDS, StudyKind
 from orchestrator.queries.rows import StudyView
+
+if TYPE_CHECKING:
+    from orchestrator.db.session import Database
+    from orchestrator.queries.pace import PaceResult
 
 app = typer.Typer(help="Studies: what was submitted.", no_args_is_help=True)
 StudyArgument = Annotated[
@@ -48,7 +52,7 @@ def list_all(
     """The newest studies first."""
     from orchestrator.queries.studies import list_studies
 
-    kinds = tuple(StudyKind) if with_canaries else (StudyKind.SUBMITTED,)
+    kinds = tuple(StudyKind) if with_canaries else USERS_KINDS
     studies = list_studies(console.the_farm().database, kinds=kinds)
     if as_json:
         console.print_json(studies)
@@ -68,13 +72,31 @@ def show(study: StudyArgument, as_json: JsonOption = False) -> None:
 
     database = console.the_farm().database
     view, runs = get_study(database, study), list_runs(database, study=study)
+    searches = _searches(database, view)
     if as_json:
-        console.print_json({"study": view, "runs": runs})
+        console.print_json({"study": view, "runs": runs, **({"searches": searches} if searches else {})})
         return
     console.print_table("", *study_rows([view]))
     for line in progress_lines(view):
         console.say(line)
+    print_searches(searches)
     console.print_table("runs", *run_rows(runs))
+
+
+def print_searches(searches: Sequence["PaceResult"]) -> None:
+    """What searches for the highest rate have come to, each with its steps."""
+    from orchestrator.pace_text import STEP_COLUMNS, search_lines, step_rows
+
+    for each in searches:
+        for line in search_lines(each):
+            console.say(line)
+        console.print_table("steps", STEP_COLUMNS, step_rows(each), STEP_COLUMNS[:-1])
+
+
+def _searches(database: "Database", study: StudyView) -> Sequence["PaceResult"]:
+    from orchestrator.queries.pace import read_searches
+
+    return read_searches(database, study.study) if study.kind is StudyKind.PACE else ()
 
 
 @app.command("watch")
@@ -137,7 +159,7 @@ def retry(
 
 
 def export(study: StudyArgument, folder: Annotated[Path, typer.Argument(help="A new or empty folder.")]) -> None:
-    """Write a study's runs, inferences and telemetry as CSV and Parquet, with a manifest of units and hashes."""
+    """Write a study's tables as CSV and Parquet, how it was measured, and a manifest of units and hashes."""
     from orchestrator.export import export_study
 
     export_study(console.the_farm().database, study, folder)
@@ -147,12 +169,24 @@ def export(study: StudyArgument, folder: Annotated[Path, typer.Argument(help="A 
 def report(
     study: StudyArgument,
     output: Annotated[
-        Path | None, typer.Option("--output", help="The HTML file; by default report-STUDY.html here.")
+        Path | None,
+        typer.Option("--output", help="An .html or .pdf file; by default report-STUDY.html here."),
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", help="Write the figures into this folder instead, or as well with --output."),
+    ] = None,
+    formats: Annotated[str, typer.Option("--format", help="Of the figures: some of svg,png,pdf.")] = "svg,png,pdf",
 ) -> None:
-    """Write one self-contained HTML page about a study."""
+    """Write one self-contained page or paper about a study, or its figures as files with their captions."""
+    from orchestrator.figures import write_figures
     from orchestrator.report import write_report
 
-    path = output or Path(f"report-{study}.html")
-    write_report(console.the_farm().database, study, path)
-    console.say(f"study {study}: report in {path}")
+    database = console.the_farm().database
+    if figures is not None:
+        names = write_figures(database, study, figures, formats.split(","))
+        console.say(f"study {study}: {len(names)} figures in {figures}")
+    if output is not None or figures is None:
+        path = output or Path(f"report-{study}.html")
+        write_report(database, study, path)
+        console.say(f"study {study}: report in {path}")

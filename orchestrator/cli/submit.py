@@ -4,28 +4,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from orchestrator.cli import console
+from orchestrator.cli import console, queueing
+from orchestrator.cli.farm import JsonOption
 
 if TYPE_CHECKING:
-    from agent.wire.spec import Inputs, Protocol
-    from orchestrator.queries.forecast import Forecast
-
-EXIT_FAILED = 1
+    from agent.wire.spec import Protocol
 
 
 def submit(
-    model: Annotated[str, typer.Argument(help="The model's name; see `pifarm model list`.")],
-    variant: Annotated[list[str] | None, typer.Option("--variant", help="Only this variant; may be repeated.")] = None,
-    device: Annotated[list[str] | None, typer.Option("--device", help="Only this device; may be repeated.")] = None,
-    where: Annotated[
-        list[str] | None, typer.Option("--where", help="Only devices with this label, e.g. cooling=fan.")
-    ] = None,
+    model: queueing.ModelArgument,
+    variant: queueing.VariantOption = None,
+    device: queueing.DeviceOption = None,
+    where: queueing.WhereOption = None,
     protocol: Annotated[str, typer.Option("--protocol", help="quick, standard, sustained or demo.")] = "standard",
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a protocol's figure, e.g. window.min_s=30.")
-    ] = None,
+    setting: queueing.SettingOption = None,
     blocks: Annotated[int | None, typer.Option("--blocks", help="Randomised passes over all variants.")] = None,
     until_ci: Annotated[
         str | None,
@@ -46,28 +39,20 @@ def submit(
     deadline_ms: Annotated[
         float | None, typer.Option("--deadline-ms", help="With --rate: when one is late; a period if not given.")
     ] = None,
-    threads: Annotated[str, typer.Option("--threads", help="Thread counts to measure, e.g. 1,4.")] = "4",
-    runtime: Annotated[list[str] | None, typer.Option("--runtime", help="Only this runtime; may be repeated.")] = None,
-    shape: Annotated[
-        list[str] | None, typer.Option("--shape", help="An input's shape, e.g. images=1,3,640,640.")
-    ] = None,
-    priority: Annotated[int, typer.Option("--priority", min=-1000, max=1000, help="Greater comes first.")] = 0,
-    seed: Annotated[int | None, typer.Option("--seed", help="Order of the blocks; drawn if not given.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would take; store nothing.")] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Run until the study has ended; starts the farm if none runs.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")
-    ] = False,
+    threads: queueing.ThreadsOption = "4",
+    runtime: queueing.RuntimeOption = None,
+    shape: queueing.ShapeOption = None,
+    priority: queueing.PriorityOption = 0,
+    seed: queueing.SeedOption = None,
+    ambient: queueing.AmbientOption = None,
+    dry_run: queueing.DryRunOption = False,
+    wait: queueing.WaitOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Queue a study: variants x devices x blocks of one protocol. Says first what it will take."""
     from orchestrator import protocols, studies
     from orchestrator.analysis.stopping import START_BLOCKS
     from orchestrator.bundle import build_bundle
-    from orchestrator.cli.watch import ring, watch_study
-    from orchestrator.queries.forecast import forecast_study
-    from orchestrator.queries.studies import get_study
 
     farm, preset = console.the_farm(), protocols.preset(protocol)
     width = None if until_ci is None else console.parse_share("--until-ci", until_ci)
@@ -82,31 +67,16 @@ def submit(
         where=console.parse_pairs("--where", where or []),
         threads=console.parse_integers("--threads", threads),
         runtimes=tuple(runtime or ()),
-        inputs=_inputs(seed, shape or []),
+        inputs=queueing.inputs(seed, shape or []),
         priority=priority,
         seed=seed,
+        ambient_c=ambient,
         until_ci=width,
         max_blocks=max_blocks,
     )
-    forecast = forecast_study(farm.database, submission, studies.outline(farm.database, submission))
-    if dry_run:
-        _print_dry_run(forecast, as_json=as_json)
-        return
-    if not as_json:
-        _print_forecast(forecast, console.err)
-    study_id = studies.submit(farm.database, submission)
-    ring(farm)
-    is_clean = watch_study(farm, study_id) if wait else True
-    study = get_study(farm.database, study_id)
-    if as_json:
-        console.print_json({**console.as_json(study), "forecast": forecast})
-    elif not wait:
-        console.say(f"study {study_id}: {study.total} runs on {', '.join(study.devices)}")
-        console.tell(
-            f"next: pifarm up (if it does not run yet), pifarm study watch {study_id}, pifarm leaderboard {study_id}"
-        )
-    if not is_clean:
-        raise typer.Exit(EXIT_FAILED)
+    queueing.queue_study(
+        farm, submission, dry_run=dry_run, wait=wait, as_json=as_json, then="pifarm leaderboard {study}"
+    )
 
 
 def _procedure(
@@ -121,32 +91,3 @@ def _procedure(
     if deadline_ms is not None:
         raise SpecError("--deadline-ms: means nothing without --rate, e.g. --rate 2")
     return changed
-
-
-def _inputs(seed: int | None, shapes: Sequence[str]) -> "Inputs":
-    from agent.wire.codec import WireError
-    from agent.wire.spec import Inputs
-    from orchestrator.errors import SpecError
-
-    sizes = {
-        name: console.parse_integers("--shape", text) for name, text in console.parse_pairs("--shape", shapes).items()
-    }
-    try:
-        return Inputs(seed=0 if seed is None else seed, shapes=sizes)
-    except WireError as error:
-        raise SpecError(f"submit: {error}") from error
-
-
-def _print_dry_run(forecast: "Forecast", *, as_json: bool) -> None:
-    if as_json:
-        console.print_json({"study": None, "forecast": forecast})
-    else:
-        _print_forecast(forecast, console.out)
-
-
-def _print_forecast(forecast: "Forecast", where: Console) -> None:
-    from orchestrator.cli.forecast import COLUMNS, board_rows, lines
-
-    where.print(console.make_table("forecast", COLUMNS, board_rows(forecast.boards), COLUMNS[1:]))
-    for line in lines(forecast):
-        where.print(console.shown(line), soft_wrap=True)

@@ -64,9 +64,9 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
             except DatabaseError:
                 progress.update(task, eta="waiting for the database")
                 continue
-            progress.update(task, completed=_ended(study), eta=_time_left(study))
-            shown = [device for device in devices if device.name in study.devices]
-            live.update(Group(progress, *(_device_line(device) for device in shown)))
+            progress.update(task, completed=_ended(study), total=study.total, eta=_time_left(study))
+            looks += 1
+            live.update(Group(progress, *(_device_line(device, told.get(device.name)) for device in shown)))
     return study
 
 

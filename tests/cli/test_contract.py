@@ -69,6 +69,16 @@ CONTRACT = {
     "compare": [
         *("--study", "--device", "--regime", "--margin", "--fail-if-slower", "--markdown", "--json"),
     ],
+    "thermal soak": ["--variant", "--device", "--where", "--minutes", "--repeats", "--dry-run", "--wait", "--json"],
+    "thermal pace": [
+        *("--variant", "--device", "--where", "--deadline-ms", "--step-min", "--within", "--start", "--max-steps"),
+        *("--dry-run", "--wait", "--json"),
+    ],
+    "thermal sweep": [
+        *("--variant", "--device", "--where", "--low", "--high", "--rate", "--levels", "--hold", "--limit", "--blocks"),
+        *("--dry-run", "--wait", "--json"),
+    ],
+    "thermal predict": ["--ambient", "--rate", "--check", "--json"],
     "export": [],
     "report": [],
     "recompute": [],

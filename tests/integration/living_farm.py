@@ -30,6 +30,7 @@ from orchestrator.lifecycle import AttemptState, RunState, StudyState
 from orchestrator.picking import SCRIPTED
 from orchestrator.queries.studies import get_study
 from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
+from orchestrator.simulator.scenario import Scenario
 from orchestrator.transport.keys import FarmKey
 from tests.servers import Postgres, RedisServer, postgres_server, redis_server
 
@@ -38,6 +39,7 @@ SHORT = ("warm_up.min_s=0.2", "window.min_s=0.5", "window.min_inferences=30")
 LONG = ("warm_up.min_s=0.2", "window.min_s=5", "window.max_s=6")
 # Whatever a farm prints, stores or passes on may be searched for them.
 DATABASE_PASSWORD, BROKER_PASSWORD = "database-secret", "broker-secret"
+_PLAIN = Scenario()
 
 
 class Pair(enum.Enum):
@@ -163,7 +165,12 @@ def wait_until(condition: Callable[[], bool], what: str, patience_s: float = PAT
 
 @contextlib.contextmanager
 def living_farm(
-    home: Path, kinds: Sequence[str], *, services: Pair = Pair.EMBEDDED, canary_every_s: float = 0.0
+    home: Path,
+    kinds: Sequence[str],
+    *,
+    services: Pair = Pair.EMBEDDED,
+    canary_every_s: float = 0.0,
+    scenario: Scenario = _PLAIN,
 ) -> Iterator[LivingFarm]:
     """A farm in `home` with the demo model and simulated boards, running until the `with` block ends."""
     with contextlib.ExitStack() as stack:
@@ -171,7 +178,7 @@ def living_farm(
         own = Settings(home=home, canary_every_s=canary_every_s)
         farm = open_farm(own if servers is None else servers.settings(home))
         stack.callback(farm.database.engine.dispose)
-        yield stack.enter_context(_with_boards(farm, kinds, servers))
+        yield stack.enter_context(_with_boards(farm, kinds, servers, scenario))
 
 
 @contextlib.contextmanager
@@ -182,7 +189,9 @@ def running_servers() -> Iterator[Servers]:
 
 
 @contextlib.contextmanager
-def _with_boards(farm: Farm, kinds: Sequence[str], servers: Servers | None) -> Iterator[LivingFarm]:
+def _with_boards(
+    farm: Farm, kinds: Sequence[str], servers: Servers | None, scenario: Scenario
+) -> Iterator[LivingFarm]:
     builds = [
         NewBuild(path=variant.path, label=variant.label, is_baseline=variant.is_baseline)
         for variant in demo.demo_variants()
@@ -192,7 +201,7 @@ def _with_boards(farm: Farm, kinds: Sequence[str], servers: Servers | None) -> I
         session.execute(update(ArtifactRow).values(facts={"runtimes": [kind.value for kind in Inference]}))
     key = FarmKey.in_folder(farm.settings.keys_dir)
     with (
-        simulated_boards(farm.settings.home / "simulated", kinds, [key.public_line]) as boards,
+        simulated_boards(farm.settings.home / "simulated", kinds, [key.public_line], scenario=scenario) as boards,
         _supervised(farm) as supervisor,
     ):
         for board in boards:
