@@ -228,6 +228,15 @@ class StudyDeviceRow(Base):
 
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"), primary_key=True)
     device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    onset_s: Mapped[float | None]
+    known_until_s: Mapped[float | None]
+    onset_cause: Mapped[str | None] = mapped_column(ShortText)
+    settled_ms: Mapped[float | None]
+    sustained_ratio: Mapped[float | None]
+    stability: Mapped[float | None]
+    settled_c: Mapped[float | None]
+    cooling_tau_s: Mapped[float | None]
+    throttled_s: Mapped[float | None]
     start_c: Mapped[float | None]
     start_group: Mapped[int] = mapped_column(default=0)
     gate_timeouts_in_row: Mapped[int] = mapped_column(default=0)
@@ -295,6 +304,7 @@ class RunRow(Base):
     device: Mapped[DeviceRow] = relationship()
     variant: Mapped[VariantRow] = relationship()
     attempts: Mapped[list["AttemptRow"]] = relationship(back_populates="run", order_by="AttemptRow.number")
+    known_onset_s: Mapped[float | None]
 
 
 _OPEN = text("state IN ('staging', 'started')")
@@ -302,7 +312,10 @@ _OPEN_AND_EXCLUSIVE = text("state IN ('staging', 'started') AND machine_key IS N
 
 
 class AttemptRow(Base):
-    """One try at a run. `machine_key` is null for scripted measuring, which may overlap on a host."""
+    """One try at a run. `machine_key` is null for scripted measuring, which may overlap on a host.
+
+    `known_onset_s` is what a burst was told of earlier soaks: how long the board bears this load until it throttles.
+    """
 
     __tablename__ = "attempts"
     __table_args__ = (

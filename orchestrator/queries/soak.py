@@ -1,6 +1,7 @@
 """What a sustained run shows of its board: when and why it throttled, how steady it stayed, where it settles.
 
-Made from the raw data whenever it is asked for, by `analysis.thermal`; docs/thermal.md says what each figure means.
+Made from the raw data by `analysis.thermal`: for the columns of a run when it ends, and in full whenever it is asked
+for. docs/thermal.md says what each figure means.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from agent.wire.spec import Regime
 from orchestrator.analysis.facts import RunFacts
 from orchestrator.analysis.thermal.cooling import cooling_of
 from orchestrator.analysis.thermal.curve import Soak, soak_of
+from orchestrator.analysis.thermal.energy import Energy, energy_of
 from orchestrator.analysis.thermal.fit import Estimate, fit
 from orchestrator.analysis.thermal.frame import Refusal
 from orchestrator.analysis.thermal.onset import Onset, onset_of
@@ -25,6 +27,7 @@ class FitView:
     """The thermal fit: constants, fastest first, and the settled temperature, each with its standard error.
 
     `flaws` say why it is not to be relied on; none: it is. `is_settled` is null where that cannot be said.
+    `is_unthrottled`: it settles there if nothing throttles; else with what throttling did to the load.
     """
 
     taus_s: tuple[Estimate, ...]
@@ -34,6 +37,7 @@ class FitView:
     rise_c: float | None
     rms_c: float
     flaws: tuple[str, ...]
+    is_unthrottled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,7 @@ class SoakView:
 
     `agree` is null where fewer than two signs saw one; `not_read` names the signs that the board could not give. Ratios
     are of rates: 1 is perfectly steady; `expected` is what noise alone would give. Where there is no fit or no cooling
-    constant, `no_fit` and `no_cooling` say why.
+    constant, `no_fit` and `no_cooling` say why. `energy` is that of an inference, gross and net of idle.
     """
 
     onset_by_bits_s: float | None
@@ -64,6 +68,28 @@ class SoakView:
     no_fit: str
     cooling_tau_s: Estimate | None
     no_cooling: str
+    energy: Energy
+
+    @property
+    def onset_s(self) -> float | None:
+        """When the board throttled: by the firmware's own word, else by the true clock."""
+        return self.onset_by_bits_s if self.onset_by_bits_s is not None else self.onset_by_clock_s
+
+    @property
+    def censored_s(self) -> float | None:
+        """Until when a throttled board would have been seen; None where it has neither bits nor a true clock."""
+        return None if {"throttled", "clock_hz"} <= set(self.not_read) else self.known_until_s
+
+    @property
+    def throttled_s(self) -> float | None:
+        """How long it throttled, by the bits or else by the clock."""
+        return self.throttled_by_bits_s if self.throttled_by_bits_s is not None else self.throttled_by_clock_s
+
+    @property
+    def settled_c(self) -> float | None:
+        """Where this load settles unless the board throttles; None without a reliable fit that tells it."""
+        fit = self.fit
+        return fit.settled_c.value if fit is not None and fit.is_unthrottled and not fit.flaws else None
 
 
 def soak_view(facts: RunFacts) -> SoakView | None:
@@ -75,9 +101,10 @@ def soak_view(facts: RunFacts) -> SoakView | None:
     except WireError:
         return None
     onset = onset_of(soak)
-    fitted, no_fit = _or_why(lambda: _fit(soak))
+    fitted, no_fit = _or_why(lambda: _fit(soak, onset))
     cooled, no_cooling = _or_why(lambda: cooling_of(soak).taus_s[-1])
-    return _view(onset, stability_of(soak, onset), residency_of(soak, ()), (fitted, no_fit), (cooled, no_cooling))
+    steady, residency = stability_of(soak, onset), residency_of(soak, ())
+    return _view(onset, steady, residency, (fitted, no_fit), (cooled, no_cooling), energy_of(soak))
 
 
 def _view(
@@ -86,6 +113,7 @@ def _view(
     residency: Residency,
     fitted: tuple[FitView | None, str],
     cooled: tuple[Estimate | None, str],
+    energy: Energy,
 ) -> SoakView:
     return SoakView(
         onset_by_bits_s=onset.by_bits_s,
@@ -107,10 +135,11 @@ def _view(
         no_fit=fitted[1],
         cooling_tau_s=cooled[0],
         no_cooling=cooled[1],
+        energy=energy,
     )
 
 
-def _fit(soak: Soak) -> FitView:
+def _fit(soak: Soak, onset: Onset) -> FitView:
     found = fit(soak)
     return FitView(
         taus_s=found.taus_s,
@@ -120,6 +149,7 @@ def _fit(soak: Soak) -> FitView:
         rise_c=found.rise_c,
         rms_c=found.rms_c,
         flaws=tuple(flaw.value for flaw in found.flaws),
+        is_unthrottled=onset.is_censored or not found.is_whole,
     )
 
 

@@ -16,6 +16,7 @@ from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow
 from orchestrator.ingest import ingest
 from orchestrator.lifecycle import AttemptState, DeviceState, RunState, StudyState, Verdict
 from orchestrator.picking import Assignment
+from orchestrator.protocols import preset
 from tests.journals import (
     STEADY_NS,
     UNDER_VOLTAGE,
@@ -223,3 +224,44 @@ def test_recomputing_does_not_bring_an_ended_run_back(database: Database) -> Non
     results.recompute_all(database)
     with database.read() as session:
         assert session.scalars(select(RunRow.state)).all() == [RunState.DONE]
+
+
+SOAK_NS = tuple(800_000_000 + 100_000 * (index % 7) for index in range(500))
+SUSTAINED = preset("sustained").protocol
+SOFT_LIMIT = 1 << 3
+
+
+def soak_figures(run: RunRow) -> tuple[object, ...]:
+    """What is null for a burst."""
+    return (
+        *(run.onset_s, run.known_until_s, run.onset_cause, run.settled_ms, run.sustained_ratio),
+        *(run.stability, run.settled_c, run.cooling_tau_s, run.throttled_s),
+    )
+
+
+def test_a_soak_fills_what_it_shows_of_its_board(database: Database) -> None:
+    run = measure(database, plant(database, protocol=SUSTAINED), durations_ns=SOAK_NS)
+    assert (run.onset_s, run.onset_cause, run.throttled_s) == (None, "it did not slow down", 0.0)
+    assert run.known_until_s == pytest.approx((sum(SOAK_NS) + sum(SOAK_NS[:3])) / 1e9)
+    assert run.settled_ms == pytest.approx(np.median(SOAK_NS) / 1e6)
+    assert run.sustained_ratio == pytest.approx(1.0, rel=0.001)
+    assert run.stability == pytest.approx(1.0, rel=0.001)
+
+
+def test_a_soak_that_throttled_says_when_and_for_how_long(database: Database) -> None:
+    farm = plant(database, protocol=SUSTAINED)
+    run = measure(database, farm, durations_ns=SOAK_NS, throttled=SOFT_LIMIT)
+    assert run.onset_s is not None and run.onset_s < 0.3
+    assert run.throttled_s == pytest.approx(run.known_until_s, abs=0.5)
+
+
+def test_a_burst_has_no_figures_of_a_soak(database: Database) -> None:
+    assert soak_figures(measure(database, plant(database))) == (None,) * 9
+
+
+def test_figures_of_a_soak_that_an_older_analysis_did_not_make_come_with_the_recomputing(database: Database) -> None:
+    run = measure(database, plant(database, protocol=SUSTAINED), durations_ns=SOAK_NS)
+    before = soak_figures(run)
+    set_columns(database, RunRow, run.id, settled_ms=None, known_until_s=None, onset_cause=None, stability=None)
+    results.recompute_all(database)
+    assert soak_figures(get_run(database, run.id)) == before

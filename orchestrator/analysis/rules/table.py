@@ -7,7 +7,7 @@ from agent.wire.spec import Regime
 from orchestrator.analysis.rules import board, course, latencies, others, procedure
 from orchestrator.analysis.rules.rule import Rule, Severity
 
-ANALYSIS_VERSION = 2
+ANALYSIS_VERSION = 3
 HEAT_LIMITED = "heat-limited"
 
 _BURST = frozenset({Regime.BURST})

@@ -7,7 +7,7 @@ import numpy as np
 
 from orchestrator.analysis.thermal.curve import Soak
 from orchestrator.analysis.thermal.fit import Estimate, chosen
-from orchestrator.analysis.thermal.frame import Refusal
+from orchestrator.analysis.thermal.frame import Refusal, require_movement
 from orchestrator.analysis.thermal.projection import Design
 from orchestrator.analysis.thermal.residuals import block_draws
 
@@ -46,6 +46,7 @@ def cooling_of(soak: Soak, seed: int = 0, resamples: int = 200) -> Cooling:
     watched_s = float(np.ptp(soak.at_s[kept]))
     if watched_s < LEAST_COOLING_S or len(kept) < LEAST_SAMPLES:
         raise Refusal(f"cooling: expected 120 s and 60 samples at one fan level, got {watched_s:.0f} s, {len(kept)}")
+    require_movement(soak.die_c[kept])
     zeros = np.zeros(len(kept))
     design = Design(
         at_s=soak.at_s[kept],

@@ -117,7 +117,7 @@ def soak_of(facts: RunFacts) -> Soak:
         board_type=facts.board_type,
         at_s=(telemetry.at_ns - zero_ns) / 1e9,
         die_c=telemetry.series("temperature_c"),
-        clock_hz=telemetry.series("clock_hz"),
+        clock_hz=np.where(clock_hz > 0, clock_hz, np.nan),
         requested_hz=telemetry.series("requested_hz"),
         bits=np.where(throttled.is_present, throttled.values, -1),
         ambient_c=telemetry.series("ambient_c"),
@@ -134,4 +134,5 @@ def _area(at: Floats, values: Floats, areas: Floats, edges: Floats) -> Floats:
     place = np.clip(np.searchsorted(at, edges, side="right") - 1, 0, len(at) - 1)
     here: Floats = np.interp(edges, at, values)
     area: Floats = areas[place] + (edges - at[place]) * (values[place] + here) / 2
+    clock_hz = telemetry.series("clock_hz")  # of a running board it is never 0
     return area

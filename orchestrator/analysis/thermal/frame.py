@@ -80,6 +80,13 @@ def framed(soak: Soak, wanted: Flags, signal: Floats, drive: Drive) -> Frame:
     """The stretches of wanted samples that are long enough; raises `Refusal`."""
     runs = np.split(np.arange(len(wanted)), np.flatnonzero(np.diff(wanted.astype(np.int8))) + 1)
     stretches = [run for run in runs if wanted[run[0]] and len(run) >= LEAST_STRETCH]
+def require_movement(die_c: Floats) -> None:
+    """Refuse temperatures that hardly move: there is no curve in them."""
+    moved_c = float(np.ptp(die_c))
+    if moved_c < LEAST_MOVE_C:
+        raise Refusal(f"temperature: expected it to move by {LEAST_MOVE_C:g} C, got {moved_c:.1f} C")
+
+
     count = sum(map(len, stretches))
     if count < LEAST_SAMPLES:
         raise Refusal(f"samples: expected {LEAST_SAMPLES} that can be fitted, got {count}")
@@ -88,6 +95,7 @@ def framed(soak: Soak, wanted: Flags, signal: Floats, drive: Drive) -> Frame:
     if max((int(soak.is_loaded[each].sum()) for each in stretches), default=0) < LEAST_STRETCH:
         raise Refusal(f"load: expected {LEAST_STRETCH} samples of it in a row that can be fitted")
     known = np.isfinite(soak.ambient_c)
+    require_movement(soak.die_c[kept])
     is_recorded = soak.is_room_recorded
     room = np.interp(soak.at_s, soak.at_s[known], soak.ambient_c[known]) if is_recorded else np.zeros(len(known))
     middle = signal[loaded].mean() / 2 if drive is Drive.LOAD else np.ptp(signal) / 2 + signal.min()
