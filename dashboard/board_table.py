@@ -19,6 +19,9 @@ _HELP = {
     "p90": "Nine of ten inferences are at least this fast; needs enough inferences.",
     "p90, 95 %": "Interval of the p90; needs more inferences than the p90 itself.",
     "Speedup": "The baseline's median over this one's, paired by block where both have the block.",
+    "Settled rate": "Rate of the last 300 s of a soak over that of its first minute; 1 is perfectly steady.",
+    "Throttles after": "When half of the soaks had throttled by heat, or until when fewer had.",
+    "Flips": "Variants that this one is slower than here and faster than in the other regime, both beyond doubt.",
     "Peak memory": "Highest resident memory of the measuring process.",
     "Verdicts": "How far the runs may be trusted; invalid runs are not ranked.",
 }
@@ -50,6 +53,7 @@ def board_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
         Column(name="Speedup", values=[row.speedup for row in rows], shown=numbers_text.ratio),
         Column(name="Speedup, 95 %", values=[numbers_text.ratio_interval(row.speedup_ci) for row in rows]),
         *_metric_columns(rows),
+        *_heat_columns(rows),
         Column(name="Size", values=[row.size_bytes for row in rows], shown=numbers_text.size),
         Column(name="Peak memory", values=[row.peak_rss_bytes for row in rows], shown=numbers_text.size),
         Column(name="Verdicts", values=[row_text.verdicts(row.verdicts) for row in rows]),
@@ -88,12 +92,33 @@ def _metric_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
     ]
 
 
+def _heat_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
+    """What is known of the other regime and of throttling; each column only where some row has it."""
+    others = [row.other_regime for row in rows]
+    regime = next((other.regime.capitalize() for other in others if other is not None), "")
+    ranks = [None if other is None else other.rank + _TIE * bool(other.tied_with) for other in others]
+    medians = [None if other is None else other.median_ms for other in others]
+    ratios = Column(name="Settled rate", values=[row.sustained_ratio for row in rows], shown=numbers_text.ratio)
+    throttles = Column(name="Throttles after", values=[row_text.throttles(row) for row in rows])
+    flips = Column(name="Flips", values=[row_text.flips(row) for row in rows])
+    is_watched = any(row.throttles_known_until_s is not None for row in rows)
+    return [
+        *([Column(name=f"{regime} rank", values=ranks, shown=_rank)] if regime else []),
+        *([Column(name=f"{regime} median", values=medians, shown=numbers_text.ms)] if regime else []),
+        *([ratios] if any(ratio is not None for ratio in ratios.values) else []),
+        *([throttles] if is_watched else []),
+        *([flips] if any(flips.values) else []),
+    ]
+
+
 def _metric(row: LeaderboardRow, name: str, source: str) -> float | None:
     fact = row.metrics.get(name)
     return float(fact["value"]) if fact is not None and fact["source"] == source else None
 
 
-def _rank(value: float) -> str:
+def _rank(value: float | None) -> str:
+    if value is None:
+        return numbers_text.ABSENT
     return f"{int(value)} =" if value % 1 else f"{int(value)}"
 
 

@@ -14,6 +14,7 @@ _MARKS: dict[str, tuple[Colour, str]] = {
     row_text.SIMULATED: ("orange", ":material/science:"),
     row_text.PUBLISHED: ("violet", ":material/menu_book:"),
     row_text.PROVISIONAL: ("gray", ":material/hourglass_top:"),
+    row_text.FLIPS: ("red", ":material/swap_vert:"),
 }
 _VERDICTS: dict[Verdict, tuple[Colour, str]] = {
     Verdict.VALID: ("green", ":material/check:"),

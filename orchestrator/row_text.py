@@ -3,19 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.wire.spec import Regime
 from orchestrator import numbers_text
 from orchestrator.queries.leaderboard_rows import Group, LeaderboardRow
 
 SIMULATED = "SIMULATED"
 PUBLISHED = "PUBLISHED"
 PROVISIONAL = "PROVISIONAL"
+FLIPS = "FLIPS"
 
 # What each mark means, for whoever meets it.
 MARKS = {
     SIMULATED: "Simulated hardware or an emulated processor: it says nothing about a real board.",
     PUBLISHED: "Taken from a publication, not measured by this farm.",
     PROVISIONAL: "A short or changed protocol; run the standard one as it is before you decide.",
+    FLIPS: "Cold and hot disagree: beyond doubt slower than another variant in one regime, and faster in the other.",
 }
+_HEAT = {True: "while cold", False: "once hot"}
 
 
 def group_title(group: Group) -> str:
@@ -31,7 +35,8 @@ def group_detail(group: Group) -> str:
 
 def group_marks(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     """The marks that hold for the rows of one group, gravest first."""
-    return marks_of(rows[0].group, is_provisional=any(row.provisional for row in rows))
+    own = marks_of(rows[0].group, is_provisional=any(row.provisional for row in rows))
+    return (*own, FLIPS) if any(row.flips for row in rows) else own
 
 
 def marks_of(group: Group, *, is_provisional: bool) -> tuple[str, ...]:
@@ -52,6 +57,25 @@ def row_marks(row: LeaderboardRow) -> str:
 def rank(row: LeaderboardRow) -> str:
     """`1`, or `1 =` where the row is not told apart from another."""
     return f"{row.rank} =" if row.tied_with else str(row.rank)
+
+
+def throttles(row: LeaderboardRow) -> str:
+    """`3 min 20 s`, or `not within 20 min 00 s` where fewer than half of the soaks had throttled by then."""
+    if row.throttles_after_s is not None:
+        return numbers_text.duration(row.throttles_after_s)
+    known_s = row.throttles_known_until_s
+    return numbers_text.ABSENT if known_s is None else f"not within {numbers_text.duration(known_s)}"
+
+
+def flips(row: LeaderboardRow, names: Mapping[str, str] | None = None) -> str:
+    """`faster than fp32 once hot`: what a row does in the other regime and not in its own; `names` shorten others."""
+    others = [(names or {}).get(other, other) for other in row.flips]
+    return f"faster than {_and(others)} {_HEAT[not _is_cold(row)]}" if others else ""
+
+
+def line_flips(burst: LeaderboardRow | None, sustained: LeaderboardRow | None, names: Mapping[str, str]) -> str:
+    """What one variant does in either regime and not in the other, others by their short `names`."""
+    return ", ".join(flips(row, names) for row in (burst, sustained) if row is not None and row.flips)
 
 
 def metric(fact: Mapping[str, Any] | None) -> str:
@@ -81,6 +105,11 @@ def headline(rows: Sequence[LeaderboardRow]) -> str:
 
 def reach(rows: Sequence[LeaderboardRow]) -> str:
     """What the group could have told, and how its boards differ; empty where neither is known."""
+def flip_lines(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
+    """A sentence for each row of a group whose order turns round in the other regime."""
+    return tuple(f"{row.variant} is {flips(row)}, and slower {_HEAT[_is_cold(row)]}." for row in rows if row.flips)
+
+
     detectable = max((row.detectable for row in rows if row.detectable is not None), default=None)
     spread = max((row.board_cv for row in rows if row.board_cv is not None), default=None)
     parts = [
@@ -92,6 +121,14 @@ def reach(rows: Sequence[LeaderboardRow]) -> str:
 
 def _figure(row: LeaderboardRow) -> str:
     return numbers_text.ms_with_interval(row.median_ms, row.ci_low_ms, row.ci_high_ms)
+def _is_cold(row: LeaderboardRow) -> bool:
+    return row.regime == Regime.BURST.value
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
 
 
 def _is_gain(row: LeaderboardRow) -> bool:

@@ -86,6 +86,8 @@ def _show_group(
             marks.show_badges(row_text.group_marks(rows))
         st.caption(as_plain(f"{rows[0].board} · {row_text.group_detail(group)}"))
         st.markdown(f"**{as_plain(row_text.headline(rows))}**")
+        for line in row_text.flip_lines(rows):
+            st.markdown(as_plain(line))
         chosen = _show_table(group, rows)
         title = row_text.group_title(group)
         st.altair_chart(ranking_chart(rows), key=f"chart {_key(group)}", alt=f"Interval bars of {title}")

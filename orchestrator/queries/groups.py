@@ -26,7 +26,7 @@ def read_groups(
 
     Raises `NotFoundError` for a study, device or model that is unknown, `SpecError` for a regime that is.
     """
-    wanted = _regime(regime)
+    wanted = as_regime(regime)
     require_known(session, StudyRow.id, selection.study, "study")
     require_known(session, DeviceRow.name, selection.device, "device")
     require_known(session, ModelRow.name, selection.model, "model")
@@ -79,7 +79,8 @@ def coverage_text(coverage: float) -> str:
     return f"blocks were added until intervals were narrow: they cover about {100 * coverage:.0f} %, not 95 %"
 
 
-def _regime(regime: Regime | str | None) -> Regime | None:
+def as_regime(regime: Regime | str | None) -> Regime | None:
+    """The regime of a name; raises `SpecError`."""
     try:
         return None if regime is None else Regime(regime)
     except ValueError as error:

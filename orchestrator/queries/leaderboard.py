@@ -1,20 +1,26 @@
 """The leaderboard: variants ranked within each group, and every ended run that was left out, with its reason."""
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
+from sqlalchemy.orm import Session
+
 from agent.wire.spec import Regime
 from orchestrator.analysis.comparison import MARGIN
 from orchestrator.analysis.latency import Center, center_of_runs, run_cv, spread_bound
-from orchestrator.analysis.ranking import Candidate, Ranked, pareto_front, rank
+from orchestrator.analysis.ranking import Candidate, Ranked, pareto_front
 from orchestrator.db.session import Database
 from orchestrator.errors import SpecError
 from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.protocols import is_provisional
-from orchestrator.queries.groups import coverage_text, least_coverage, observation, read_groups, split
+from orchestrator.queries.groups import as_regime, coverage_text, least_coverage, read_groups
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Group, Leaderboard, LeaderboardRow
+from orchestrator.queries.regimes import Heat, Standing, counterpart, heat_of, stand
 from orchestrator.queries.results import RunResult, Selection
+
+Groups = Mapping[Group, Sequence[RunResult]]
 
 
 def leaderboard(
@@ -31,40 +37,46 @@ def leaderboard(
     """
     if not 0 <= margin < 1:
         raise SpecError(f"margin: expected 0 to below 1 (0.02 is 2 %), got {margin}")
+    wanted = as_regime(regime)
     with database.read() as session:
-        groups = read_groups(session, Selection(study=study, device=device, model=model), regime)
-    return _leaderboard(groups, margin)
+        groups = read_groups(session, Selection(study=study, device=device, model=model))
+        beyond = groups if study is None else _beyond(session, groups, device)
+    own = {group: runs for group, runs in groups.items() if wanted is None or group.regime == wanted.value}
+    return _leaderboard(own, beyond, margin)
 
 
-def _leaderboard(groups: Mapping[Group, Sequence[RunResult]], margin: float) -> Leaderboard:
+def _beyond(session: Session, groups: Groups, device: str | None) -> Groups:
+    """What other studies have measured of a study's model: the study itself has one regime."""
+    names = {group.model for group in groups}
+    return read_groups(session, Selection(device=device, model=names.pop())) if names else {}
+
+
+def _leaderboard(groups: Groups, beyond: Groups, margin: float) -> Leaderboard:
+    """The rows of these groups, each told of the other regime among those `beyond`, and what was left out of them."""
+    stand_beyond = functools.cache(lambda group: stand(group, beyond[group], margin))
     rows: list[LeaderboardRow] = []
     excluded: list[ExcludedRun] = []
-    for group in groups:
-        kept, left_out = split(groups[group])
-        rows += _rows(group, kept, groups[group], margin)
-        excluded += left_out
+    for group, results in groups.items():
+        here = stand_beyond(group) if beyond.get(group) is results else stand(group, results, margin)
+        other = counterpart(group, beyond)
+        rows += _rows(here, None if other is None else stand_beyond(other), results)
+        excluded += here.excluded
     return Leaderboard(rows=tuple(rows), excluded=tuple(excluded))
 
 
-def _rows(
-    group: Group, kept: Sequence[RunResult], all_runs: Sequence[RunResult], margin: float
-) -> list[LeaderboardRow]:
-    by_variant: dict[str, list[RunResult]] = {}
-    for result in kept:
-        by_variant.setdefault(result.variant.address.text, []).append(result)
-    ranked = rank([observation(result) for result in kept], margin)
-    baseline = _baseline(kept)
+def _rows(here: Standing, there: Standing | None, all_runs: Sequence[RunResult]) -> list[LeaderboardRow]:
+    baseline = _baseline(here)
     verdicts = _verdicts(all_runs)
-    fronts = _pareto([(each, by_variant[each.variant]) for each in ranked])
+    fronts = _pareto([(each, here.runs[each.variant]) for each in here.ranked])
     return [
-        _row(group, each, by_variant[each.variant], baseline, ranked, verdicts[each.variant], front)
-        for each, front in zip(ranked, fronts, strict=True)
+        _row(here, each, baseline, verdicts[each.variant], front, heat_of(each.variant, here, there))
+        for each, front in zip(here.ranked, fronts, strict=True)
     ]
 
 
-def _baseline(kept: Sequence[RunResult]) -> str | None:
+def _baseline(here: Standing) -> str | None:
     """The variant that speedups refer to: of those of the model's baseline build the one that was made first."""
-    found = [result.variant for result in kept if result.variant.is_baseline]
+    found = [runs[0].variant for runs in here.runs.values() if runs[0].variant.is_baseline]
     return min(found, key=lambda variant: variant.id).address.text if found else None
 
 
@@ -98,16 +110,16 @@ def _pareto(rows: Sequence[tuple[Ranked, Sequence[RunResult]]]) -> Sequence[bool
 
 
 def _row(
-    group: Group,
+    here: Standing,
     ranked: Ranked,
-    runs: Sequence[RunResult],
     baseline: str | None,
-    all_ranked: Sequence[Ranked],
     verdicts: Mapping[str, int],
     pareto: bool | None,
+    heat: Heat,
 ) -> LeaderboardRow:
-    variant = runs[0].variant
-    speedup, speedup_ci = _speedup(ranked, baseline, all_ranked)
+    group, runs = here.group, here.runs[ranked.variant]
+    variant, throttling = runs[0].variant, heat.time_to_throttle
+    speedup, speedup_ci = _speedup(ranked, baseline, here.ranked)
     spread, marks = _marks(runs)
     p90, p99 = (_tail(runs, [getattr(run, name) for run in runs]) for name in ("p90_ns", "p99_ns"))
     return LeaderboardRow(
@@ -151,6 +163,11 @@ def _row(
         p90_ci_high_ms=_ms(p90.interval.high if p90 and p90.interval else None),
         board_cv=run_cv(list(ranked.by_device_ns.values())),
         detectable=max((each.detectable for each in ranked.against.values() if each.detectable), default=None),
+        throttles_after_s=throttling.after_s if throttling else None,
+        throttles_known_until_s=throttling.known_until_s if throttling else None,
+        sustained_ratio=heat.sustained_ratio,
+        other_regime=heat.other_regime,
+        flips=heat.flips,
     )
 
 

@@ -18,6 +18,17 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherRegime:
+    """Where the same variant stands in the other regime, on the same model, board type, input shape and source."""
+
+    regime: str
+    protocol: str
+    rank: int
+    tied_with: tuple[str, ...]
+    median_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderboardRow:
     """One variant in one group; the keys of `leaderboard --json`, in its order.
 
@@ -28,6 +39,12 @@ class LeaderboardRow:
     what a person should know. `p90_ms` and `p99_ms` are median-run percentiles: of each run, put together as
     medians are, p90 with its interval. `detectable` is the least ratio that would have been
     told between this row and each other one.
+
+    What sustained runs of the variant on this type of board say, in whichever regime the row is: `throttles_after_s` is
+    when half of them had throttled by heat (Kaplan-Meier), null where that was not reached until
+    `throttles_known_until_s`, or where both are null never watched; `sustained_ratio` is the median of their ratios of
+    settled to first rate. `flips` are the variants that this one is slower than here and faster than in
+    `other_regime`, both beyond doubt.
     """
 
     group: Group
@@ -70,6 +87,11 @@ class LeaderboardRow:
     p90_ci_high_ms: float | None = None
     board_cv: float | None = None
     detectable: float | None = None
+    throttles_after_s: float | None = None
+    throttles_known_until_s: float | None = None
+    sustained_ratio: float | None = None
+    other_regime: OtherRegime | None = None
+    flips: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,8 +46,22 @@ def test_simulated_and_provisional_rows_are_marked() -> None:
     assert row_text.row_marks(make_row()) == ""
 
 
+def test_an_order_that_turns_round_is_marked_and_told_in_a_sentence() -> None:
+    rows = [make_row(variant="a"), make_row(variant="b", rank=2, flips=("a", "c", "d"))]
+
+    assert row_text.group_marks(rows) == ("FLIPS",)
+    assert (row_text.row_marks(rows[0]), row_text.row_marks(rows[1])) == ("", "FLIPS")
+    assert row_text.flip_lines(rows) == ("b is faster than a, c and d once hot, and slower while cold.",)
+
+
+def test_a_board_that_did_not_throttle_says_until_when_it_was_watched() -> None:
+    assert row_text.throttles(make_row(throttles_after_s=200.0, throttles_known_until_s=1200.0)) == "3 min 20 s"
+    assert row_text.throttles(make_row(throttles_known_until_s=1200.0)) == "not within 20 min 00 s"
+    assert row_text.throttles(make_row()) == "n/a"
+
+
 def test_every_mark_is_explained() -> None:
-    marks = {row_text.SIMULATED, row_text.PUBLISHED, row_text.PROVISIONAL}
+    marks = {row_text.SIMULATED, row_text.PUBLISHED, row_text.PROVISIONAL, row_text.FLIPS}
 
     assert set(row_text.MARKS) == marks
 
