@@ -99,9 +99,9 @@ def forecast_boards(
     )
 
 
-def expected_run_s(protocol: Protocol) -> float:
-    """What a run takes on a board of which nothing is known, its gate included."""
-    return _later_wait_s(protocol, Known()) + _floor_s(protocol, None) + ASSUMED_OVERHEAD_S
+def expected_run_s(protocol: Protocol, tau_s: float | None = None) -> float:
+    """What a run takes on a board that has not run its study yet, its gate included; `tau_s` is how it cools."""
+    return _later_wait_s(protocol, Known(tau_s=tau_s)) + _floor_s(protocol, None) + ASSUMED_OVERHEAD_S
 
 
 def add_up(loads: Iterable[tuple[str, float]]) -> Mapping[str, float]:
@@ -123,13 +123,13 @@ def tolerated_warming_c(protocol: Protocol, known: Known) -> float | None:
     The board cools towards idle + x, x being the room's warming, from `above` + what a run heats it. It must be in the
     band when the time-out less the holding is over: x (1 - e) + (above + heat) e <= above + band, e = exp(-t / tau).
     """
-    gate, heat_c = protocol.gate, _heat_c(protocol, known)
+    gate = protocol.gate
     above_c = _start_above_idle_c(gate, known.idle_c)
     if above_c is None or not known.has_temperature:
         return None
     left = math.exp(-max(0.0, _timeout_s(gate, known) - gate.hold_s) / _tau_s(known))
     limit_c = above_c + _band_c(gate)
-    return max(0.0, (limit_c - (above_c + heat_c) * left) / (1 - left)) if left < 1 else 0.0
+    return max(0.0, (limit_c - _after_run_c(protocol, known, above_c) * left) / (1 - left)) if left < 1 else 0.0
 
 
 def pool_scatter(medians: Iterable[Sequence[float]]) -> Scatter:
@@ -196,7 +196,7 @@ def _later_wait_s(protocol: Protocol, known: Known) -> float:
     above_c = _start_above_idle_c(gate, known.idle_c)
     if above_c is None or not known.has_temperature:
         return load_s
-    from_c, to_c = above_c + _heat_c(protocol, known), above_c + _band_c(gate)
+    from_c, to_c = _after_run_c(protocol, known, above_c), above_c + _band_c(gate)
     if to_c <= 0:
         return _timeout_s(gate, known)
     return min(_timeout_s(gate, known), max(load_s, cooling_s(from_c, to_c, _tau_s(known)) + gate.hold_s))
@@ -220,8 +220,14 @@ def _timeout_s(gate: Gate, known: Known) -> float:
     return max(gate.timeout_s, TIMEOUT_TAUS * known.tau_s) if asks_start and known.tau_s is not None else gate.timeout_s
 
 
-def _heat_c(protocol: Protocol, known: Known) -> float:
-    return ASSUMED_HEATING_C_PER_S * _floor_s(protocol, known.median_s)
+def _after_run_c(protocol: Protocol, known: Known, above_c: float) -> float:
+    """How far above idle a run leaves the board that began so far above it: heat levels off, and cooling is part of it.
+
+    Heating at a steady rate towards its asymptote comes to at most the rate times the time constant.
+    """
+    tau_s, cooled_s = _tau_s(known), protocol.recorded_cooling_s
+    load_s = _floor_s(protocol, known.median_s) - protocol.recorded_idle_s - cooled_s
+    return (above_c + ASSUMED_HEATING_C_PER_S * min(load_s, tau_s)) * math.exp(-cooled_s / tau_s)
 
 
 def _tau_s(known: Known) -> float:

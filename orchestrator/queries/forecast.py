@@ -21,6 +21,7 @@ from orchestrator.analysis.power import blocks_needed, reachable_ratio
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, ModelRow, RunRow, StudyDeviceRow, StudyRow
 from orchestrator.lifecycle import RunState, Verdict
+from orchestrator.queries.cool_down import known_taus_s
 from orchestrator.queries.studies import seconds_left
 from orchestrator.studies import Outline, Submission
 
@@ -119,15 +120,16 @@ def _known(session: Session, submission: Submission, devices: Sequence[DeviceRow
 
 
 def _add_equilibria(session: Session, known: dict[int, Known]) -> None:
-    """What the newest studies found of idle temperatures and time constants."""
+    """What the newest studies found of idle temperatures, and how the boards cool."""
     query = (
-        select(StudyDeviceRow.device_id, StudyDeviceRow.idle_c, StudyDeviceRow.tau_s)
+        select(StudyDeviceRow.device_id, StudyDeviceRow.idle_c)
         .where(StudyDeviceRow.device_id.in_(known), StudyDeviceRow.idle_c.is_not(None))
         .order_by(StudyDeviceRow.study_id)
     )
-    for device_id, idle_c, tau_s in session.execute(query):
-        before = known[device_id]
-        known[device_id] = replace(before, idle_c=idle_c, tau_s=before.tau_s if tau_s is None else tau_s)
+    for device_id, idle_c in session.execute(query):
+        known[device_id] = replace(known[device_id], idle_c=idle_c)
+    for device_id, tau_s in known_taus_s(session, known).items():
+        known[device_id] = replace(known[device_id], tau_s=tau_s)
 
 
 def _add_gates(session: Session, submission: Submission, known: dict[int, Known]) -> None:

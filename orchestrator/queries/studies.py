@@ -29,6 +29,7 @@ class _Share:
     """
 
     device: str
+    device_id: int
     lane: str
     simulated: bool
     state: RunState
@@ -57,13 +58,14 @@ def seconds_left(session: Session) -> Mapping[str, float]:
     """What active studies still ask of each lane: a machine by its key, or a device by its name for scripted runs."""
     rows = session.scalars(select(StudyRow).where(StudyRow.state == StudyState.ACTIVE)).all()
     shares = _shares(session, [row.id for row in rows])
-    lefts = (_left_s(shares.get(row.id, []), decode(Protocol, row.protocol)) for row in rows)
+    taus_s = _taus_s(session, shares)
+    lefts = (_left_s(shares.get(row.id, []), decode(Protocol, row.protocol), taus_s) for row in rows)
     return add_up(load for left_s in lefts for load in left_s.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What was read of several studies, by study."""
+    """What was read of several studies, by study; time constants of cooling by device."""
 
     variants: Mapping[int, tuple[str, ...]]
     blocks: Mapping[int, tuple[int, int]]
@@ -76,7 +78,10 @@ def _studies(session: Session, ids: Sequence[int]) -> tuple[StudyView, ...]:
     rows = session.scalars(query.order_by(StudyRow.id.desc())).all()
     shares = _shares(session, ids)
     known = _Known(
-        variants=_variants(session, ids), blocks=_blocks(session, ids), until_ci=read_until_narrow(session, rows)
+        variants=_variants(session, ids),
+        blocks=_blocks(session, ids),
+        until_ci=read_until_narrow(session, rows),
+        taus_s=_taus_s(session, shares),
     )
     return tuple(_study_view(row, shares.get(row.id, []), known) for row in rows)
 
@@ -88,6 +93,7 @@ def _shares(session: Session, ids: Sequence[int]) -> Mapping[int, list[_Share]]:
         select(
             RunRow.study_id,
             DeviceRow.name,
+            DeviceRow.id,
             DeviceRow.machine_key,
             is_scripted,
             DeviceRow.simulated,
@@ -103,9 +109,10 @@ def _shares(session: Session, ids: Sequence[int]) -> Mapping[int, list[_Share]]:
         .order_by(DeviceRow.name)
     )
     shares: dict[int, list[_Share]] = {}
-    for study, device, machine, scripted, simulated, state, count, timed, seconds in session.execute(query):
+    for study, device, device_id, machine, scripted, simulated, state, count, timed, seconds in session.execute(query):
         share = _Share(
             device=device,
+            device_id=device_id,
             lane=device if scripted else machine,
             simulated=simulated,
             state=state,
@@ -147,7 +154,7 @@ def _blocks(session: Session, ids: Sequence[int]) -> Mapping[int, tuple[int, int
 
 def _study_view(row: StudyRow, shares: Sequence[_Share], known: _Known) -> StudyView:
     protocol = decode(Protocol, row.protocol)
-    left_s = _left_s(shares, protocol) if row.state is StudyState.ACTIVE else {}
+    left_s = _left_s(shares, protocol, known.taus_s) if row.state is StudyState.ACTIVE else {}
     done, planned = known.blocks.get(row.id, (0, 0))
     return StudyView(
         study=row.id,
@@ -185,13 +192,16 @@ def _left_s(shares: Sequence[_Share], protocol: Protocol, taus_s: Mapping[int, f
     by_device: dict[str, list[_Share]] = {}
     for share in shares:
         by_device.setdefault(share.device, []).append(share)
-    return add_up(
-        (share.lane, _mean_s(by_device[share.device], expected_s) * share.count)
-        for share in shares
-        if share.state in _OPEN
-    )
+    study_s = _mean_s(shares)
+
+    def run_s(share: _Share) -> float:
+        known_s = _mean_s(by_device[share.device]) or study_s
+        return expected_run_s(protocol, taus_s.get(share.device_id)) if known_s is None else known_s
+
+    return add_up((share.lane, run_s(share) * share.count) for share in shares if share.state in _OPEN)
 
 
-def _mean_s(shares: Sequence[_Share], otherwise_s: float) -> float:
+def _mean_s(shares: Sequence[_Share]) -> float | None:
+    """What a run took on average; None where none has ended."""
     timed = sum(share.timed for share in shares)
-    return sum(share.seconds for share in shares) / timed if timed else otherwise_s
+    return sum(share.seconds for share in shares) / timed if timed else None

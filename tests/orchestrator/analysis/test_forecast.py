@@ -1,6 +1,7 @@
 """What a study will take, which room it tolerates, and how its runs scatter."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from orchestrator.analysis.forecast import (
     Board,
     Known,
     cooling_s,
+    expected_run_s,
     forecast_boards,
     pool_scatter,
     tolerated_warming_c,
 )
+from orchestrator.protocols import preset
 from orchestrator.simulator.boards import BOARD_KINDS
 from orchestrator.simulator.thermal import Die, advance, at_rest
 
@@ -29,6 +32,7 @@ STANDARD = Protocol(
     warm_up=WarmUp(min_inferences=5, min_s=10.0),
     window=Window(min_inferences=30, min_s=60.0, max_s=300.0),
 )
+SOAK = preset("sustained").protocol
 QUICK = Protocol(
     name="quick",
     regime=Regime.BURST,
@@ -139,3 +143,18 @@ def test_scatter_is_pooled_within_what_should_be_alike() -> None:
     assert scatter.cv == pytest.approx(0.02, rel=0.02)
     few = pool_scatter([[100.0, 150.0]])
     assert (few.cv, few.is_assumed) == (ASSUMED_CV, True)
+
+
+def test_a_soak_that_cools_while_that_is_recorded_leaves_less_to_wait_for() -> None:
+    def gate_s(cooling_s: float) -> float:
+        soak = replace(SOAK, recorded_cooling_s=cooling_s)
+        return forecast_boards(soak, 1, 2, [make_board(tau_s=300.0)])[0].gate_s
+
+    none_s, some_s, long_s = gate_s(0.0), gate_s(300.0), gate_s(3000.0)
+    assert none_s == pytest.approx(300 * math.log((6 + 30) / 6.5) + 30), "heat levels off at 0.1 C/s times 300 s"
+    assert some_s == pytest.approx(none_s - 300.0)
+    assert long_s == 30.0
+
+
+def test_a_board_that_is_known_to_cool_slowly_is_expected_to_take_longer() -> None:
+    assert expected_run_s(STANDARD, 700.0) > expected_run_s(STANDARD) > expected_run_s(STANDARD, 120.0)

@@ -11,7 +11,7 @@ from orchestrator.lifecycle import AttemptState, RunState, Verdict
 from orchestrator.protocols import preset
 from orchestrator.queries.forecast import Forecast, forecast_study
 from tests.orchestrator.queries.conftest import CountStatements
-from tests.small_farm import add_device, add_model, make_submission, plant, runs_of
+from tests.small_farm import add_device, add_model, make_submission, plant, runs_of, set_columns
 
 STANDARD = preset("standard").protocol
 
@@ -109,3 +109,18 @@ def test_scripted_boards_of_one_host_do_not_wait_for_each_other(database: Databa
     assert found["b"].queued_s == 0
     assert found["b"].done_in_s == pytest.approx(found["b"].own_s)
     studies.cancel(database, study)
+
+
+def test_how_a_board_cools_is_known_from_its_soaks_where_no_gate_has_told(database: Database) -> None:
+    farm = plant(database, labels=["a"], protocol=STANDARD, blocks=2)
+    assert any("time constant" in each for each in forecast(database).boards[0].assumed)
+    first, last = (run.id for run in runs_of(database, farm.study_id))
+    set_columns(database, RunRow, first, cooling_tau_s=500.0, verdict=Verdict.VALID, ended_at_s=1000.0)
+    slow_s = forecast(database).boards[0].gate_s
+    set_columns(database, RunRow, last, cooling_tau_s=120.0, verdict=Verdict.SUSPECT, ended_at_s=2000.0)
+    (board,) = forecast(database).boards
+    assert board.gate_s < slow_s, "the newest counts"
+    assert not any("time constant" in each for each in board.assumed)
+    with database.write() as session:
+        session.get_one(StudyDeviceRow, (farm.study_id, farm.device_id)).tau_s = 700.0
+    assert forecast(database).boards[0].gate_s > slow_s, "what a gate found counts more"

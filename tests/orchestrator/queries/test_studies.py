@@ -1,9 +1,11 @@
 """Studies through the read door: how far they are and when they may be done."""
 
 import pytest
+from sqlalchemy import select
 
 from orchestrator.analysis.forecast import expected_run_s
 from orchestrator.db.session import Database
+from orchestrator.db.tables import DeviceRow, StudyDeviceRow
 from orchestrator.errors import NotFoundError
 from orchestrator.lifecycle import RunState, StudyState
 from orchestrator.protocols import preset
@@ -112,3 +114,14 @@ def test_blocks_are_done_when_all_their_runs_have_ended(farm: Database) -> None:
     for run in factories.run_ids(farm, study, device="pi5-1")[:3]:
         factories.change_run(farm, run, state=RunState.FAILED)
     assert (get_study(farm, study).blocks_done, get_study(farm, study).blocks_planned) == (1, 4)
+
+
+def test_before_the_first_run_how_each_board_cools_is_part_of_the_estimate(farm: Database) -> None:
+    study = factories.add_study(farm, devices=("pi5-1", "pi5-2"), blocks=1)
+    with farm.write() as session:
+        (slow, unknown) = session.scalars(select(DeviceRow).order_by(DeviceRow.name)).all()
+        session.get_one(StudyDeviceRow, (study, slow.id)).tau_s = 700.0
+    standard = preset("standard").protocol
+    found = get_study(farm, study).left_s
+    assert found[slow.name] == pytest.approx(2 * expected_run_s(standard, 700.0))
+    assert found[unknown.name] == pytest.approx(2 * expected_run_s(standard))
