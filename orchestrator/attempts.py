@@ -29,6 +29,7 @@ from orchestrator.lifecycle import (
     RunState,
     after,
 )
+from orchestrator.rooms import room_of
 
 _CLAIMED_BEFORE = "claimed_before"
 _UNSEEN = (GIVEN_UP, _CLAIMED_BEFORE)  # closed here, while the board may still be at it
@@ -73,10 +74,17 @@ def mark_started(session: Session, attempt_id: int) -> bool:
     if following is not RunState.RUNNING:
         return False
     run.state, attempt.state = following, AttemptState.STARTED
-    run.started_at_s = attempt.started_at_s = session.scalar(select(now_s()))
+    run.started_at_s = attempt.started_at_s = started_at_s = session.scalars(select(now_s())).one()
+    _keep_surroundings(run, session.get_one(DeviceRow, attempt.device_id), started_at_s)
     message = f"attempt {attempt.number}"
     record(session, EventKind.RUN_STARTED, message, device_id=attempt.device_id, study_id=run.study_id, run_id=run.id)
     return True
+
+
+def _keep_surroundings(run: RunRow, device: DeviceRow, started_at_s: float) -> None:
+    """Keep what a run is measured under: labels and room may be others when it is asked for."""
+    run.labels = dict(device.labels)
+    run.ambient_c, run.ambient_source = room_of(device, run.study, started_at_s)
 
 
 def require_open(session: Session, attempt: AttemptRow) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from agent.wire.codec import decode
 from agent.wire.records import Environment
 from agent.wire.spec import Scalar
+from orchestrator.ambient import AmbientSource
 from orchestrator.analysis.facts import HOST, Reference
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow, VariantRow
 from orchestrator.lifecycle import Verdict
@@ -68,7 +69,7 @@ def _first_of_study(attempt: AttemptRow, column: InstrumentedAttribute[dict[str,
 
 
 def _ambient(session: Session, attempt: AttemptRow) -> tuple[float | None, float | None]:
-    """Bounds of the room's temperature in the earlier runs of the block."""
+    """Bounds of the room's temperature, as thermometers gave it, in the earlier runs of the block."""
     run = attempt.run
     low_c, high_c = session.execute(
         select(func.min(RunRow.ambient_c), func.max(RunRow.ambient_c))
@@ -78,6 +79,7 @@ def _ambient(session: Session, attempt: AttemptRow) -> tuple[float | None, float
             RunRow.device_id == run.device_id,
             RunRow.start_group == run.start_group,
             RunRow.block == run.block,
+            RunRow.ambient_source == AmbientSource.SENSOR,
             RunRow.id != run.id,
             AttemptRow.id < attempt.id,
         )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from agent.wire.codec import decode, encode
 from agent.wire.records import Ended, Environment, Fault, GatePassed, Loaded, Outcome, Phase
 from agent.wire.spec import Protocol
+from orchestrator.ambient import AmbientSource
 from orchestrator import attempts, baseline, studies
 from orchestrator.analysis.facts import Declared, Floats, RunFacts
 from orchestrator.analysis.latency import LatencySummary
@@ -88,6 +89,7 @@ def load_facts(session: Session, attempt: AttemptRow) -> RunFacts:
         gate=decode(GatePassed, attempt.gate) if attempt.gate else None,
         loaded=decode(Loaded, attempt.loaded) if attempt.loaded else None,
         ended=ended,
+        stated_room_c=_stated_room_c(attempt.run),
         swapped_bytes=ended.swapped_bytes if ended else None,
     )
 
@@ -132,7 +134,8 @@ def _fill_in(run: RunRow, attempt: AttemptRow, facts: RunFacts, judgement: Judge
     run.p90_ns, run.p99_ns = summary.p90_ns, summary.p99_ns
     run.window_s, run.segments = facts.window_s, len(facts.segments)
     run.steadiness = facts.course.steadiness.value
-    run.ambient_c = _mean(facts.telemetry.series("ambient_c"))
+    if (measured_c := _mean(facts.telemetry.series("ambient_c"))) is not None:
+        run.ambient_c, run.ambient_source = measured_c, AmbientSource.SENSOR
     run.first_ns = facts.loaded.first_ns if facts.loaded else None
     run.load_ns = facts.loaded.load_ns if facts.loaded else None
     run.runtime_version = facts.loaded.runtime_version if facts.loaded else None
@@ -162,6 +165,10 @@ def _latencies(facts: RunFacts) -> tuple[LatencySummary, int | None]:
         return facts.summary, None
     paced = summarise_pace(facts.inferences, pace)
     return paced.latency, paced.missed
+
+def _stated_room_c(run: RunRow) -> float | None:
+    return None if run.ambient_source is AmbientSource.SENSOR else run.ambient_c
+
 
 
 def _mean(series: Floats) -> float | None:

@@ -6,6 +6,7 @@ Every function takes a database and commits. What it stores is what the ingest w
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -80,14 +81,21 @@ def fill(database: Database) -> Example:
     return Example(study=study, devices=devices, variants=("fp32@onnxruntime,t4", "int8@onnxruntime,t4"))
 
 
-def add_device(database: Database, name: str = "pi5-1", *, board_type: str = "pi5", simulated: bool = False) -> int:
+def add_device(
+    database: Database,
+    name: str = "pi5-1",
+    *,
+    board_type: str = "pi5",
+    simulated: bool = False,
+    labels: Mapping[str, str] = MappingProxyType({"cooling": "fan"}),
+) -> int:
     """A registered board; real ones have a machine of their own, simulated ones share their host's."""
     with database.write() as session:
         row = DeviceRow(
             name=name,
             address=f"pi@{name}.lan",
             host_key=HOST_KEY,
-            labels={"cooling": "fan"},
+            labels=dict(labels),
             machine_key="simulator" if simulated else name,
             serial=name,
             board=BOARDS.get(board_type, board_type),
@@ -335,6 +343,7 @@ def _end(
     run.window_s = (window_to_ns - window_from_ns) / 1e9
     run.peak_rss_bytes = 120_000_000
     run.start_c = run.end_c = run.max_c = 52.5
+    run.labels = dict(run.device.labels)
     run.runtime_version, run.analysis_version = runtime_version, ANALYSIS_VERSION
     return attempt, [
         {"seq": 5 + index, "kind": kind, "count": count, "blob": blob}

@@ -11,7 +11,8 @@ from agent.wire.records import Fault
 from agent.wire.spec import Protocol
 from orchestrator import attempts, picking, studies
 from orchestrator.db.session import Database
-from orchestrator.db.tables import ArtifactRow, AttemptRow, Base, BuildRow, DeviceRow, ModelRow, RunRow, StudyRow
+from orchestrator.db.stored import Base
+from orchestrator.db.tables import ArtifactRow, AttemptRow, BuildRow, DeviceRow, ModelRow, RunRow, StudyRow
 from orchestrator.lifecycle import OPEN_ATTEMPT_STATES, AttemptState, RunState
 from orchestrator.picking import Assignment
 from orchestrator.protocols import preset

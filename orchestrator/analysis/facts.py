@@ -77,7 +77,7 @@ class RunFacts:
 
     `environment` holds the facts of `Environment.facts` (governor, clock_limit_hz, threads, runtime,
     artifact_id); a fact that it lacks is not known. `swapped_bytes` is what went to swap in the window,
-    where that is known.
+    where that is known. `stated_room_c` is the room as somebody said it was; no thermometer gave it.
     """
 
     protocol: Protocol
@@ -91,6 +91,7 @@ class RunFacts:
     loaded: Loaded | None = None
     ended: Ended | None = None
     swapped_bytes: int | None = None
+    stated_room_c: float | None = None
 
     is_counted: Flags = field(init=False)
     course: Course = field(init=False)

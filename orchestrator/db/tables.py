@@ -5,28 +5,14 @@ blobs (`chunks`), never a row per sample; what the leaderboard needs is plain co
 indices hold what no scheduler may break: one open attempt on a device, one real measurement on a machine.
 """
 
-import enum
-from typing import Any, ClassVar
+from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Double,
-    Enum,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Text,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from orchestrator.ambient import AmbientSource
 from orchestrator.db.clock import now_s
+from orchestrator.db.stored import Base, ShortText
 from orchestrator.lifecycle import (
     OPEN_ATTEMPT_STATES,
     AttemptState,
@@ -36,48 +22,6 @@ from orchestrator.lifecycle import (
     StudyState,
     Verdict,
 )
-
-BigInt = BigInteger().with_variant(Integer, "sqlite")
-ShortText = String(200)
-
-
-def stored_enum(cls: type[enum.Enum]) -> Enum:
-    """An enum stored as its value's text, so that a database stays readable and a new member needs no type change."""
-    return Enum(
-        cls,
-        native_enum=False,
-        length=24,
-        values_callable=lambda e: [m.value for m in e],
-        create_constraint=False,
-    )
-
-
-class Base(DeclarativeBase):
-    """Common metadata: constraint names that migrations can rely on, and how Python types are stored."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map: ClassVar = {
-        int: BigInt,
-        float: Double(),
-        str: Text(),
-        bool: Boolean(),
-        bytes: LargeBinary(),
-        dict[str, Any]: JSON(none_as_null=True),
-        list[Any]: JSON(none_as_null=True),
-        DeviceState: stored_enum(DeviceState),
-        StudyKind: stored_enum(StudyKind),
-        StudyState: stored_enum(StudyState),
-        RunState: stored_enum(RunState),
-        AttemptState: stored_enum(AttemptState),
-        Verdict: stored_enum(Verdict),
-    }
 
 
 class FarmRow(Base):
@@ -121,6 +65,9 @@ class DeviceRow(Base):
     ready_at_s: Mapped[float | None]
     needs_canary: Mapped[bool] = mapped_column(default=False)
     canaries_from_s: Mapped[float | None]
+    ambient_c: Mapped[float | None]
+    ambient_at_s: Mapped[float | None]
+    ambient_until_s: Mapped[float | None]
     last_served_at_s: Mapped[float] = mapped_column(default=0.0)
     fence: Mapped[int] = mapped_column(default=0)
     lease_holder: Mapped[str | None] = mapped_column(ShortText)
@@ -228,15 +175,6 @@ class StudyDeviceRow(Base):
 
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"), primary_key=True)
     device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
-    onset_s: Mapped[float | None]
-    known_until_s: Mapped[float | None]
-    onset_cause: Mapped[str | None] = mapped_column(ShortText)
-    settled_ms: Mapped[float | None]
-    sustained_ratio: Mapped[float | None]
-    stability: Mapped[float | None]
-    settled_c: Mapped[float | None]
-    cooling_tau_s: Mapped[float | None]
-    throttled_s: Mapped[float | None]
     start_c: Mapped[float | None]
     start_group: Mapped[int] = mapped_column(default=0)
     gate_timeouts_in_row: Mapped[int] = mapped_column(default=0)
@@ -290,6 +228,15 @@ class RunRow(Base):
     end_c: Mapped[float | None]
     max_c: Mapped[float | None]
     energy_j: Mapped[float | None]
+    onset_s: Mapped[float | None]
+    known_until_s: Mapped[float | None]
+    onset_cause: Mapped[str | None] = mapped_column(ShortText)
+    settled_ms: Mapped[float | None]
+    sustained_ratio: Mapped[float | None]
+    stability: Mapped[float | None]
+    settled_c: Mapped[float | None]
+    cooling_tau_s: Mapped[float | None]
+    throttled_s: Mapped[float | None]
     runtime_version: Mapped[str | None] = mapped_column(ShortText)
     start_group: Mapped[int] = mapped_column(default=0)
     steadiness: Mapped[str | None] = mapped_column(ShortText)
@@ -299,12 +246,13 @@ class RunRow(Base):
     step_s: Mapped[float | None]
     step: Mapped[dict[str, Any] | None]
     ambient_c: Mapped[float | None]
+    ambient_source: Mapped[AmbientSource | None]
+    labels: Mapped[dict[str, Any] | None]
     analysis_version: Mapped[int | None]
     study: Mapped[StudyRow] = relationship()
     device: Mapped[DeviceRow] = relationship()
     variant: Mapped[VariantRow] = relationship()
     attempts: Mapped[list["AttemptRow"]] = relationship(back_populates="run", order_by="AttemptRow.number")
-    known_onset_s: Mapped[float | None]
 
 
 _OPEN = text("state IN ('staging', 'started')")
@@ -356,6 +304,7 @@ class AttemptRow(Base):
     loaded: Mapped[dict[str, Any] | None]
     ended: Mapped[dict[str, Any] | None]
     phases: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    known_onset_s: Mapped[float | None]
     run: Mapped[RunRow] = relationship(back_populates="attempts")
 
     @property
@@ -388,3 +337,22 @@ class EventRow(Base):
     device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id", ondelete="SET NULL"))
     study_id: Mapped[int | None] = mapped_column(ForeignKey("studies.id"), index=True)
     run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id"))
+
+
+class PublishedRow(Base):
+    """A result that others published, shown beside the farm's own; `latency_ns` is a mean or a median."""
+
+    __tablename__ = "published"
+    __table_args__ = (UniqueConstraint("source", "model", "variant", "runtime"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(ShortText)
+    model: Mapped[str] = mapped_column(ShortText)
+    variant: Mapped[str] = mapped_column(ShortText)
+    runtime: Mapped[str] = mapped_column(ShortText)
+    board_type: Mapped[str] = mapped_column(ShortText)
+    regime: Mapped[str] = mapped_column(ShortText)
+    latency_ns: Mapped[float]
+    metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    note: Mapped[str] = mapped_column(default="")
+    added_at_s: Mapped[float] = mapped_column(default=now_s())

@@ -13,6 +13,7 @@ from orchestrator.db.tables import BuildRow, DeviceRow, EventRow, ModelRow, RunR
 from orchestrator.lifecycle import RunState
 from orchestrator.queries.naming import only_given, require_known
 from orchestrator.queries.rows import DeviceView, EventView
+from orchestrator.rooms import room_of
 from orchestrator.transport.keys import PinnedKey
 
 
@@ -61,14 +62,15 @@ def recent_events(
 
 def _devices(database: Database, name: str | None) -> tuple[DeviceView, ...]:
     query = (
-        select(DeviceRow, now_s() - DeviceRow.last_seen_at_s, DeviceRow.ready_at_s - now_s())
+        select(DeviceRow, now_s() - DeviceRow.last_seen_at_s, DeviceRow.ready_at_s - now_s(), now_s())
         .where(*only_given((DeviceRow.name, name)))
         .order_by(DeviceRow.name)
     )
     with database.read() as session:
         require_known(session, DeviceRow.name, name, "device")
         work = _work(session)
-        return tuple(_device_view(row, age_s, left_s, work) for row, age_s, left_s in session.execute(query))
+        found = session.execute(query)
+        return tuple(_device_view(row, age_s, left_s, work, at_s) for row, age_s, left_s, at_s in found)
 
 
 def _work(session: Session) -> _Work:
@@ -94,8 +96,9 @@ def _work(session: Session) -> _Work:
     return _Work(active=found, queued=counts)
 
 
-def _device_view(row: DeviceRow, age_s: float | None, left_s: float | None, work: _Work) -> DeviceView:
+def _device_view(row: DeviceRow, age_s: float | None, left_s: float | None, work: _Work, at_s: float) -> DeviceView:
     run, doing = work.active.get(row.id, (None, None))
+    ambient_c, ambient_source = room_of(row, None, at_s)
     return DeviceView(
         name=row.name,
         address=row.address,
@@ -119,4 +122,6 @@ def _device_view(row: DeviceRow, age_s: float | None, left_s: float | None, work
         absent=tuple(row.probe.get("absent", ())),
         runtimes=row.probe.get("runtimes", {}),
         unsupported=row.probe.get("unsupported", {}),
+        ambient_c=ambient_c,
+        ambient_source=ambient_source,
     )

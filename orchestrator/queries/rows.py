@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from orchestrator.ambient import AmbientSource
 from orchestrator.lifecycle import AttemptState, DeviceState, RunState, StudyKind, StudyState, Verdict
 
 Floats = npt.NDArray[np.float64]
@@ -14,7 +15,11 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """A run as a person wants to see it; `previous` and `next` are its neighbours in the block."""
+    """A run as a person wants to see it; `previous` and `next` are its neighbours in the block.
+
+    `labels` are those of its device when it started, null before that; `ambient_c` is what `ambient_source` said then.
+    From `onset_s` to `throttled_s` are figures of sustained runs, as `queries.soak` tells them; null for a burst.
+    """
 
     run: str
     study: int
@@ -50,6 +55,8 @@ class RunView:
     start_group: int = 0
     end_c: float | None = None
     ambient_c: float | None = None
+    ambient_source: AmbientSource | None = None
+    labels: Mapping[str, str] | None = None
     window_s: float | None = None
     energy_j: float | None = None
     steadiness: str | None = None
@@ -168,6 +175,7 @@ class DeviceView:
     doing: str | None
     doing_run: str | None
     phase: str | None
+    `ambient_c` is the room as somebody has stated it, not as a thermometer shows it.
     waiting_for: str
     ready_in_s: float | None
     queued: int
@@ -192,6 +200,8 @@ class ModelView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildView:
     """One labelled artifact of a model."""
+    ambient_c: float | None = None
+    ambient_source: AmbientSource | None = None
 
     label: str
     format: str

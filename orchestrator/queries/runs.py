@@ -168,6 +168,8 @@ def _run_view(row: RunRow, neighbours: Neighbours) -> RunView:
         start_group=row.start_group,
         end_c=row.end_c,
         ambient_c=row.ambient_c,
+        ambient_source=row.ambient_source,
+        labels=row.labels,
         window_s=row.window_s,
         energy_j=row.energy_j,
         steadiness=row.steadiness,

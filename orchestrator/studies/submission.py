@@ -58,6 +58,8 @@ class Submission:
     starts: Mapping[StartKey, Start] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.ambient_c is not None:
+            require_room("--ambient", self.ambient_c)
         for count in self.threads:
             if not 1 <= count <= 64:
                 raise SpecError(f"threads: expected 1..64, got {count}")

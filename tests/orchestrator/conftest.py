@@ -10,7 +10,7 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 from orchestrator.config import Settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
-from orchestrator.db.tables import Base
+from orchestrator.db.stored import Base
 from orchestrator.farm import Farm
 from tests.orchestrator.yard import Yard
 from tests.pretended_board import PretendedBoard

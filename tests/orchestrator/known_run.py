@@ -7,7 +7,8 @@ from sqlalchemy import delete, insert, select, update
 
 from orchestrator import results
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, Base, RunRow
+from orchestrator.db.stored import Base
+from orchestrator.db.tables import AttemptRow, RunRow
 from orchestrator.ingest import Ingested, ingest
 from tests.small_farm import dump, plant, start_attempt
 

@@ -12,18 +12,20 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, create_engine, inspect, select, text
 
 from orchestrator import leases, picking
+from orchestrator.ambient import AmbientSource
 from orchestrator.config import Settings
 from orchestrator.db.migrate import current_revision, downgrade, open_migrated, upgrade
 from orchestrator.db.session import Database, open_engine
-from orchestrator.db.tables import Base
+from orchestrator.db.stored import Base
+from orchestrator.db.tables import DeviceRow, RunRow
 from orchestrator.errors import SpecError
 from orchestrator.farm import open_farm
 from orchestrator.picking import Assignment
 from tests.racing import at_once
-from tests.small_farm import dump, plant
+from tests.small_farm import dump, plant, runs_of, set_columns, start_attempt
 
 TABLES = {table.name for table in Base.metadata.sorted_tables}
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -246,3 +248,17 @@ def test_a_url_that_is_none_is_refused_with_an_example(url: str) -> None:
 def test_a_server_that_does_not_answer_is_bad_input_too(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="check PIFARM_DATABASE_URL"):
         open_migrated(f"postgresql+psycopg://postgres@/farm?host={tmp_path}")
+
+
+def test_runs_of_before_get_the_labels_that_their_boards_still_have(empty: Database) -> None:
+    upgrade(empty)
+    farm = plant(empty, labels=("fp32", "int8"))
+    set_columns(empty, DeviceRow, farm.device_id, labels={"cooling": "fan"})
+    started = start_attempt(empty, farm.device_id)
+    set_columns(empty, RunRow, started.run_id, ambient_c=24.0)
+    downgrade(empty, "0006")
+    upgrade(empty)
+    runs = {run.id: run for run in runs_of(empty, farm.study_id)}
+    run, (waiting,) = runs.pop(started.run_id), runs.values()
+    assert (run.labels, run.ambient_c, run.ambient_source) == ({"cooling": "fan"}, 24.0, AmbientSource.SENSOR)
+    assert (waiting.labels, waiting.ambient_source) == (None, None)

@@ -100,6 +100,13 @@ def sensors_are_missing(facts: RunFacts, threshold: float) -> Iterator[Finding]:
         yield Finding(figure=", ".join(missing), threshold=f"{threshold:g} %", severity=severity)
 
 
+def room_was_not_measured(facts: RunFacts, threshold: float) -> Iterator[Finding]:
+    """A room that no thermometer told: by somebody's word alone, or by nobody's."""
+    if np.isnan(facts.telemetry.series("ambient_c")).all():
+        who = "nobody" if facts.stated_room_c is None else "somebody's word"
+        yield Finding(figure=who, threshold="a thermometer")
+
+
 def _known_share(facts: RunFacts, series: str) -> float:
     return facts.covered_share(~np.isnan(facts.telemetry.series(series)), facts.held_s)
 

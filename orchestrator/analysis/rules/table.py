@@ -254,6 +254,15 @@ RULES: tuple[Rule, ...] = (
         check=board.sensors_are_missing,
     ),
     Rule(
+    Rule(
+        code="room-not-measured",
+        severity=Severity.NOTE,
+        threshold=0,
+        unit="told the room's temperature",
+        advice="hang a thermometer beside the board, or type a reading in: pifarm device ambient DEVICE DEGREES",
+        check=board.room_was_not_measured,
+        regimes=frozenset({Regime.SUSTAINED}),
+    ),
         code="clock-capped",
         severity=Severity.NOTE,
         threshold=98.0,

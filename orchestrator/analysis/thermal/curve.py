@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from agent.wire.codec import require
 from orchestrator.analysis.facts import RunFacts
+from orchestrator.db.columns import InferenceColumns, TelemetryColumns
 
 UNDER_VOLTAGE, CAPPED, THROTTLED, SOFT_LIMITED = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 HEAT_BITS = CAPPED | THROTTLED | SOFT_LIMITED
@@ -22,6 +23,8 @@ Flags = npt.NDArray[np.bool_]
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Soak:
     """One soak: telemetry in order of time, and its inferences. `bits` is -1 where the throttle bits were not read.
+
+    `ambient_c` is what a thermometer showed; `stated_room_c` is what somebody said of the room where none did.
 
     Raises `WireError` unless it has an inference, two samples in order of time, and series of equal length.
     """
@@ -38,6 +41,7 @@ class Soak:
     foreign_cpu: Floats
     starts_s: Floats
     durations_s: Floats
+    stated_room_c: float | None = None
 
     def __post_init__(self) -> None:
         count = len(self.at_s)
@@ -72,6 +76,16 @@ class Soak:
         """The highest true clock under load, that of an unthrottled board; None where the clock was not read."""
         clocks = self.clock_hz[self.is_loaded]
         return float(np.nanmax(clocks)) if np.isfinite(clocks).any() else None
+
+    @property
+    def is_room_recorded(self) -> bool:
+        """Whether a thermometer showed the room, so that its moves are known."""
+        return bool(np.isfinite(self.ambient_c).any())
+
+    @property
+    def room_c(self) -> float | None:
+        """The mean of what a thermometer showed, else what somebody said; None where neither is known."""
+        return float(np.nanmean(self.ambient_c)) if self.is_room_recorded else self.stated_room_c
 
     def busy(self) -> Floats:
         """The share of the time from each sample to the next in which an inference ran, 0 to 1."""
@@ -110,11 +124,19 @@ class Soak:
 
 def soak_of(facts: RunFacts) -> Soak:
     """The soak that an attempt was, all its inferences and all its telemetry."""
-    telemetry, inferences = facts.telemetry, facts.inferences
+    return soak_from(facts.board_type, facts.inferences, facts.telemetry, facts.stated_room_c)
+
+
+def soak_from(
+    board_type: str, inferences: InferenceColumns, telemetry: TelemetryColumns, stated_room_c: float | None = None
+) -> Soak:
+    """The soak of raw columns; raises `WireError` where there is too little for one."""
+    require(len(inferences.starts_ns) > 0, "inferences", "at least one", 0)
     zero_ns = int(inferences.starts_ns[0])
     throttled = telemetry.integers["throttled"]
+    clock_hz = telemetry.series("clock_hz")  # of a running board it is never 0
     return Soak(
-        board_type=facts.board_type,
+        board_type=board_type,
         at_s=(telemetry.at_ns - zero_ns) / 1e9,
         die_c=telemetry.series("temperature_c"),
         clock_hz=np.where(clock_hz > 0, clock_hz, np.nan),
@@ -126,6 +148,7 @@ def soak_of(facts: RunFacts) -> Soak:
         foreign_cpu=telemetry.series("foreign_cpu"),
         starts_s=(inferences.starts_ns - zero_ns) / 1e9,
         durations_s=inferences.durations_ns / 1e9,
+        stated_room_c=stated_room_c,
     )
 
 
@@ -134,5 +157,4 @@ def _area(at: Floats, values: Floats, areas: Floats, edges: Floats) -> Floats:
     place = np.clip(np.searchsorted(at, edges, side="right") - 1, 0, len(at) - 1)
     here: Floats = np.interp(edges, at, values)
     area: Floats = areas[place] + (edges - at[place]) * (values[place] + here) / 2
-    clock_hz = telemetry.series("clock_hz")  # of a running board it is never 0
     return area

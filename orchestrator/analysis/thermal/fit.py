@@ -48,8 +48,10 @@ class Estimate:
 class ThermalFit:
     """A fitted soak. Constants and gains are fastest first; gains are None where the drive did not change enough.
 
+    `fitted_c` is the fitted curve at `at_s`, the samples that were fitted, float64, (samples,).
     `draws` are bootstrap replicates, a row each: idle asymptote, total gain, settled temperature, then gains (NaN where
-    None), then constants. `room_c` is the mean ambient, None where it was not recorded. `full_drive` is the drive of
+    None), then constants. `room_c` is the mean ambient where a thermometer recorded it, else what somebody stated, None
+    where nobody did. `full_drive` is the drive of
     the unthrottled load. `settled_c` is what the end of the load tends to or, unless `is_whole`, where it would settle
     if it did not throttle. `last_c` is the mean of the last 300 s, None where they were not fitted or at another level.
     """
@@ -64,12 +66,15 @@ class ThermalFit:
     settled_c: Estimate
     last_c: float | None
     room_c: float | None
+    is_room_recorded: bool
     full_drive: float
     rms_c: float
     step_c: float
     why: str
     flaws: tuple[Flaw, ...]
     draws: Floats
+    at_s: Floats
+    fitted_c: Floats
 
     @property
     def is_reliable(self) -> bool:
@@ -157,12 +162,15 @@ def _fit(
         settled_c=each[2],
         last_c=frame.last_c,
         room_c=frame.room_c,
+        is_room_recorded=frame.is_room_recorded,
         full_drive=frame.full_drive,
         rms_c=math.sqrt(solution.squares / (len(design.at_s) - solution.jacobian.shape[1])),
         step_c=step_c,
         why=why,
         flaws=tuple(_flaws(frame, each, nodes, longest_s, (step_c, least_step_c))),
         draws=draws,
+        at_s=design.at_s,
+        fitted_c=design.die_c - solution.residuals,
     )
 
 
@@ -190,7 +198,7 @@ def _flaws(
 ) -> list[Flaw]:
     design, (step_c, least_step_c) = frame.design, steps_c
     rise_c = abs(each[1].value) * frame.full_drive if math.isfinite(each[1].value) else 0.0
-    is_recorded = frame.room_c is not None
+    is_recorded = frame.is_room_recorded
     moved_c = max(AMBIENT_MOVED_C, MOVED_SHARE * rise_c) if is_recorded else AMBIENT_MOVED_C
     taus = each[3 + nodes :]
     precise = [taus[-1], *([each[1]] if math.isfinite(each[1].value) else [])]

@@ -30,11 +30,15 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Frame:
-    """A design with what turns its solution into figures. `anchor_c` is the room where it may stand for no drive."""
+    """A design with what turns its solution into figures. `anchor_c` is the room where it may stand for no drive.
+
+    `room_c` was measured where `is_room_recorded`, else somebody said it, or nobody did.
+    """
 
     design: Design
     anchor_c: float | None
     room_c: float | None
+    is_room_recorded: bool
     last_c: float | None
     end_drive: float
     full_drive: float
@@ -76,10 +80,6 @@ def drive_of(soak: Soak, drive: Drive, voltages: Mapping[str, Points], is_whole:
     return busy * relative_power(middle, top_hz, points)
 
 
-def framed(soak: Soak, wanted: Flags, signal: Floats, drive: Drive) -> Frame:
-    """The stretches of wanted samples that are long enough; raises `Refusal`."""
-    runs = np.split(np.arange(len(wanted)), np.flatnonzero(np.diff(wanted.astype(np.int8))) + 1)
-    stretches = [run for run in runs if wanted[run[0]] and len(run) >= LEAST_STRETCH]
 def require_movement(die_c: Floats) -> None:
     """Refuse temperatures that hardly move: there is no curve in them."""
     moved_c = float(np.ptp(die_c))
@@ -87,15 +87,19 @@ def require_movement(die_c: Floats) -> None:
         raise Refusal(f"temperature: expected it to move by {LEAST_MOVE_C:g} C, got {moved_c:.1f} C")
 
 
+def framed(soak: Soak, wanted: Flags, signal: Floats, drive: Drive) -> Frame:
+    """The stretches of wanted samples that are long enough; raises `Refusal`."""
+    runs = np.split(np.arange(len(wanted)), np.flatnonzero(np.diff(wanted.astype(np.int8))) + 1)
+    stretches = [run for run in runs if wanted[run[0]] and len(run) >= LEAST_STRETCH]
     count = sum(map(len, stretches))
     if count < LEAST_SAMPLES:
         raise Refusal(f"samples: expected {LEAST_SAMPLES} that can be fitted, got {count}")
     kept: Integers = np.concatenate(stretches)
+    require_movement(soak.die_c[kept])
     loaded = kept[soak.is_loaded[kept]]
     if max((int(soak.is_loaded[each].sum()) for each in stretches), default=0) < LEAST_STRETCH:
         raise Refusal(f"load: expected {LEAST_STRETCH} samples of it in a row that can be fitted")
     known = np.isfinite(soak.ambient_c)
-    require_movement(soak.die_c[kept])
     is_recorded = soak.is_room_recorded
     room = np.interp(soak.at_s, soak.at_s[known], soak.ambient_c[known]) if is_recorded else np.zeros(len(known))
     middle = signal[loaded].mean() / 2 if drive is Drive.LOAD else np.ptp(signal) / 2 + signal.min()

@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from orchestrator.db.tables import Base
+from orchestrator.db import tables
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+context.configure(connection=connection, target_metadata=tables.FarmRow.metadata, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()

@@ -1,6 +1,7 @@
 """Verdicts: a clean run alarms on nothing, and each fault alarms with its own code."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -250,3 +251,15 @@ def test_a_slowdown_is_said_with_its_cause(telemetry: dict[str, Any], cause: str
     (note,) = (reason for reason in judgement.reasons if reason.code == "slowdown")
     assert cause in note.text
     assert note.figure == pytest.approx(30, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("ambient_c", "stated_c", "figure"), [(None, None, "nobody"), (None, 23.5, "somebody's word"), (23.5, None, None)]
+)
+def test_a_soak_says_whose_word_its_room_is_unless_a_thermometer_told_it(
+    ambient_c: float | None, stated_c: float | None, figure: str | None
+) -> None:
+    facts = replace(run(protocol="sustained", telemetry={"ambient_c": ambient_c}).facts(), stated_room_c=stated_c)
+    found = [reason for reason in judge(facts).reasons if reason.code == "room-not-measured"]
+    assert [(each.figure, each.severity) for each in found] == ([(figure, Severity.NOTE)] if figure else [])
+    assert all("pifarm device ambient" in each.text for each in found)

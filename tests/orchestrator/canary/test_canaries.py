@@ -14,7 +14,8 @@ from orchestrator.canary.judging import judge_canary
 from orchestrator.canary.planting import plant_if_due
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, Base, DeviceRow, RunRow, StudyRow
+from orchestrator.db.stored import Base
+from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow
 from orchestrator.farm import Farm
 from orchestrator.ingest import ingest
 from orchestrator.lifecycle import DeviceState, RunState, StudyKind

@@ -76,3 +76,17 @@ def test_the_cooling_has_its_constant_or_says_what_is_missing() -> None:
 def test_power_falls_with_clock_and_voltage() -> None:
     shares = relative_power(np.array([1500e6, 2400e6]), 2400e6, VOLTAGES["pi5"])
     assert shares == pytest.approx([0.428, 1.0], abs=0.001)
+
+
+def test_a_room_that_somebody_stated_is_used_but_never_taken_for_measured() -> None:
+    unknown = simulate(specimen("pi4-fan", 1), Plan(load_s=600.0, has_ambient=False), 1).soak
+    stated = replace(unknown, stated_room_c=23.5)
+    without, found = (fit(soak, resamples=20) for soak in (unknown, stated))
+    assert (without.room_c, without.rise_c, without.is_room_recorded) == (None, None, False)
+    assert (found.room_c, found.is_room_recorded) == (23.5, False)
+    assert found.rise_c == pytest.approx(found.settled_c.value - 23.5)
+    assert found.flaws == without.flaws, "a statement says nothing of the room's moves"
+
+
+def test_a_thermometer_goes_before_a_statement() -> None:
+    assert replace(FAN.soak, stated_room_c=3.0).room_c == pytest.approx(25.0, abs=0.1)
