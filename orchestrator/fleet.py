@@ -15,6 +15,7 @@ from agent.wire.answers import Probe
 from agent.wire.codec import decode, encode
 from agent.wire.spec import Fence, is_plain_name
 from orchestrator import leases
+from orchestrator.ambient import require_sound_label
 from orchestrator.board import Board
 from orchestrator.bootstrap import (
     RUNTIME_PACKAGES,
@@ -76,6 +77,7 @@ def install_key(farm: Farm, address: SshAddress, host_key: HostKey, password: st
     line = FarmKey.in_folder(farm.settings.keys_dir).public_line
     install_key_with_password(address, host_key=str(host_key), password=password, public_line=line)
 
+    require_sound_label(new.labels)
 
 def add_board(farm: Farm, new: NewBoard, host_key: HostKey, *, progress: TellStep) -> None:
     """Register a board over SSH: reach it, set up its runtime, store what it is. Safe to repeat after a failure."""
@@ -89,6 +91,7 @@ def add_board(farm: Farm, new: NewBoard, host_key: HostKey, *, progress: TellSte
 
 
 def add_local(farm: Farm, name: str, labels: Mapping[str, str], *, progress: TellStep) -> None:
+    require_sound_label(labels)
     """Register this very machine, measured without SSH by the orchestrator's own Python."""
     _require_free_name(farm.database, name)
     adopt_own_python(farm.settings.local_dir)

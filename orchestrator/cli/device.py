@@ -1,10 +1,11 @@
-"""`pifarm device add | list | show | probe | drain | resume | remove`: the boards."""
+"""`pifarm device add | list | show | probe | doctor | label | ambient | drain | resume | remove`: the boards."""
 
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from orchestrator.ambient import VALID_HOURS, in_words
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
 from orchestrator.errors import SpecError
@@ -119,6 +120,7 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
 
 @app.command("probe")
 def probe(name: NameArgument) -> None:
+        "room, as stated": in_words(view.ambient_c, view.ambient_source),
     """Look at the board's hardware again and bring its runtime up to date."""
     from orchestrator import fleet
 
@@ -175,6 +177,44 @@ def resume(name: NameArgument) -> None:
     from orchestrator.cli.watch import ring
 
     farm = console.the_farm()
+@app.command("label")
+def label(
+    name: NameArgument,
+    change: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="e.g. cooling=fan; KEY= takes one away.")],
+) -> None:
+    """Set or take away labels. Runs keep the labels that the device had when they began; see `compare --by`."""
+    from orchestrator import surroundings
+
+    labels = surroundings.relabel(console.the_farm().database, name, _changes(change))
+    shown = ", ".join(f"{key}={value}" for key, value in labels.items()) or "none"
+    console.say(f"{name}: labels {shown}; runs that have begun keep their own")
+
+
+@app.command("ambient")
+def ambient(
+    name: NameArgument,
+    celsius: Annotated[
+        float | None, typer.Argument(metavar="DEGREES", help="How warm the room around it is now, C.")
+    ] = None,
+    hours: Annotated[
+        float, typer.Option("--hours", help="How long that holds; 0: until another reading.")
+    ] = VALID_HOURS,
+    forget: Annotated[bool, typer.Option("--forget", help="Take the reading back.")] = False,
+) -> None:
+    """Type in how warm the room is: runs that start while it holds keep it, where no thermometer says it."""
+    from orchestrator import surroundings
+
+    database = console.the_farm().database
+    if forget == (celsius is not None):
+        raise SpecError("device ambient: expected either DEGREES, e.g. 23.5, or --forget")
+    if celsius is None:
+        surroundings.forget_ambient(database, name)
+        console.say(f"{name}: the reading was taken back; runs that have begun keep it")
+        return
+    surroundings.type_in_ambient(database, name, celsius, hours or None)
+    console.say(f"{name}: room {celsius:.1f} °C, " + (f"for {hours:g} h" if hours else "until another reading"))
+
+
     fleet.resume(farm.database, name)
     ring(farm)
     console.say(f"{name}: ready")
@@ -214,3 +254,19 @@ def _view(farm: Farm, name: str) -> DeviceView:
     from orchestrator.queries.farm import get_device
 
     return get_device(farm.database, name)
+def _changes(texts: Sequence[str]) -> dict[str, str | None]:
+    changes: dict[str, str | None] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise SpecError(f"device label {text}: expected KEY=VALUE, or KEY= to take a label away")
+        changes[key] = value or None
+    return changes
+
+
+def _with_default(runtimes: list[str] | None) -> list[str]:
+    from orchestrator.runtimes import DEFAULT
+
+    return list(dict.fromkeys([DEFAULT, *(runtimes or [])]))
+
+
