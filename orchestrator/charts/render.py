@@ -24,21 +24,40 @@ def as_svg(chart: Chart) -> str:
     return _ID.sub(rf"\1c{next(_documents)}-", svg)
 
 
+def as_pdf(chart: Chart) -> bytes:
+    """The chart on white as a PDF of one page, with the glyphs that it needs."""
+    pdf: bytes = vl_convert.vegalite_to_pdf(_on_white(chart), allowed_base_urls=[])
+    return pdf
+
+
 def save_figure(chart: Chart, path: Path) -> None:
     """Write a figure on white, in the format that the file's name ends on: .svg, .png or .pdf. Raises `SpecError`."""
-    spec = _spec(chart)
-    spec["config"] = {**spec["config"], "background": "white"}
     match path.suffix:
         case ".svg":
-            path.write_text(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]), encoding="utf-8")
+            path.write_text(vl_convert.vegalite_to_svg(_on_white(chart), allowed_base_urls=[]), encoding="utf-8")
         case ".png":
-            path.write_bytes(vl_convert.vegalite_to_png(spec, ppi=PRINT_PPI, allowed_base_urls=[]))
+            path.write_bytes(vl_convert.vegalite_to_png(_on_white(chart), ppi=PRINT_PPI, allowed_base_urls=[]))
         case ".pdf":
-            path.write_bytes(vl_convert.vegalite_to_pdf(spec, allowed_base_urls=[]))
+            path.write_bytes(as_pdf(chart))
         case other:
             raise SpecError(f"figure: expected a name that ends on .svg, .png or .pdf, got {other or path.name!r}")
 
 
+def _on_white(chart: Chart) -> dict[str, Any]:
+    spec = _spec(chart)
+    return {**spec, "config": {**spec["config"], "background": "white"}}
+
+
 def _spec(chart: Chart) -> dict[str, Any]:
-    sized = chart if isinstance(chart, alt.VConcatChart) else chart.properties(width=WIDTH_PX)
-    return {**sized.to_dict(), "config": style.ON_WHITE}
+    return {**_sized(chart).to_dict(), "config": style.ON_WHITE}
+
+
+def _sized(chart: Chart) -> Chart:
+    """The chart as wide as a page; a stack is as wide as each of its panels, which do not fit themselves."""
+    if not isinstance(chart, alt.VConcatChart):
+        return chart.properties(width=WIDTH_PX)
+    stack = chart.copy()
+    stack.autosize = alt.Undefined
+    for panel in stack.vconcat:
+        panel.width = WIDTH_PX
+    return stack

@@ -25,6 +25,11 @@ def thin(values: Floats, points: int = POINTS) -> Indices:
     return np.unique(np.array(kept, dtype=np.intp))
 
 
+def every_so_many(count: int, points: int) -> Indices:
+    """Indices, ascending and evenly spread, of at most `points` of so many values: a fair sample, extremes or not."""
+    return np.unique(np.linspace(0, count - 1, min(count, points)).round().astype(np.intp))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condensed:
     """Stretches of a series, in order: lowest, median and highest value of each, and the index in its middle."""

@@ -66,7 +66,7 @@ def whole_stretch(series: RunSeries) -> Stretch:
     return Stretch(from_s=0.0, to_s=max([*last_s, *sampled_s[-1:], 1.0]))
 
 
-def run_timeline(series: RunSeries, stretch: Stretch) -> alt.VConcatChart:
+def run_timeline(series: RunSeries, stretch: Stretch, time_title: str = "seconds since the claim") -> alt.VConcatChart:
     """The panels one above the other on a shared time axis; shift + wheel zooms it, shift + drag moves it.
 
     The series has readings.
@@ -74,14 +74,13 @@ def run_timeline(series: RunSeries, stretch: Stretch) -> alt.VConcatChart:
     wanted: list[Panel] = [latency_panel] if len(series.start_s) else []
     wanted += [panel for columns, panel in _PANELS if any(panels.is_measured(series, name) for name in columns)]
     stacked = alt.vconcat(
-        *(panel(series, _time_axis(stretch, is_lowest=panel is wanted[-1])) for panel in wanted), spacing=10
+        *(panel(series, _time_axis(stretch, time_title if panel is wanted[-1] else None)) for panel in wanted),
+        spacing=10,
     )
     shared: alt.VConcatChart = stacked.resolve_scale(x="shared", color="independent", strokeDash="independent")
     return shared.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
 
 
-def _time_axis(stretch: Stretch, *, is_lowest: bool) -> alt.X:
-    axis = alt.Axis(
-        title="seconds since the claim" if is_lowest else None, labels=is_lowest, ticks=is_lowest, tickCount=8
-    )
+def _time_axis(stretch: Stretch, title: str | None) -> alt.X:
+    axis = alt.Axis(title=title, labels=title is not None, ticks=title is not None, tickCount=8)
     return alt.X("at_s:Q", scale=alt.Scale(domain=[stretch.from_s, stretch.to_s], nice=False), axis=axis)

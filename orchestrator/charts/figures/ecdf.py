@@ -10,6 +10,7 @@ import pandas as pd
 
 from orchestrator.charts.axes import LayeredChart
 from orchestrator.charts.figures import legend
+from orchestrator.charts.thinning import every_so_many
 
 Floats = npt.NDArray[np.float64]
 _STEPS = 400
@@ -45,5 +46,5 @@ def ecdf_chart(parts: Sequence[Latencies]) -> LayeredChart:
 def _steps(part: Latencies) -> pd.DataFrame:
     """Every step of a few inferences; of many the quantiles, whose stairs look the same."""
     ordered = np.sort(part.latency_ms)
-    kept = np.unique(np.linspace(0, len(ordered) - 1, min(len(ordered), _STEPS)).round().astype(np.intp))
+    kept = every_so_many(len(ordered), _STEPS)
     return pd.DataFrame({"name": part.name, "latency_ms": ordered[kept], "share": (kept + 1) / len(ordered)})

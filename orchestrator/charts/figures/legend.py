@@ -12,6 +12,7 @@ from orchestrator.charts import style
 from orchestrator.charts.axes import LayeredChart
 
 Kind = TypeVar("Kind")
+Drawn = TypeVar("Drawn", alt.LayerChart, alt.FacetChart, LayeredChart, alt.VConcatChart)
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#1f2430", "#56b4e9")
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4], [4, 1])
@@ -35,7 +36,7 @@ def shaped(names: Sequence[str]) -> alt.Shape:
     return alt.Shape("name:N", scale=alt.Scale(domain=list(names), range=_first(names, _SHAPES)), legend=_legend())
 
 
-def marked(chart: LayeredChart, simulated: Iterable[bool]) -> LayeredChart:
+def marked(chart: Drawn, simulated: Iterable[bool]) -> Drawn:
     """The chart under a line that says so where any of it was simulated."""
     if not any(simulated):
         return chart

@@ -11,10 +11,10 @@ import pandas as pd
 
 from orchestrator.charts.axes import LayeredChart
 from orchestrator.charts.figures import legend
-from orchestrator.charts.thinning import thin
+from orchestrator.charts.thinning import every_so_many
 
 Floats = npt.NDArray[np.float64]
-_POINTS = 1200
+_POINTS = 600
 
 
 class Against(enum.Enum):
@@ -35,7 +35,7 @@ class Branch:
 
 
 def response_chart(branches: Sequence[Branch], against: Against) -> LayeredChart:
-    """A dot an inference; where heating and cooling part, the board has hysteresis."""
+    """A dot an inference, of many every so many; where heating and cooling part, the board has hysteresis."""
     names = [branch.name for branch in branches]
     dots = (
         alt.Chart(pd.concat([_points(branch) for branch in branches]))
@@ -52,5 +52,5 @@ def response_chart(branches: Sequence[Branch], against: Against) -> LayeredChart
 
 def _points(branch: Branch) -> pd.DataFrame:
     known = np.flatnonzero(~np.isnan(branch.at) & ~np.isnan(branch.latency_ms))
-    kept = known[thin(branch.latency_ms[known], _POINTS)]
+    kept = known[every_so_many(len(known), _POINTS)]
     return pd.DataFrame({"name": branch.name, "at": branch.at[kept], "latency_ms": branch.latency_ms[kept]})

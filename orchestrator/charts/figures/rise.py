@@ -13,12 +13,15 @@ from orchestrator.charts.figures import legend
 from orchestrator.charts.thinning import thin
 
 Floats = npt.NDArray[np.float64]
-_POINTS = 600
+_POINTS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rise:
-    """Kelvin above the room at seconds since the load began, float64 of one length; `fit_c` where there is a fit."""
+    """Kelvin above the room, or the start of the load, at seconds since then; float64 of one length.
+
+    `fit_c` where there is a fit, NaN where it was not made.
+    """
 
     name: str
     at_s: Floats
@@ -27,26 +30,23 @@ class Rise:
     simulated: bool = False
 
 
-def rise_chart(curves: Sequence[Rise]) -> LayeredChart:
-    """Dots are readings, lines are fits."""
+def rise_chart(curves: Sequence[Rise], above: str = "the room") -> LayeredChart:
+    """Dots are readings, lines are fits; `above` names what the kelvins are counted from."""
     names = [curve.name for curve in curves]
     at_s = alt.X("at_s:Q", title="seconds since the load began")
     colour = legend.coloured(names)
+    kelvin = alt.Y("kelvin:Q", title=f"above {above}, K", scale=alt.Scale(zero=False))
     readings = alt.Chart(pd.concat([_frame(curve, curve.rise_c) for curve in curves]))
     layers = [
         readings.mark_point(size=9, opacity=0.45, strokeWidth=1).encode(
-            x=at_s, y=_kelvin(), color=colour, shape=legend.shaped(names)
+            x=at_s, y=kelvin, color=colour, shape=legend.shaped(names)
         )
     ]
     fitted = [_frame(curve, curve.fit_c) for curve in curves if curve.fit_c is not None]
     if fitted:
         lines = alt.Chart(pd.concat(fitted)).mark_line(strokeWidth=2)
-        layers.append(lines.encode(x=at_s, y=_kelvin(), color=colour, strokeDash=legend.dashed(names)))
+        layers.append(lines.encode(x=at_s, y=kelvin, color=colour, strokeDash=legend.dashed(names)))
     return legend.marked(alt.layer(*layers).properties(height=260), (curve.simulated for curve in curves))
-
-
-def _kelvin() -> alt.Y:
-    return alt.Y("kelvin:Q", title="above the room, K", scale=alt.Scale(zero=False))
 
 
 def _frame(curve: Rise, values: Floats) -> pd.DataFrame:
