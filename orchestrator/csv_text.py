@@ -40,10 +40,15 @@ def telemetry_csv(series: RunSeries) -> str:
     return _csv(names, ([_cell(value) for value in sample] for sample in zip(*columns, strict=True)))
 
 
+def unsteered(text: str) -> str:
+    """The text without a character that steers a terminal; lines stay lines."""
+    steering = {char for char in set(text) - {"\n"} if unicodedata.category(char) in _STEERING}
+    return text.translate({ord(char): "\N{REPLACEMENT CHARACTER}" for char in steering})
+
+
 def harmless(text: str) -> str:
     """The text as a cell: never a formula, without a character that steers a terminal."""
-    steering = {char for char in set(text) - {"\n"} if unicodedata.category(char) in _STEERING}
-    shown = text.translate({ord(char): "\N{REPLACEMENT CHARACTER}" for char in steering})
+    shown = unsteered(text)
     return f"'{shown}" if text.startswith(_FORMULA_STARTS) else shown
 
 
