@@ -91,18 +91,28 @@ def stability_of(soak: Soak, onset: Onset, seed: int = 0) -> Stability:
     medians = np.array([window.median_s for window in windows])
     is_enough = len(windows) >= LEAST_WINDOWS
     expected = _expected(soak, windows, seed) if is_enough else None
-    settled_s = _median_between(soak, soak.end_s - LAST_S, soak.end_s) if soak.end_s >= LAST_S else None
-    signs = [at for at in (onset.by_bits_s, onset.by_clock_s, onset.by_latency_s) if at is not None]
-    early_s = _median_between(soak, FIRST_S[0], min([FIRST_S[1], *signs]))
+    early, settled = early_durations(soak, onset), settled_durations(soak)
+    settled_s = float(np.median(settled)) if len(settled) else None
     return Stability(
         windows=windows,
         stability=_low_over_high(medians) if is_enough else None,
         worst_best=float(medians.min() / medians.max()) if is_enough else None,
         expected=None if expected is None else float(np.median(expected)),
         expected_low=None if expected is None else float(np.quantile(expected, 0.025)),
-        sustained_ratio=early_s / settled_s if early_s is not None and settled_s is not None else None,
+        sustained_ratio=float(np.median(early)) / settled_s if len(early) and settled_s is not None else None,
         settled_latency_s=settled_s,
     )
+
+
+def early_durations(soak: Soak, onset: Onset) -> Floats:
+    """Durations in seconds of the inferences between 10 s and 60 s of load, or the first sign of throttling."""
+    signs = [at for at in (onset.by_bits_s, onset.by_clock_s, onset.by_latency_s) if at is not None]
+    return _between(soak, FIRST_S[0], min([FIRST_S[1], *signs]))
+
+
+def settled_durations(soak: Soak) -> Floats:
+    """Durations in seconds of the inferences of the last 300 s; none where the load was shorter."""
+    return _between(soak, soak.end_s - LAST_S, soak.end_s) if soak.end_s >= LAST_S else np.empty(0)
 
 
 def residency_of(soak: Soak, edges_hz: Sequence[float]) -> Residency:
@@ -159,6 +169,5 @@ def _window_medians(values: Floats, sizes: Sequence[int]) -> Floats:
     return medians
 
 
-def _median_between(soak: Soak, from_s: float, to_s: float) -> float | None:
-    own = soak.durations_s[(soak.starts_s >= from_s) & (soak.ends_s <= to_s)]
-    return float(np.median(own)) if len(own) else None
+def _between(soak: Soak, from_s: float, to_s: float) -> Floats:
+    return soak.durations_s[(soak.starts_s >= from_s) & (soak.ends_s <= to_s)]
