@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.lifecycle import AttemptState, RunState, StudyState, Verdict
+from orchestrator.lifecycle import AttemptState, DeviceState, RunState, StudyState, Verdict
 from orchestrator.queries.leaderboard_rows import Group, LeaderboardRow
-from orchestrator.queries.rows import AttemptView, RunSeries, RunView, StudyView
+from orchestrator.queries.rows import AttemptView, DeviceView, RunSeries, RunView, StudyView
 
 PERIOD_S = 0.25
 
@@ -135,6 +135,35 @@ def make_run(**changes: Any) -> RunView:
         "next": None,
     }
     return RunView(**{**facts, **changes})
+
+
+def make_device(**changes: Any) -> DeviceView:
+    """A Pi 5 that waits for work."""
+    facts: dict[str, Any] = {
+        "name": "pi5-1",
+        "address": "pi@pi5-1.lan",
+        "fingerprint": None,
+        "board": "Raspberry Pi 5 Model B Rev 1.0",
+        "board_type": "pi5",
+        "simulated": False,
+        "labels": {},
+        "state": DeviceState.READY,
+        "state_reason": "",
+        "doing": None,
+        "doing_run": None,
+        "phase": None,
+        "waiting_for": "",
+        "ready_in_s": None,
+        "queued": 0,
+        "last_seen_age_s": 1.0,
+        "last_temperature_c": 52.5,
+        "faults_in_row": 0,
+        "facts": {"kernel": "6.12"},
+        "absent": (),
+        "runtimes": {"onnxruntime": "1.32.0"},
+        "unsupported": {},
+    }
+    return DeviceView(**{**facts, **changes})
 
 
 def make_study(**changes: Any) -> StudyView:
