@@ -1,0 +1,58 @@
+"""The raw data that figures are drawn from: one run at a time, so that memory does not grow with the study."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.wire.codec import WireError
+from agent.wire.spec import Protocol
+from orchestrator.ambient import AmbientSource
+from orchestrator.analysis.thermal.curve import Soak, soak_from
+from orchestrator.analysis.thermal.sweep import Slots
+from orchestrator.db.columns import InferenceColumns
+from orchestrator.db.session import Database
+from orchestrator.queries.account import read_facts
+from orchestrator.queries.compare import counted_latencies_ns
+from orchestrator.queries.rows import RunView
+from orchestrator.queries.runs import read_columns
+from orchestrator.queries.sweep import sweep_slots
+
+Floats = npt.NDArray[np.float64]
+
+
+def soaks_of(database: Database, runs: Iterable[RunView]) -> Iterator[tuple[RunView, Soak]]:
+    """Each run with its soak; runs with too little for one are left out."""
+    for run in runs:
+        with database.read() as session:
+            inferences, telemetry = read_columns(session, run.run)
+        stated_c = None if run.ambient_source is AmbientSource.SENSOR else run.ambient_c
+        try:
+            yield run, soak_from(run.board_type, inferences, telemetry, stated_c)
+        except WireError:
+            continue
+
+
+def latencies_of(database: Database, runs: Iterable[RunView], protocol: Protocol) -> Iterator[tuple[RunView, Floats]]:
+    """Each run with its counted latencies in milliseconds, (inferences,), of a paced run from the due times."""
+    for run in runs:
+        with database.read() as session:
+            inferences, _ = read_columns(session, run.run)
+        latencies = counted_latencies_ns(_window(inferences), protocol, run.samples) / 1e6
+        if len(latencies):
+            yield run, latencies
+
+
+def _window(inferences: InferenceColumns) -> InferenceColumns:
+    counted = inferences.is_counted
+    return InferenceColumns(**{each.name: getattr(inferences, each.name)[counted] for each in fields(InferenceColumns)})
+
+
+def slots_of(database: Database, runs: Iterable[RunView]) -> Iterator[tuple[RunView, Slots]]:
+    """Each sweep with its slots; what brought none is left out."""
+    for run in runs:
+        facts = read_facts(database, run.run)
+        slots = None if facts is None else sweep_slots(facts)
+        if slots is not None:
+            yield run, slots
