@@ -80,7 +80,7 @@ CONTRACT = {
     ],
     "thermal predict": ["--ambient", "--rate", "--check", "--json"],
     "export": [],
-    "report": [],
+    "report": ["--output", "--figures", "--format"],
     "recompute": [],
     "simulate": [],
 }

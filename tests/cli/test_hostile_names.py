@@ -120,6 +120,19 @@ def test_a_report_runs_and_loads_nothing(pifarm: Pifarm, evil: str, tmp_path: Pa
     assert re.search(r"default-src 'none'", page)
 
 
+def test_a_paper_figures_and_methods_take_no_name_for_more_than_a_name(
+    pifarm: Pifarm, evil: str, tmp_path: Path
+) -> None:
+    paper, figures, tables = tmp_path / "report.pdf", tmp_path / "figures", tmp_path / "out"
+    ended = pifarm("report", "1", "--output", str(paper), "--figures", str(figures), "--format", "svg")
+    assert ended.exit_code == 0 and paper.read_bytes().startswith(b"%PDF-")
+    assert pifarm("export", "1", str(tables)).exit_code == 0
+    assert not any("<script" in path.read_text(encoding="utf-8") for path in figures.glob("*.svg"))
+    for path in (figures / "captions.txt", tables / "methods.txt"):
+        text = path.read_text(encoding="utf-8")
+        assert not {char for char in text if unicodedata.category(char) in STEERING} - {"\n"}
+
+
 def test_an_export_is_no_formula(pifarm: Pifarm, evil: str, database: Database, tmp_path: Path) -> None:
     set_columns(database, RunRow, evil, message=FORMULA)
     assert pifarm("export", "1", str(tmp_path / "out")).exit_code == 0

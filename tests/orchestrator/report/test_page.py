@@ -11,7 +11,7 @@ from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.lifecycle import RunState, StudyState, Verdict
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Leaderboard
 from orchestrator.queries.rows import RunView
-from orchestrator.report import render_report, write_report
+from orchestrator.report import as_html, compose_report, write_report
 from tests import factories
 from tests.examples import make_attempt, make_group, make_pair, make_row, make_run, make_study
 
@@ -40,10 +40,15 @@ class Page(HTMLParser):
         self.text += data
 
 
-def make_page(*runs: RunView, board: Leaderboard | None = None, **study: object) -> Page:
+def make_html(*runs: RunView, board: Leaderboard, methods: str = "", **study: object) -> str:
+    report = compose_report(make_study(**study), board, runs, figures=(), methods=methods, version="0.1.0")
+    return as_html(report)
+
+
+def make_page(*runs: RunView, board: Leaderboard | None = None, methods: str = "", **study: object) -> Page:
     """The report of hand-made answers."""
     shown = board if board is not None else Leaderboard(rows=tuple(make_pair()), excluded=())
-    return Page(render_report(make_study(**study), shown, runs or [make_run()]))
+    return Page(make_html(*(runs or [make_run()]), board=shown, methods=methods, **study))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +64,7 @@ def test_it_ranks_the_study_of_a_database(database: Database, tmp_path: Path) ->
 
     page = Page(path.read_text(encoding="utf-8"))
     assert "int8@onnxruntime,t4 is fastest" in page.text
-    assert page.tags.count("svg") == 6, "a ranking, a trade-off and a drift for each of two devices"
+    assert page.tags.count("svg") == 7, "a ranking, a trade-off and a drift for each of two devices, and latencies"
     assert all(run in page.text for run in factories.run_ids(database, example.study))
 
 
@@ -82,7 +87,7 @@ def test_it_loads_nothing_and_runs_nothing(plain_page: Page) -> None:
 
 
 def test_its_policy_forbids_loading() -> None:
-    html = render_report(make_study(), Leaderboard(rows=(), excluded=()), [])
+    html = make_html(board=Leaderboard(rows=(), excluded=()))
 
     assert "default-src 'none'" in html
     assert not re.search(r"https?://(?!www\.w3\.org/)", html)
@@ -188,5 +193,33 @@ def test_a_metric_that_two_variants_have_is_drawn_against_latency_and_one_alone_
     both = [make_row(variant=name, metrics=accuracy) for name in ("fp32", "int8")]
     alone = [make_row(variant="fp32", metrics=accuracy), make_row(variant="int8", metrics={})]
     drawn = [make_page(board=Leaderboard(rows=tuple(rows), excluded=())).text for rows in (both, alone)]
-    assert ["What is given for latency" in text for text in drawn] == [True, False]
+    assert ["what is given for latency" in text for text in drawn] == [True, False]
     assert "mAP50 (higher is better)" in drawn[0]
+
+
+def test_how_it_was_measured_is_told_and_escaped() -> None:
+    page = make_page(methods=f"All runs waited. {HOSTILE}")
+    assert f"All runs waited. {HOSTILE}" in page.text and "script" not in page.tags
+
+
+def test_what_heat_did_is_told_of_sustained_runs_alone() -> None:
+    soak = make_run(onset_s=None, known_until_s=1200.0, onset_cause="it did not slow down", settled_ms=12.5)
+    text = make_page(soak).text
+    assert "What heat did" in text and "not in 20 min 00 s" in text and "12.5 ms" in text
+    assert "What heat did" not in make_page().text
+
+
+def test_devices_beyond_a_tables_width_are_in_another_table() -> None:
+    runs = [make_run(run=str(number), device=f"pi-{number}") for number in range(8)]
+    assert make_page(*runs).text.count("governor") == 2
+
+
+def test_another_ending_is_refused_by_name(database: Database, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"expected a name that ends on .html or .pdf, got 'report.docx'"):
+        write_report(database, factories.fill(database).study, tmp_path / "report.docx")
+
+
+def test_the_ending_of_the_name_decides(database: Database, tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    write_report(database, factories.fill(database).study, path)
+    assert path.read_bytes().startswith(b"%PDF-")
