@@ -14,7 +14,8 @@ from orchestrator.queries.compare import GroupComparison, Side
 from orchestrator.queries.groups import coverage_text
 
 COLUMNS = ("variant", "median", "p90 of the median run", "p90, pooled", "p99, pooled", "runs")
-_WORDS = {
+# Of A against B; the margin is a share in words.
+WORDS = {
     Answer.FASTER: "{a} is faster than {b}",
     Answer.SLOWER: "{a} is slower than {b}",
     Answer.EQUIVALENT: "{a} and {b} are equivalent within {margin}",
@@ -40,7 +41,7 @@ def marks(found: GroupComparison) -> tuple[str, ...]:
 def answer(found: GroupComparison) -> str:
     """The answer in a sentence, with ratio, interval and what was replicated."""
     own = found.comparison
-    words = _WORDS[own.answer].format(a=own.a, b=own.b, margin=numbers_text.percent(own.margin))
+    words = WORDS[own.answer].format(a=own.a, b=own.b, margin=numbers_text.percent(own.margin))
     return f"{words}: {_ratio(own)}; {_units(own)}."
 
 
@@ -82,18 +83,18 @@ def markdown(groups: Sequence[GroupComparison], allowed: float | None) -> str:
 
 
 def _markdown_lines(found: GroupComparison, allowed: float | None) -> Iterator[str]:
-    yield f"**{_cell(title(found))}**{''.join(f' `{mark}`' for mark in marks(found))}"
+    yield f"**{markdown_cell(title(found))}**{''.join(f' `{mark}`' for mark in marks(found))}"
     yield ""
-    yield _cell(answer(found)) + (f" {_cell(limit(found, allowed))}." if allowed is not None else "")
+    yield markdown_cell(answer(found)) + (f" {markdown_cell(limit(found, allowed))}." if allowed is not None else "")
     yield ""
     yield f"| {' | '.join(COLUMNS)} |"
     yield f"|{' --- |' * len(COLUMNS)}"
     for row in side_rows(found):
-        yield f"| {' | '.join(map(_cell, row))} |"
+        yield f"| {' | '.join(map(markdown_cell, row))} |"
     yield ""
     more = [*reach(found), *([f"{len(found.excluded)} runs left out"] if found.excluded else [])]
     if more:
-        yield f"<sub>{_cell('; '.join(more))}</sub>"
+        yield f"<sub>{markdown_cell('; '.join(more))}</sub>"
         yield ""
 
 
@@ -136,6 +137,6 @@ def _side_cells(side: Side | None) -> list[str]:
     ]
 
 
-def _cell(text: str) -> str:
+def markdown_cell(text: str) -> str:
     """Text on one line that can be neither markup nor a link in Markdown."""
     return "".join(f"\\{char}" if char in "\\`*_[]<>|#!" else char for char in " ".join(text.split()))

@@ -1,12 +1,13 @@
-"""`pifarm compare`: two variants against each other, with an exit code for a pipeline."""
+"""`pifarm compare`: two variants, or one under the values of a label; with an exit code for a pipeline."""
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli import console
+from orchestrator.cli import compare_by, console
 from orchestrator.cli.farm import JsonOption
 from orchestrator.errors import SpecError
 
@@ -22,7 +23,19 @@ def compare(
     variant_a: Annotated[
         str, typer.Argument(metavar="VARIANT_A", help="MODEL/LABEL@RUNTIME,tN or a clear part of it.")
     ],
-    variant_b: Annotated[str, typer.Argument(metavar="VARIANT_B", help="What A is compared with.")],
+    variant_b: Annotated[
+        str | None, typer.Argument(metavar="VARIANT_B", help="What A is compared with; none with --by.")
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="LABEL", help="Compare A with itself under the values of a label, e.g. cooling."),
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="With --by: the value that others are set against, e.g. bare.")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="With --by: draw it too, into this .svg, .png or .pdf.")
+    ] = None,
     study: Annotated[
         int | None, typer.Option("--study", max=console.LARGEST_ID, help="Only this study's runs.")
     ] = None,
@@ -39,6 +52,25 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Say whether A is faster than B, slower, equivalent, or that the data cannot tell and what would help."""
+    if by is not None:
+        _refuse_with_by(variant_b, fail_if_slower)
+        compare_by.compare_by(
+            variant_a,
+            by,
+            baseline=baseline,
+            study=study,
+            device=device,
+            regime=regime,
+            margin=_share("--margin", margin),
+            figure=figure,
+            as_markdown=as_markdown,
+            as_json=as_json,
+        )
+        return
+    if variant_b is None:
+        raise SpecError("compare: expected two variants, or one with --by LABEL, e.g. --by cooling")
+    if baseline is not None or figure is not None:
+        raise SpecError("--baseline, --figure: mean nothing without --by LABEL, e.g. --by cooling")
     from orchestrator import compare_text
     from orchestrator.queries.compare import compare_variants
 
@@ -61,6 +93,13 @@ def compare(
             _print_group(found, allowed)
     if code := _exit_code(groups, allowed):
         raise typer.Exit(code)
+
+
+def _refuse_with_by(variant_b: str | None, fail_if_slower: str | None) -> None:
+    if variant_b is not None:
+        raise SpecError("--by: expected one variant, which is compared with itself on other boards; got two")
+    if fail_if_slower is not None:
+        raise SpecError("--fail-if-slower: expected two variants; --by compares boards, not versions")
 
 
 def _share(option: str, text: str) -> float:

@@ -91,7 +91,7 @@ def compare_variants(
     with database.read() as session:
         groups = read_groups(session, Selection(study=study, device=device), regime)
         measured = {result.variant.address for results in groups.values() for result in results}
-        one, other = (_resolve(session, text, measured) for text in (a, b))
+        one, other = (resolve_measured(session, text, measured) for text in (a, b))
         if one == other:
             raise SpecError(f"variant: expected two variants, got {one.full} twice")
         if one.model != other.model:
@@ -102,7 +102,8 @@ def compare_variants(
         )
 
 
-def _resolve(session: Session, text: str, measured: Iterable[VariantAddress]) -> VariantAddress:
+def resolve_measured(session: Session, text: str, measured: Iterable[VariantAddress]) -> VariantAddress:
+    """The measured variant that a text means; raises `NotFoundError`, `SpecError` for one without an ended run here."""
     try:
         return resolve(text, measured)
     except NotFoundError:

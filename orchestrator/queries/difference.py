@@ -36,6 +36,7 @@ MAY_MATTER = (
     "governor_renewed",
     "revision",
 )
+SURROUNDINGS = "surroundings"
 # The facts of an environment that stand behind a comparable field, so that nothing is told twice.
 FACTS = {
     "clock-limit-differs": "clock_limit_hz",
@@ -146,7 +147,7 @@ def _plain(
 
 
 def _weight(area: str, fact: str) -> Weight:
-    if area in ("protocol", "options", "variant") or (area == "environment" and fact in MAY_MATTER):
+    if area in ("protocol", "options", "variant", SURROUNDINGS) or (area == "environment" and fact in MAY_MATTER):
         return Weight.MAY_MATTER
     if area == "conditions" or (area == "gate" and fact in ("start_c", "timed_out")) or fact == "start_c":
         return Weight.MAY_MATTER
@@ -159,6 +160,9 @@ def _facts(run: RunView, protocol: Mapping[str, Any]) -> dict[tuple[str, str], A
     facts: dict[tuple[str, str], Any] = {("protocol", name): value for name, value in _flat(protocol)}
     facts |= {("variant", "variant"): run.variant, ("place", "device"): run.device, ("place", "study"): run.study}
     facts |= {("place", "block"): run.block, ("place", "position"): run.position}
+    facts |= {(SURROUNDINGS, name): value for name, value in (run.labels or {}).items()}
+    facts |= {(SURROUNDINGS, "ambient_c"): None if run.ambient_c is None else round(run.ambient_c, 1)}
+    facts |= {(SURROUNDINGS, "ambient_source"): run.ambient_source.value if run.ambient_source else None}
     if attempt is not None:
         facts |= {("environment", name): value for name, value in attempt.environment.items()}
         facts |= {("sensors", name): value for name, value in attempt.sources.items()}
