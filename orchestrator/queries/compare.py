@@ -185,11 +185,15 @@ def _pooled(session: Session, runs: Sequence[RunResult]) -> PooledTail:
     return summarise_pooled(np.concatenate(samples))
 
 
-def _samples_ns(run: RunResult, window: InferenceColumns) -> npt.NDArray[np.int64]:
-    """A run's counted samples: its window without the head that was not steady."""
-    pace = decode(Protocol, json.loads(run.conditions.protocol)).pace
+def counted_latencies_ns(window: InferenceColumns, protocol: Protocol, samples: int | None) -> npt.NDArray[np.int64]:
+    """A run's counted latencies: its window without the head that was not steady; of a paced run from the due times."""
+    pace = protocol.pace
     latencies = window.durations_ns if pace is None else latencies_from_due(window, pace)
-    return latencies[max(0, len(latencies) - (run.samples or 0)) :]
+    return latencies[max(0, len(latencies) - (samples or 0)) :]
+
+
+def _samples_ns(run: RunResult, window: InferenceColumns) -> npt.NDArray[np.int64]:
+    return counted_latencies_ns(window, decode(Protocol, json.loads(run.conditions.protocol)), run.samples)
 
 
 def _span_ms(center: Center) -> Span:
