@@ -66,7 +66,7 @@ def abandon(database: Database, study_id: int) -> int:
 
 
 def close_if_done(session: Session, study_id: int, device_id: int | None = None) -> None:
-    """End a study whose runs have all ended, or go on with it where its intervals are not narrow yet.
+    """End a study whose runs have all ended, or go on with it where it is not known enough yet.
 
     In the caller's transaction, which has ended a run on `device_id`; None: on any of its devices. Whoever ends the
     last run sees all others: the study is locked first, as two may end runs of it at once.
