@@ -159,9 +159,9 @@ def _heat(found: FactorComparison) -> list[tuple[str, Callable[[Level], str]]]:
     """The columns of heat that some value of the label has something in."""
     columns: dict[str, tuple[Callable[[Level], object | None], Callable[[Level], str]]] = {
         "throttles after": (lambda level: level.onset, lambda level: _onset(level.onset)),
-        "die at the end": (lambda level: level.end_c, lambda level: _celsius(level.end_c)),
-        "would settle at": (lambda level: level.settled_c, lambda level: _celsius(level.settled_c)),
-        "above the room": (lambda level: level.rise_c, lambda level: _kelvin(level.rise_c)),
+        "die at the end": (lambda level: level.end_c, lambda level: _celsius(level.end_c, level)),
+        "would settle at": (lambda level: level.settled_c, lambda level: _celsius(level.settled_c, level)),
+        "above the room": (lambda level: level.rise_c, lambda level: _kelvin(level.rise_c, level)),
     }
     return [(name, show) for name, (known, show) in columns.items() if any(known(level) for level in found.levels)]
 
@@ -186,16 +186,18 @@ def _onset(own: Survival | None) -> str:
     return f"{numbers_text.duration(own.median_s)} [{low}, {high}], {boards}"
 
 
-def _celsius(own: OverBoards | None) -> str:
-    return numbers_text.ABSENT if own is None else numbers_text.celsius(own.center) + _ends(own)
+def _celsius(own: OverBoards | None, level: Level) -> str:
+    return numbers_text.ABSENT if own is None else numbers_text.celsius(own.center) + _ends(own, level)
 
 
-def _kelvin(own: OverBoards | None) -> str:
-    return numbers_text.ABSENT if own is None else f"{own.center:.1f} K" + _ends(own)
+def _kelvin(own: OverBoards | None, level: Level) -> str:
+    return numbers_text.ABSENT if own is None else f"{own.center:.1f} K" + _ends(own, level)
 
 
-def _ends(own: OverBoards) -> str:
-    return "" if own.interval is None else f" [{own.interval[0]:.1f}, {own.interval[1]:.1f}]"
+def _ends(own: OverBoards, level: Level) -> str:
+    """The interval, and how many of the boards say it where not all do."""
+    known = f", {len(own.by_board)} of {len(level.devices)} boards" if len(own.by_board) < len(level.devices) else ""
+    return ("" if own.interval is None else f" [{own.interval[0]:.1f}, {own.interval[1]:.1f}]") + known
 
 
 def _rooms(own: Rooms) -> str:

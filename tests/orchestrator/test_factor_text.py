@@ -111,3 +111,9 @@ def test_markdown_is_sentences_and_a_table() -> None:
     assert "`SIMULATED`" in lines[0]
     assert sum(line.startswith("- ") for line in lines) == 3
     assert [line.count("|") for line in lines if line.startswith("|")] == [8, 8, 8, 8]
+
+
+def test_a_figure_that_not_all_boards_give_says_how_many_do() -> None:
+    bare, fan = found().levels
+    partly = dataclasses.replace(found(), levels=(bare, dataclasses.replace(fan, settled_c=over_boards({"a": [73.3]}))))
+    assert [row[6] for row in factor_text.rows(partly)] == ["n/a", "73.3 °C, 1 of 2 boards"]
