@@ -9,9 +9,10 @@ import streamlit as st
 from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
-from orchestrator.queries import canary, farm, leaderboard, runs, studies
+from orchestrator.queries import canary, farm, leaderboard, progress, runs, studies
 from orchestrator.queries.canary import CanaryChart
 from orchestrator.queries.leaderboard_rows import Leaderboard
+from orchestrator.queries.progress import RunProgress
 from orchestrator.queries.rows import DeviceView, EventView, RunSeries, RunView, StudyView
 
 LIVE_S = 1.5
@@ -50,9 +51,16 @@ def read_run(url: str, run: str) -> RunView:
     return runs.get_run(_database(url), run)
 
 
+@st.cache_data(ttl=LIVE_S, max_entries=64, show_spinner=False)
+def read_progress(url: str, run: str) -> RunProgress | None:
+    """How a run under way stands, by its whole id."""
+    return progress.run_progress(_database(url), run)
+
+
 @st.cache_data(ttl=SETTLED_S, max_entries=16, show_spinner=False)
-def read_series(url: str, run: str, counted: int | None) -> RunSeries:
-    """The raw data of the attempt that counts; `counted` names it, so that a new one is read anew."""
+def read_series(url: str, run: str, counted: int | None, lines: int = 0) -> RunSeries:
+    """The raw data of the attempt that counts; `counted` names it, `lines` says how much of a run under way has come,
+    so that what is new is read anew."""
     return runs.run_series(_database(url), run)
 
 

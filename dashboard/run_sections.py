@@ -9,10 +9,17 @@ import streamlit as st
 
 from dashboard.local_time import moment_text
 from dashboard.plain_text import as_plain
-from orchestrator import csv_text, numbers_text
+from orchestrator import ambient, csv_text, numbers_text
 from orchestrator.charts.histogram import latency_histogram
 from orchestrator.charts.inferences import is_condensed
-from orchestrator.charts.timeline import has_readings, measuring_stretch, run_timeline, unmeasured, whole_stretch
+from orchestrator.charts.timeline import (
+    Stretch,
+    has_readings,
+    measuring_stretch,
+    run_timeline,
+    unmeasured,
+    whole_stretch,
+)
 from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.queries.rows import AttemptView, RunSeries, RunView
 
@@ -54,8 +61,8 @@ def _told(run: RunView) -> Iterator[str]:
         yield f"window in {run.segments} segments, cut by heat"
     if run.missed_deadlines is not None:
         yield f"{run.missed_deadlines} deadlines missed; latency counts from the due times"
-    if run.ambient_c is not None:
-        yield f"room {numbers_text.celsius(run.ambient_c)}"
+    if run.ambient_c is not None or run.regime == "sustained":
+        yield f"room {ambient.in_words(run.ambient_c, run.ambient_source)}"
 
 
 def show_verdict(run: RunView) -> None:
@@ -74,16 +81,16 @@ def show_verdict(run: RunView) -> None:
             st.markdown(_as_list(notes))
 
 
-def show_series(run: RunView, series: RunSeries) -> None:
-    """Latency over telemetry on one time axis, and how the counted latencies are spread."""
+def show_series(run: RunView, series: RunSeries, planned: Stretch | None = None) -> None:
+    """Latency over telemetry on one time axis, `planned` where that is known, and how the latencies are spread."""
     if not has_readings(series):
         is_on_its_way = run.state not in _ENDED
         st.info("No data yet: a board is left alone while it measures." if is_on_its_way else "No data came back.")
         return
     st.subheader("Latency and the board, on one time axis", anchor=False)
     has_inferences = len(series.start_s) > 0
-    is_whole = st.toggle("Show the wait at the gate too", key="whole") if has_inferences else True
-    stretch = whole_stretch(series) if is_whole else measuring_stretch(series)
+    is_whole = st.toggle("Show the wait at the gate too", key="whole") if has_inferences else planned is None
+    stretch = whole_stretch(series) if is_whole else planned or measuring_stretch(series)
     st.altair_chart(
         run_timeline(series, stretch), width="stretch", key=f"timeline-{run.run}", alt="Latency and telemetry over time"
     )

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import data, empty_states, marks, run_sections
+from dashboard import data, empty_states, live_run, marks, run_sections
 from dashboard.local_time import moment_text
 from dashboard.plain_text import as_plain
 from orchestrator import row_text, study_text
 from orchestrator.errors import SpecError
+from orchestrator.lifecycle import RunState
 from orchestrator.queries.rows import RunView
 
 
@@ -98,7 +99,10 @@ def _show_run(url: str, run: RunView) -> None:
         return
     counted = next((attempt.number for attempt in run.attempts if attempt.counted), None)
     series = data.read_series(url, run.run, counted)
-    run_sections.show_series(run, series)
+    if run.state is RunState.RUNNING:
+        live_run.show_progress(url, run.run)
+    else:
+        run_sections.show_series(run, series)
     run_sections.show_details(run, series)
 
 

@@ -20,9 +20,10 @@ def is_measured(series: RunSeries, column: str) -> bool:
 
 
 def temperature_panel(series: RunSeries, time: alt.X) -> LayeredChart:
-    """The die's temperature under the limits at which firmware slows the clock."""
+    """The die's temperature under the limits of firmware; a growing curve moves its axis in steps."""
     values = series.telemetry["temperature_c"]
-    domain = alt.Scale(domain=[float(np.nanmin(values)) - 2, max(88.0, float(np.nanmax(values)) + 2)], nice=False)
+    low_c, high_c = 5 * np.floor((np.nanmin(values) - 2) / 5), 4 * np.ceil((np.nanmax(values) + 2) / 4)
+    domain = alt.Scale(domain=[float(low_c), max(88.0, float(high_c))], nice=False)
     line = _line(series, "temperature_c", 1.0).encode(x=time, y=upright("value", "temperature, °C", scale=domain))
     limits = alt.Chart(pd.DataFrame({"limit_c": LIMITS_C})).mark_rule(color=style.WARNING, strokeDash=[4, 3])
     rules = limits.encode(y=alt.Y("limit_c:Q", scale=domain), tooltip=alt.Tooltip("limit_c:Q", title="limit, °C"))

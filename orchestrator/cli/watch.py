@@ -1,12 +1,14 @@
 """Watching a study until it ends, with live progress; used by `submit --wait`, `study watch` and `demo`."""
 
 import time
+from collections.abc import Sequence
 
 from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from agent.wire.spec import Regime
 from orchestrator import embedded, leases, queue
 from orchestrator.broker import is_answering
 from orchestrator.cli import console
@@ -14,12 +16,16 @@ from orchestrator.errors import DatabaseError
 from orchestrator.farm import Farm
 from orchestrator.lifecycle import StudyState
 from orchestrator.numbers_text import duration
+from orchestrator.progress_text import newest
 from orchestrator.queries.farm import list_devices
+from orchestrator.queries.progress import RunProgress, run_progress
 from orchestrator.queries.rows import DeviceView, StudyView
 from orchestrator.queries.studies import get_study
 from orchestrator.waiting_text import at_the_gate
 
 REFRESH_S = 1.0
+LOOK_EVERY = 10  # refreshes from one look at what soaks have brought to the next; it comes once a minute
+MOST_LOOKED_AT = 12
 
 
 def ring(farm: Farm) -> None:
@@ -54,6 +60,7 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
     progress = Progress(*columns, console=console.err)
     study = get_study(farm.database, study_id)
     task = progress.add_task(console.shown(f"study {study_id} {study.model}"), total=study.total, eta="")
+    looks, told = 0, dict[str, RunProgress]()
     with Live(progress, console=console.err, refresh_per_second=1) as live:
         while study.state is StudyState.ACTIVE:
             time.sleep(REFRESH_S)
@@ -61,6 +68,9 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
                 embedded.ensure_running(farm.settings)
             try:
                 study, devices = get_study(farm.database, study_id), list_devices(farm.database)
+                shown = [device for device in devices if device.name in study.devices]
+                if looks % LOOK_EVERY == 0 and study.regime == Regime.SUSTAINED.value:
+                    told = _look_at(farm, shown)
             except DatabaseError:
                 progress.update(task, eta="waiting for the database")
                 continue
@@ -79,7 +89,14 @@ def _ended(study: StudyView) -> int:
     return sum(study.counts.get(state, 0) for state in ("done", "failed", "cancelled"))
 
 
-def _device_line(device: DeviceView) -> Text:
+def _look_at(farm: Farm, devices: Sequence[DeviceView]) -> dict[str, RunProgress]:
+    """What runs have brought that last for long, by device."""
+    active = [(device.name, device.doing_run) for device in devices if device.doing_run][:MOST_LOOKED_AT]
+    found = {name: run_progress(farm.database, run) for name, run in active if run}
+    return {name: progress for name, progress in found.items() if progress is not None}
+
+
+def _device_line(device: DeviceView, progress: RunProgress | None = None) -> Text:
     mark = " (simulated)" if device.simulated else ""
     doing = (
         device.state_reason
@@ -89,4 +106,5 @@ def _device_line(device: DeviceView) -> Text:
     heat = "" if device.last_temperature_c is None else f"  {device.last_temperature_c:.1f} °C"
     waiting = f" {at_the_gate(device)}" if at_the_gate(device) else ""
     phase = f" [{device.phase}]" if device.doing and device.phase and not waiting else ""
-    return Text(console.printable(f"  {device.name}{mark}: {doing}{phase}{waiting}{heat}"))
+    came = f"; {newest(progress)}" if progress is not None and progress.last_age_s is not None else ""
+    return Text(console.printable(f"  {device.name}{mark}: {doing}{phase}{waiting}{heat}{came}"))

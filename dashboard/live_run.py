@@ -1,0 +1,51 @@
+"""The part of page Run that lives while the run does: how it stands, and its curve so far."""
+
+import streamlit as st
+
+from dashboard import data, run_sections
+from orchestrator import numbers_text, progress_text
+from orchestrator.charts.timeline import Stretch
+from orchestrator.lifecycle import ENDED_RUN_STATES
+from orchestrator.queries.progress import RunProgress
+from orchestrator.queries.rows import RunView
+
+REFRESH_S = 30.0
+
+
+@st.fragment(run_every=REFRESH_S)
+def show_progress(url: str, run_id: str) -> None:
+    """How a run under way stands, again every half minute; the whole page again once it has ended."""
+    run = data.read_run(url, run_id)
+    if run.state in ENDED_RUN_STATES:
+        st.rerun()
+    found = data.read_progress(url, run.run)
+    if found is None:
+        st.info("It is being brought to its board.", icon=":material/upload:")
+        return
+    _show_standing(found)
+    series = data.read_series(url, run.run, None, found.lines)
+    run_sections.show_series(run, series, _planned(run, found))
+
+
+def _show_standing(found: RunProgress) -> None:
+    figures = {
+        "Phase": progress_text.phase(found).capitalize(),
+        "For": numbers_text.duration(found.for_s),
+        "Left": numbers_text.duration(found.ends_in_s),
+        "Newest values": numbers_text.age(found.last_age_s) if found.last_age_s is not None else "none yet",
+        "Temperature": numbers_text.celsius(found.temperature_c),
+        "True clock": numbers_text.megahertz(found.clock_hz),
+        "Latency": numbers_text.ms(found.latency_ms),
+        "Inferences": numbers_text.count(found.inferences),
+    }
+    with st.grid(min_column_width=120):
+        for name, value in figures.items():
+            st.metric(name, value)
+    st.caption(f"A board that soaks is asked once a minute; this looks again every {REFRESH_S:.0f} s.")
+
+
+def _planned(run: RunView, found: RunProgress) -> Stretch | None:
+    """From the load to the planned end, so that the axis stays while the curve grows; None before that is known."""
+    phases = run.attempts[-1].phases if run.attempts else {}
+    from_s = phases.get("idle", phases.get("window"))
+    return None if found.planned_s is None or from_s is None else Stretch(from_s=from_s, to_s=found.planned_s)

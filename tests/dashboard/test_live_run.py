@@ -1,0 +1,63 @@
+"""Page Run while the run lasts: how it stands, its curve so far, and the figures once it has ended."""
+
+import pytest
+from sqlalchemy import select
+
+from agent.wire.records import Phase
+from orchestrator.db.columns import pack_inferences, pack_telemetry
+from orchestrator.db.session import Database
+from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow
+from orchestrator.lifecycle import AttemptState, RunState
+from tests import factories
+from tests.dashboard.conftest import OpenPage, text_of
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def soaking(database: Database) -> str:
+    """A soak that has been measuring for two minutes, of which one has come."""
+    factories.add_device(database)
+    factories.add_model(database, labels=("fp32",))
+    study = factories.add_study(database, protocol="sustained", blocks=1)
+    (run,) = factories.run_ids(database, study)
+    chunks = [
+        ("window", 120, pack_inferences(factories.inferences([500_000_000] * 120, Phase.WINDOW, 130_000_000_000))),
+        ("telemetry", 61, pack_telemetry(factories.telemetry(130_000_000_000, 190_000_000_000, 1.0))),
+    ]
+    with database.write() as session:
+        row = session.get_one(RunRow, run)
+        row.state, row.attempts_made, row.started_at_s = RunState.RUNNING, 1, factories.START_S
+        attempt = AttemptRow(run=row, number=1, device_id=row.device_id, state=AttemptState.STARTED, cursor_seq=20)
+        attempt.phases = {"gate": 0, "idle": 10_000_000_000, "window": 130_000_000_000}
+        session.add(attempt)
+        session.flush()
+        attempt.started_at_s = attempt.opened_at_s - 250.0
+        for number, (kind, count, blob) in enumerate(chunks):
+            session.add(ChunkRow(attempt_id=attempt.id, seq=10 + number, kind=kind, count=count, blob=blob))
+    return run
+
+
+def test_a_running_soak_shows_how_it_stands_and_its_curve_so_far(open_page: OpenPage, soaking: str) -> None:
+    app = open_page("run", run=soaking)
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert (shown["Phase"], shown["Temperature"], shown["Latency"]) == ("Measuring", "52.5 °C", "500 ms")
+    assert shown["Left"] not in ("n/a", "0 ms")
+    assert shown["Newest values"].endswith("ago")
+    assert "Latency and the board, on one time axis" in text_of(app)
+    assert "asked once a minute" in text_of(app)
+
+
+def test_once_it_has_ended_the_page_shows_its_figures(open_page: OpenPage, database: Database, soaking: str) -> None:
+    with database.write() as session:
+        row = session.get_one(RunRow, soaking)
+        row.state, row.counted_attempt, row.samples, row.median_ns = RunState.DONE, 1, 120, 500e6
+        session.scalars(select(AttemptRow)).one().state = AttemptState.ENDED
+    shown = {metric.label: metric.value for metric in open_page("run", run=soaking).metric}
+    assert (shown["Median"], "Phase" in shown) == ("500 ms", False)
+
+
+def test_a_run_whose_attempt_has_not_begun_says_so(open_page: OpenPage, database: Database, soaking: str) -> None:
+    with database.write() as session:
+        session.scalars(select(AttemptRow)).one().state = AttemptState.STAGING
+    assert "It is being brought to its board." in text_of(open_page("run", run=soaking))
