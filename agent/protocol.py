@@ -14,7 +14,6 @@ from agent.wire.spec import Gate, Protocol, WarmUp, Window
 
 MAX_RETURNS_TO_GATE = 3
 HEAT_FLOOR, SLOW_HEAT_FLOOR, SLOW_NS = 20, 8, 1e9
-ONSET_SHARE = 0.8
 _MOST_BLOCKS = 8
 _MOST_OF_A_BLOCK = 50
 # Student's t, one-sided 5 %, by degrees of freedom: a constant table, because the agent has the standard library only.
@@ -118,9 +117,9 @@ def heat_floor(window: Window, median_ns: float) -> int:
 
 def is_hot(window: Window, reading: Reading, loaded_s: float) -> bool:
     """Whether heat ends the window now: the die is at `stop_c`, or was loaded for most of the time until `onset_s`."""
-    now_c, stop_c, onset_s = reading.temperature_c, window.stop_c, window.onset_s
+    now_c, stop_c, longest_s = reading.temperature_c, window.stop_c, window.longest_load_s
     is_at_limit = stop_c is not None and now_c is not None and now_c >= stop_c
-    return is_at_limit or (onset_s is not None and loaded_s >= ONSET_SHARE * onset_s)
+    return is_at_limit or (longest_s is not None and loaded_s >= longest_s)
 
 
 def rest_of(bounds: Bounds, inferences: int, lasted_ns: int) -> Bounds:

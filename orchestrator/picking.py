@@ -18,6 +18,7 @@ from agent.wire.spec import Inputs, Protocol, Scalar, at_start_temperature
 from orchestrator import attempts
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, BuildRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow, VariantRow
+from orchestrator.known_onsets import ending_before, known_onset_s
 from orchestrator.lifecycle import (
     OPEN_ATTEMPT_STATES,
     AttemptState,
@@ -168,7 +169,10 @@ def _open(session: Session, run: RunRow, machine_key: str | None) -> Assignment:
     run.attempts_made += 1
     shared = session.get(StudyDeviceRow, (run.study_id, run.device_id))
     run.start_group = run.start_group if shared is None else shared.start_group
-    attempt = AttemptRow(run=run, number=run.attempts_made, device_id=run.device_id, machine_key=machine_key)
+    known_s = known_onset_s(session, run)
+    attempt = AttemptRow(
+        run=run, number=run.attempts_made, device_id=run.device_id, machine_key=machine_key, known_onset_s=known_s
+    )
     session.add(attempt)
     session.flush()
     return _assignment(session, attempt)
@@ -187,6 +191,7 @@ def _assignment(session: Session, attempt: AttemptRow) -> Assignment:
     return Assignment(
         attempt_id=attempt.id,
         device_id=attempt.device_id,
+    protocol = ending_before(protocol, attempt.known_onset_s)
         run_id=run.id,
         number=attempt.number,
         state=attempt.state,

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from orchestrator import numbers_text
+from agent.wire.records import StoppedBy
+from agent.wire.spec import ONSET_SHARE
+from orchestrator import ambient, numbers_text
+from orchestrator.analysis.thermal.energy import Energy
 from orchestrator.analysis.thermal.fit import Estimate
 from orchestrator.numbers_text import ABSENT, celsius, count, duration, megahertz, ms, percent
-from orchestrator.queries.account import PaceView, RunAccount, Span, TelemetrySummary
+from orchestrator.queries.account import PaceView, RunAccount, Span, TelemetrySummary, WindowEnd
 from orchestrator.queries.difference import Difference, RunDifference
 from orchestrator.queries.rows import AttemptView, RunView
 from orchestrator.queries.soak import SoakView
@@ -41,13 +44,21 @@ def figures(run: RunView) -> list[list[str]]:
         "window": duration(run.window_s),
         "energy per inference, gross": numbers_text.joules(run.energy_j),
         "peak memory": numbers_text.size(run.peak_rss_bytes),
+        "room": ambient.in_words(run.ambient_c, run.ambient_source),
+        "labels of the device then": labels(run.labels),
     }
     return [[name, value] for name, value in values.items()]
 
 
+def labels(kept: Mapping[str, str] | None) -> str:
+    """`cooling=fan, case=none`: what a run kept of its device's labels."""
+    return ", ".join(f"{name}={value}" for name, value in (kept or {}).items()) or "none"
+
+
 def timeline(account: RunAccount, attempt: AttemptView) -> list[list[str]]:
     """When each phase began, since the claim, how long it took, and what is to be said of it."""
-    notes = {"gate": gate(attempt.gate), "window": segments(account)}
+    window = "; ".join(part for part in (segments(account), window_end(account.window_end)) if part)
+    notes = {"gate": gate(attempt.gate), "window": window}
     return [
         [_PHASES.get(step.phase, step.phase), duration(step.from_s), _length(step.length_s), notes.get(step.phase, "")]
         for step in account.timeline
@@ -79,6 +90,16 @@ def segments(account: RunAccount) -> str:
     return f"{len(account.segments)} segments: {', '.join(parts)}"
 
 
+def window_end(end: WindowEnd | None) -> str:
+    """What cut a window short; nothing for one that had enough."""
+    if end is None or end.stopped_by == StoppedBy.ENOUGH.value:
+        return ""
+    if end.onset_s is not None:
+        share = f"{100 * ONSET_SHARE:.0f} %"
+        return f"ended at {share} of a known onset: the board throttles after {duration(end.onset_s)} of this load"
+    return "ended by heat" if end.stopped_by == StoppedBy.HEAT.value else "ended at its longest time"
+
+
 def course(account: RunAccount) -> str:
     """How latency went over the run."""
     if account.steadiness is None:
@@ -105,18 +126,27 @@ def soak(found: SoakView) -> list[list[str]]:
     seen = [f"by {name} after {duration(at_s)}" for name, at_s in signs.items() if at_s is not None]
     never = f"not within {duration(found.known_until_s)}"
     agree = {True: ", which agree", False: ", which disagree", None: ""}[found.agree]
-    throttled_s = found.throttled_by_bits_s if found.throttled_by_bits_s is not None else found.throttled_by_clock_s
     return [
         ["slower", (", ".join(seen) + agree if seen else never) + (f"; not read: {_list(found.not_read)}")],
         ["cause", found.cause],
-        ["time throttled", duration(throttled_s)],
+        ["time throttled", duration(found.throttled_s)],
         ["slowest over fastest windows", _ratio_against(found.stability, found.expected)],
         ["worst over best window", numbers_text.ratio(found.worst_best)],
         ["rate of the last 300 s over the first", numbers_text.ratio(found.sustained_ratio)],
         ["latency of the last 300 s", ms(found.settled_ms)],
         *_fit_rows(found),
         ["cooling, slow constant", _with_error(found.cooling_tau_s, duration) or f"{ABSENT}: {found.no_cooling}"],
+        *_energy_rows(found.energy),
     ]
+
+
+def _energy_rows(found: Energy) -> list[list[str]]:
+    """Joules of an inference; a board without a power meter has no such row."""
+    if found.gross_j is None:
+        return []
+    net = _with_error(found.net_j, numbers_text.joules) or f"{ABSENT}: {found.why}"
+    gross = _with_error(found.gross_j, numbers_text.joules)
+    return [["energy per inference, gross, whole load", gross], ["energy per inference, net of idle", net]]
 
 
 def _fit_rows(found: SoakView) -> list[list[str]]:
@@ -124,9 +154,10 @@ def _fit_rows(found: SoakView) -> list[list[str]]:
     if fit is None:
         return [["thermal fit", f"{ABSENT}: {found.no_fit}"]]
     settled = {True: "", False: ", not settled by the end", None: ""}[fit.is_settled]
+    where = "settles at, unless it throttles" if found.onset_s is not None and fit.is_unthrottled else "settles at"
     reliable = "; ".join(("unreliable", *fit.flaws)) if fit.flaws else "reliable"
     return [
-        ["settles at", f"{celsius(fit.settled_c.value)} (standard error {fit.settled_c.error:.2f} K){settled}"],
+        [where, f"{celsius(fit.settled_c.value)} (standard error {fit.settled_c.error:.2f} K){settled}"],
         ["gain at full load", _with_error(fit.gain_c, lambda kelvin: f"{kelvin:.1f} K") or ABSENT],
         ["time constants", ", ".join(_with_error(tau, duration) for tau in fit.taus_s)],
         ["thermal fit", f"{reliable}; {fit.rms_c:.2f} C rms are left"],

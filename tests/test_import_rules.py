@@ -38,6 +38,7 @@ SPEAKS_SQL = (
     "orchestrator.fleet",
     "orchestrator.ingest",
     "orchestrator.journal_order",
+    "orchestrator.known_onsets",
     "orchestrator.leases",
     "orchestrator.links",
     "orchestrator.picking",

@@ -18,6 +18,7 @@ MAX_FENCE = 2**53  # a board may make a farm count on from below it
 MAX_SEGMENTS = 20
 LONGEST_REST_S = 86_400.0
 
+ONSET_SHARE = 0.8  # of the time that a board is known to bear a load: how long a burst may load it
 
 class Regime(enum.Enum):
     """Whether a board was measured cold or settled; never ranked against each other."""
@@ -140,6 +141,11 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+    @property
+    def longest_load_s(self) -> float | None:
+        """How long warm-up and window may load the board in one go; None where no onset is known."""
+        return None if self.onset_s is None else ONSET_SHARE * self.onset_s
+
 class Pace:
     """An open loop: inferences are due at a steady rate, whether the one before has ended or not.
 

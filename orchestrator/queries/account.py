@@ -9,11 +9,12 @@ import numpy as np
 from sqlalchemy import func, select
 
 from agent.wire.codec import WireError
+from agent.wire.records import StoppedBy
 from orchestrator.analysis.facts import RunFacts
 from orchestrator.analysis.pacing import PaceSummary, summarise_pace
-from orchestrator.analysis.thermal.sweep import Sweep
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, RunRow
+from orchestrator.known_onsets import ending_before
 from orchestrator.queries.rows import AttemptView, RunView
 from orchestrator.queries.runs import get_run
 from orchestrator.queries.soak import SoakView, soak_view
@@ -21,6 +22,7 @@ from orchestrator.results import load_facts
 
 LIVE_BITS = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}
 _STICKY_SHIFT = 16
+_LOAD_BEGINS_WITHIN_S = 1.0  # of the order to warm up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,17 @@ class PaceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowEnd:
+    """What ended the window, as the board said: enough, time or heat.
+
+    `onset_s` is the known onset whose 80 % were over then; null for a window that ended otherwise.
+    """
+
+    stopped_by: str
+    onset_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunAccount:
     """A run and the raw data of the attempt that counts, or of the last one, put in words and figures.
 
@@ -100,6 +113,7 @@ class RunAccount:
     attempt: int | None
     timeline: tuple[Step, ...]
     segments: tuple[SegmentView, ...]
+    window_end: WindowEnd | None
     telemetry: TelemetrySummary | None
     steadiness: str | None
     change: float | None
@@ -119,6 +133,7 @@ def account_for(database: Database, run_id: str) -> RunAccount:
         attempt=attempt.number if attempt else None,
         timeline=tuple(_timeline(attempt)) if attempt else (),
         segments=tuple(_segments(facts)) if facts else (),
+        window_end=_window_end(facts, attempt) if facts and attempt else None,
         telemetry=_telemetry(facts) if facts and len(facts.telemetry.at_ns) else None,
         steadiness=facts.course.steadiness.value if facts else None,
         change=facts.course.change if facts else None,
@@ -163,6 +178,17 @@ def _segments(facts: RunFacts) -> Iterator[SegmentView]:
             length_s=segment.length_s,
             inferences=int(inside.sum()),
         )
+
+
+def _window_end(facts: RunFacts, attempt: AttemptView) -> WindowEnd | None:
+    stopped_by = facts.ended.stopped_by if facts.ended is not None else None
+    if stopped_by is None:
+        return None
+    window, last = ending_before(facts.protocol, attempt.known_onset_s).window, facts.segments[-1]
+    loaded_s = (last.to_ns - last.quiet_from_ns) / 1e9
+    is_over = window.longest_load_s is not None and loaded_s >= window.longest_load_s - _LOAD_BEGINS_WITHIN_S
+    is_by_onset = stopped_by is StoppedBy.HEAT and is_over
+    return WindowEnd(stopped_by=stopped_by.value, onset_s=window.onset_s if is_by_onset else None)
 
 
 def _telemetry(facts: RunFacts) -> TelemetrySummary:

@@ -62,11 +62,23 @@ class RunView:
     steadiness: str | None = None
     segments: int | None = None
     missed_deadlines: int | None = None
+    onset_s: float | None = None
+    known_until_s: float | None = None
+    onset_cause: str | None = None
+    settled_ms: float | None = None
+    sustained_ratio: float | None = None
+    stability: float | None = None
+    settled_c: float | None = None
+    cooling_tau_s: float | None = None
+    throttled_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptView:
-    """One attempt: how it went, and what the board said of itself. Times in `phases` are seconds since the claim."""
+    """One attempt: how it went, and what the board said of itself. Times in `phases` are seconds since the claim.
+
+    `known_onset_s` is what a burst was told of earlier soaks: its window was to end at 80 % of it.
+    """
 
     number: int
     state: AttemptState
@@ -81,6 +93,8 @@ class AttemptView:
     absent: tuple[str, ...]
     gate: Mapping[str, Any]
     loaded: Mapping[str, Any]
+    known_onset_s: float | None = None
+    measuring_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,6 +175,15 @@ def _run_view(row: RunRow, neighbours: Neighbours) -> RunView:
         steadiness=row.steadiness,
         segments=row.segments,
         missed_deadlines=row.missed_deadlines,
+        onset_s=row.onset_s,
+        known_until_s=row.known_until_s,
+        onset_cause=row.onset_cause,
+        settled_ms=row.settled_ms,
+        sustained_ratio=row.sustained_ratio,
+        stability=row.stability,
+        settled_c=row.settled_c,
+        cooling_tau_s=row.cooling_tau_s,
+        throttled_s=row.throttled_s,
     )
 
 
@@ -194,6 +203,8 @@ def _attempt_view(row: AttemptRow, counted: int | None) -> AttemptView:
         absent=tuple(environment.get("absent", ())),
         gate=row.gate or {},
         loaded=row.loaded or {},
+        known_onset_s=row.known_onset_s,
+        measuring_hash=str(environment.get("measuring_hash", "")),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator import run_text
 from orchestrator.lifecycle import Verdict
-from orchestrator.queries.account import PaceView, RunAccount, SegmentView, Span, TelemetrySummary
+from orchestrator.queries.account import PaceView, RunAccount, SegmentView, Span, TelemetrySummary, WindowEnd
 from orchestrator.queries.difference import Difference, RunDifference, Weight
 from tests.examples import make_run
 
@@ -32,6 +32,7 @@ def account(**changes: object) -> RunAccount:
         attempt=1,
         timeline=(),
         segments=(),
+        window_end=None,
         telemetry=None,
         steadiness="flat",
         change=0.0,
@@ -122,3 +123,20 @@ def test_two_runs_can_be_compared_or_not_or_it_is_not_known(comparable: bool | N
 def test_a_difference_has_units_and_says_what_is_missing() -> None:
     found = Difference(weight=Weight.MAY_MATTER, area="environment", fact="clock_limit_hz", one=2.4e9, other=None)
     assert run_text.difference_row(found) == ["environment", "clock_limit_hz", "2400 MHz", "n/a", ""]
+
+
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        (None, ""),
+        (WindowEnd(stopped_by="enough", onset_s=None), ""),
+        (WindowEnd(stopped_by="time", onset_s=None), "ended at its longest time"),
+        (WindowEnd(stopped_by="heat", onset_s=None), "ended by heat"),
+        (
+            WindowEnd(stopped_by="heat", onset_s=200.0),
+            "ended at 80 % of a known onset: the board throttles after 3 min 20 s of this load",
+        ),
+    ],
+)
+def test_a_window_that_was_cut_short_says_by_what(end: WindowEnd | None, text: str) -> None:
+    assert run_text.window_end(end) == text

@@ -10,7 +10,7 @@ from orchestrator.db.columns import pack_telemetry
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, StudyRow
 from orchestrator.protocols import paced, preset
-from orchestrator.queries.account import account_for
+from orchestrator.queries.account import WindowEnd, account_for
 from tests import factories
 
 
@@ -101,3 +101,16 @@ def test_what_was_not_checked_is_said(database: Database, run: str) -> None:
     assert account_for(database, run).not_checked == (note,)
     with database.read() as session:
         assert session.scalars(select(AttemptRow)).one().environment is not None
+
+
+@pytest.mark.parametrize(("onset_s", "told_s"), [(5.0, 5.0), (50.0, None), (None, None)])
+def test_a_window_that_heat_ended_says_whether_a_known_onset_was_near(
+    database: Database, run: str, onset_s: float | None, told_s: float | None
+) -> None:
+    with database.write() as session:
+        attempt = session.scalars(select(AttemptRow)).one()
+        attempt.known_onset_s = onset_s
+        attempt.ended = {**(attempt.ended or {}), "stopped_by": "heat"}
+    account = account_for(database, run)
+    assert account.window_end == WindowEnd(stopped_by="heat", onset_s=told_s)
+    assert account.run.attempts[0].known_onset_s == onset_s
