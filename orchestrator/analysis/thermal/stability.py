@@ -158,11 +158,11 @@ def _expected(soak: Soak, windows: Sequence[Window], seed: int) -> Floats:
 
 
 def _window_medians(values: Floats, sizes: Sequence[int]) -> Floats:
-    """Medians of windows; where there are far more inferences than needed, the mixed ones are used in turn again."""
+    """Medians of windows, filled with the mixed inferences in turn; a window that could hold more takes each once."""
     begins = np.cumsum([0, *sizes[:-1]])
     medians: Floats = np.array(
         [
-            np.median(values[np.arange(begin, begin + size) % len(values)])
+            np.median(values[np.arange(begin, begin + min(size, len(values))) % len(values)])
             for begin, size in zip(begins, sizes, strict=True)
         ]
     )

@@ -97,3 +97,54 @@ def test_a_board_without_sensors_says_what_was_not_read_and_why_there_is_no_fit(
 
 def test_a_burst_is_no_soak() -> None:
     assert soak_view(replace(soaked(), protocol=preset("standard").protocol)) is None
+
+
+def powered(idle_w: float | None = 3.0) -> RunFacts:
+    """A steady soak of half a second an inference at 6 W, after idling at `idle_w`."""
+    facts = soaked(onset_s=None)
+    at_s = facts.telemetry.at_ns / 1e9 - IDLE_S
+    resting = np.nan if idle_w is None else idle_w
+    watts = np.where((at_s >= 0) & (at_s < LOAD_S), 6.0, resting)
+    floats = {**facts.telemetry.floats, "power_w": watts}
+    return replace(facts, telemetry=replace(facts.telemetry, floats=floats))
+
+
+def test_energy_is_told_gross_and_net_of_idle() -> None:
+    found = view(powered()).energy
+    assert found.gross_j is not None and abs(found.gross_j.value - 6.0) < 0.02
+    assert found.net_j is not None and abs(found.net_j.value - 3.0) < 0.02
+    assert words(view(powered()))["energy per inference, net of idle"].startswith("3.00 J (standard error")
+
+
+def test_net_energy_without_power_at_idle_is_null_with_a_reason() -> None:
+    assert words(view(powered(idle_w=None)))["energy per inference, net of idle"] == (
+        "n/a: idle: expected 50 samples of power, got 0"
+    )
+
+
+def test_a_board_without_a_power_meter_has_no_energy_to_tell() -> None:
+    assert not [name for name in words(view(soaked())) if "energy" in name]
+
+
+def test_a_temperature_that_does_not_move_has_no_curve_and_says_so() -> None:
+    facts = soaked(onset_s=None)
+    still = np.full(len(facts.telemetry.at_ns), 52.5)
+    floats = {**facts.telemetry.floats, "temperature_c": still}
+    found = view(replace(facts, telemetry=replace(facts.telemetry, floats=floats)))
+    assert found.fit is None and found.cooling_tau_s is None
+    assert "expected it to move by 1 C, got 0.0 C" in found.no_fit
+    assert (found.settled_c, found.onset_s) == (None, None)
+
+
+def test_where_a_throttled_board_would_settle_is_told_apart_from_where_it_did() -> None:
+    throttled, free = view(soaked()), view(soaked(onset_s=None))
+    assert free.fit is not None and free.fit.is_unthrottled
+    assert throttled.fit is not None
+    settles = {name for name in words(throttled) if name.startswith("settles at")}
+    assert settles == {"settles at, unless it throttles" if throttled.fit.is_unthrottled else "settles at"}
+    assert free.settled_c == (None if free.fit.flaws else free.fit.settled_c.value)
+
+
+def test_a_board_that_could_show_no_throttling_was_not_watched_for_it() -> None:
+    assert view(soaked(sensors=False)).censored_s is None
+    assert view(soaked(onset_s=None)).censored_s == view(soaked(onset_s=None)).known_until_s
