@@ -5,10 +5,12 @@ A duty between two whole numbers of cores is made of both in turn, from call to 
 Lifecycle: made with nothing running; `set` spawns what is needed and stops or continues it; `end` in any case.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 
 # A burner must not outlive the agent: it looks for its parent between two short stretches of work.
 _CODE = "import os,sys\nwhile os.getppid() == int(sys.argv[1]):\n for _ in range(10**6): pass"
@@ -35,6 +37,15 @@ class BurnerProcesses:
         self._owed = min(max(wanted - busy, -0.5), 0.5)
         if busy != self.busy:
             self._switch(busy)
+
+    def stand(self) -> int:
+        """Stop every process and wait until none runs any more; how long that took, nanoseconds."""
+        began_ns, awake = time.monotonic_ns(), self._processes[: self.busy]
+        self.set(0.0)
+        for process in awake:
+            with contextlib.suppress(ChildProcessError):  # it had ended
+                os.waitpid(process.pid, os.WUNTRACED)
+        return time.monotonic_ns() - began_ns
 
     def _switch(self, busy: int) -> None:
         while len(self._processes) < busy:

@@ -20,6 +20,7 @@ FAULT_OF: Mapping[str, Fault] = {
     "unknown_runtime": Fault.SPEC,  # no such file in agent/runtimes
     "unknown_option": Fault.SPEC,  # the runtime does not know the option, or not this value
     "unknown_input": Fault.SPEC,  # an input that cannot be invented; the message names it and the option that helps
+    "no_temperature": Fault.SPEC,  # a sweep on a board that does not tell how warm its die is
     "wall_limit": Fault.SPEC,  # load to end of window took longer than limits.wall_s
     "too_many_inferences": Fault.SPEC,  # the window holds more than limits.journal_bytes can keep
     # the model, on this kind of board
@@ -32,6 +33,7 @@ FAULT_OF: Mapping[str, Fault] = {
     "runtime_missing": Fault.DEVICE,  # the runtime cannot be imported
     "crashed_running": Fault.DEVICE,  # ended by a signal of its own after it had loaded well
     "killed": Fault.DEVICE,  # somebody else sent SIGKILL or SIGTERM
+    "no_slot": Fault.DEVICE,  # in a sweep the die was never below its safety limit
     "isolation_failed": Fault.DEVICE,  # the board refused the isolation that it had just allowed
     "no_space": Fault.DEVICE,  # the disk filled up in spite of the reserve
     # pifarm

@@ -2,6 +2,7 @@
 
 A job goes the other way as one JSON line, then single letters (`Order`). Nothing is sent between `Order.WARM_UP` and
 the end of the window but `Kind.WARMED`, when the loop is at rest, and once a minute the samples of a sustained window.
+A sweep has no order for its window but one for each slot; between two slots the measuring process waits for the next.
 After a window come the samples that were not sent yet, warm-ups first, and then `Kind.DONE`; where
 `Measured.needs_segment`, a further warm-up may be ordered.
 """
@@ -31,7 +32,7 @@ class Kind(bytes, enum.Enum):
     WARMED = b"W"  # warm-up is over; an order is awaited
     MEASURED = b"M"  # `Measured`; the window is over, samples follow
     SAMPLES = b"S"  # a chunk, see `pack_samples`
-    DONE = b"D"  # that was all of this window
+    DONE = b"D"  # that was all of this window, or of this slot
 
 
 class Order(bytes, enum.Enum):
@@ -39,6 +40,7 @@ class Order(bytes, enum.Enum):
 
     WARM_UP = b"u"
     WINDOW = b"w"
+    SLOT = b"s"  # of a sweep: a first inference and some more, answered by `Kind.SAMPLES` and `Kind.DONE`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

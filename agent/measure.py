@@ -29,7 +29,17 @@ from agent.frames import HEAT_STOP, Failure, Job, Kind, Measured, Order, pack_sa
 from agent.isolation import isolate
 from agent.protocol import Bounds, heat_floor, rest_of, stretch_of, warm_up_bounds, window_bounds
 from agent.runtimes import Feeds, Session, load_runtime
-from agent.timing import MIN_CAPACITY, Loop, Samples, capacity_for, is_met, time_inferences, time_paced, warm_up
+from agent.timing import (
+    MIN_CAPACITY,
+    Loop,
+    Samples,
+    capacity_for,
+    is_met,
+    time_inferences,
+    time_paced,
+    time_slot,
+    warm_up,
+)
 from agent.wire.codec import dumps, loads
 from agent.wire.records import (
     MAX_DIMENSIONS,
@@ -70,6 +80,7 @@ class Measurement:
         self._counted_ns = array("q")
         self._loop = _loop_of(self._protocol.pace)
         self._fastest_ns = 1
+        self._slot_s = 0.0 if self._protocol.ramp is None else self._protocol.ramp.slot_s
         self._tell_every_ns = int(self._protocol.report_every_s * 1e9)
         self._errors: tuple[type[Exception], ...] = ()
 
@@ -113,6 +124,8 @@ class Measurement:
                 self._stop[0] = False
                 self._warm()
                 send_frame(self._results, Kind.WARMED)
+            elif order == Order.SLOT.value:
+                self._infer_slot()
             else:
                 self._measure()
 
@@ -131,7 +144,7 @@ class Measurement:
         self._fastest_ns = min(seen, default=self._fastest_ns)
         pace = self._protocol.pace
         fastest_ns = self._fastest_ns if pace is None else max(self._fastest_ns, pace.period_ns)
-        is_long = self._protocol.regime is Regime.SUSTAINED and pace is None
+        is_long = self._protocol.is_long and pace is None
         held = stretch_of(self._bounds, self._tell_every_ns) if is_long else self._bounds
         self._window = Samples(Phase.WINDOW, capacity_for(held, fastest_ns, self._most))
 
@@ -145,6 +158,14 @@ class Measurement:
         send_frame(self._results, Kind.DONE)
         self._warm_up, self._segment = Samples(Phase.WARM_UP, MIN_CAPACITY), self._segment + 1
         self._bounds = rest_of(bounds, samples.count, samples.lasted_ns)
+
+    def _infer_slot(self) -> None:
+        """One slot of a sweep, told at once; the warm-up with the first."""
+        self._stop[0] = False
+        slot = time_slot(self._call, self._slot_s, stop=self._stop)
+        for part in (self._warm_up, slot):
+            self._tell(part)
+        send_frame(self._results, Kind.DONE)
 
     def _fill(self, samples: Samples, bounds: Bounds) -> int:
         """The window, at once; a sustained one in stretches, after each of which the agent is told; how many."""

@@ -1,7 +1,7 @@
 """The quiet time of an attempt: idling, warm-up and window, by orders to the measuring process.
 
-Invariants: nothing is written to disk from its beginning to its end, but once every `report_every_s` of a sustained
-run; heat ends a window after the inference at hand; contacts and swap are counted in it, and only in it.
+Invariants: nothing is written to disk from its beginning to its end, but once every `report_every_s` of a long run;
+heat ends a window after the inference at hand; contacts and swap are counted in it, and only in it.
 
 Lifecycle: one per attempt. `warm_up`, then `measure` and `take_rest`; again from `warm_up` after a return to the gate.
 """
@@ -9,25 +9,35 @@ Lifecycle: one per attempt. `warm_up`, then `measure` and `take_rest`; again fro
 import time
 from collections.abc import Callable
 
+from agent.burner import BurnerProcesses
 from agent.chronicle import Chronicle
 from agent.frames import Kind, Measured, Order, unpack_samples
 from agent.machine import swapped_out_bytes
 from agent.protocol import Reading, is_disturbed, is_hot
 from agent.sensors.load import tick_share
+from agent.sweep import Sweep
 from agent.watch import Watch
 from agent.wire.codec import loads
+from agent.wire.ramp import Ramp, Swept
 from agent.wire.records import Inferences, Phase
-from agent.wire.spec import Protocol, Regime
+from agent.wire.spec import Protocol
 
 _MOST_CONTACTS = 100
 
 
 class QuietWindow:
-    """Gives the orders; `measured` is how the last window ended, `swapped_bytes` what went to swap in all of them."""
+    """Gives the orders; `measured` is how the last window ended, `swapped_bytes` what went to swap in all of them.
 
-    def __init__(self, protocol: Protocol, watch: Watch, chronicle: Chronicle, origin_ns: int) -> None:
+    `swept` is what came of a sweep. Its burner is `burner`, gone after the window.
+    """
+
+    def __init__(
+        self, protocol: Protocol, watch: Watch, chronicle: Chronicle, origin_ns: int, burner: BurnerProcesses
+    ) -> None:
         self._protocol, self._watch, self._chronicle, self._origin_ns = protocol, watch, chronicle, origin_ns
+        self._burner = burner
         self.measured: Measured | None = None
+        self.swept: Swept | None = None
         self.swapped_bytes: int | None = None
         self._swapped_before_bytes: int | None = None
         self._contacts_ns: list[int] = []
@@ -64,8 +74,12 @@ class QuietWindow:
     def measure(self) -> None:
         """The window, until its last inference has ended."""
         self._report_at_s = time.monotonic() + self._protocol.report_every_s
-        self._order(Order.WINDOW, Phase.WINDOW)
-        self.measured = loads(Measured, self._take_samples(Kind.MEASURED, self._look_after_window))
+        if self._protocol.ramp is None:
+            self._order(Order.WINDOW, Phase.WINDOW)
+            self.measured = loads(Measured, self._take_samples(Kind.MEASURED, self._look_after_window))
+        else:
+            self._enter(Phase.WINDOW)
+            self.measured = self._sweep(self._protocol.ramp)
         before, after = self._swapped_before_bytes, swapped_out_bytes()
         if before is not None and after is not None:
             self.swapped_bytes = (self.swapped_bytes or 0) + after - before
@@ -74,7 +88,14 @@ class QuietWindow:
 
     def take_rest(self) -> None:
         """Note the inferences that were not handed on while the window lasted."""
-        self._take_samples(Kind.DONE)
+        if self._protocol.ramp is None:
+            self._take_samples(Kind.DONE)
+
+    def _sweep(self, ramp: Ramp) -> Measured:
+        sweep = Sweep(ramp, self._watch, self._burner, self._chronicle, self._origin_ns)
+        stopped_by = sweep.run(self._protocol.window.max_s, self._is_report_due)
+        self.swept = sweep.swept
+        return Measured(stopped_by=stopped_by, peak_rss_bytes=self._watch.sampler.peak_rss_bytes or 0)
 
     def _take_samples(self, until: Kind, on_reading: Callable[[Reading], None] = lambda reading: None) -> bytes:
         """Note the inferences that come before a message of that kind; its payload."""
@@ -93,10 +114,16 @@ class QuietWindow:
 
     def _look_after_window(self, reading: Reading) -> None:
         self._look_at_heat(reading)
-        if self._protocol.regime is Regime.SUSTAINED and reading.at_s >= self._report_at_s:
-            self._report_at_s += self._protocol.report_every_s
+        if self._is_report_due(reading):
             self._chronicle.speak()
             self._chronicle.keep_quiet()
+
+    def _is_report_due(self, reading: Reading) -> bool:
+        """Whether a long run says now what it has; asked once for each time."""
+        is_due = self._protocol.is_long and reading.at_s >= self._report_at_s
+        if is_due:
+            self._report_at_s += self._protocol.report_every_s
+        return is_due
 
     def _inferences(self, payload: bytes) -> Inferences:
         chunk = unpack_samples(payload)

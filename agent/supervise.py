@@ -5,7 +5,7 @@
                                          further segment; IDLE and COOLING where the protocol asks for them)
 
 Invariants: it imports the standard library only; nothing is written to disk between the start of the warm-up and the
-end of the window (in a sustained run telemetry and inferences are, once a minute); however the run ends, the measuring
+end of the window (in a long run telemetry and inferences are, once a minute); however the run ends, the measuring
 process is gone and the lock is free before the end record can be read.
 
 Lifecycle: `supervise` does everything and returns when the journal is complete.
@@ -43,7 +43,7 @@ from agent.telemetry import Sampler
 from agent.watch import Signals, Watch
 from agent.wire.codec import loads
 from agent.wire.records import Ended, Fault, Loaded, Outcome, Phase
-from agent.wire.spec import Regime, RunSpec
+from agent.wire.spec import RunSpec
 
 
 class Supervisor:
@@ -62,7 +62,7 @@ class Supervisor:
         self._interpreter = home.interpreter(spec.runtime)
         self._network = network_here((self._model, Path(self._interpreter), bundle.location()))
         self._etiquette = Etiquette(folder.path, claim.agent, self._watch.idle)
-        self._quiet = QuietWindow(spec.protocol, self._watch, self._chronicle, claim.origin_ns)
+        self._quiet = QuietWindow(spec.protocol, self._watch, self._chronicle, claim.origin_ns, self._burner)
         self._round = 0
         self._returns = 0
         self._first_s = 0.0
@@ -155,7 +155,7 @@ class Supervisor:
         self._publish()
         _, quiet_s = estimate_quiet_s(self._spec.protocol, self._first_s)
         self._etiquette.wait_for_quiet(
-            self._round, min(quiet_s, self._report_every_s) if self._is_sustained else quiet_s
+            self._round, min(quiet_s, self._report_every_s) if self._spec.protocol.is_long else quiet_s
         )
 
     def _measure_window(self) -> None:
@@ -181,10 +181,6 @@ class Supervisor:
         self._chronicle.enter(Phase.END, self._period_s)
         self._publish()
 
-    @property
-    def _is_sustained(self) -> bool:
-        return self._spec.protocol.regime is Regime.SUSTAINED
-
     def _publish(
         self,
         waiting_for: str = "",
@@ -198,7 +194,7 @@ class Supervisor:
             round=self._round,
             warm_up_s=warm_up_s,
             quiet_s=quiet_s,
-            report_every_s=self._report_every_s if self._is_sustained else None,
+            report_every_s=self._report_every_s if self._spec.protocol.is_long else None,
             waiting_for=waiting_for,
             temperature_c=now_c,
             ready_in_s=ready_in_s,
@@ -222,6 +218,7 @@ class Supervisor:
             swapped_bytes=self._quiet.swapped_bytes,
             back_to_gate=self._returns,
             contacts_ns=self._quiet.contacts_ns,
+            swept=self._quiet.swept,
         )
 
     def _finish(self, ended: Ended) -> None:

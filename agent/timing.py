@@ -13,12 +13,14 @@ from agent.protocol import Bounds, is_steady
 from agent.wire.records import Phase
 
 MIN_CAPACITY = 4096
+MOST_IN_SLOT = 64
 Clock = Callable[[], int]
 NEVER: Sequence[bool] = (False,)
 _HEADROOM = 1.5  # a window may run faster than the fastest inference of the warm-up says
 _STEADY_CHECK_NS = 500_000_000
 _SPIN_NS = 500_000  # a sleep ends up to so much too late; the rest of the wait is spun
 _LONGEST_NAP_NS = 250_000_000  # so that a stop is heeded however slow the pace
+_NO_END_NS = 2**62
 
 
 class Samples:
@@ -159,6 +161,16 @@ def warm_up(
             break
         until_ns = min(samples.lasted_ns + _STEADY_CHECK_NS, bounds.max_ns)
         stretch(Bounds(min_inferences=0, min_ns=until_ns, max_ns=until_ns))
+
+
+def time_slot(
+    call: Callable[[], object], slot_s: float, *, stop: Sequence[bool] = NEVER, clock: Clock = time.monotonic_ns
+) -> Samples:
+    """A slot of a sweep: a first inference, then more for `slot_s`, at least one and at most `MOST_IN_SLOT` in all."""
+    samples, slot_ns = Samples(Phase.WINDOW, MOST_IN_SLOT), int(slot_s * 1e9)
+    bounds = Bounds(min_inferences=2, min_ns=slot_ns, max_ns=slot_ns + _NO_END_NS)
+    time_inferences(call, samples, bounds, begin_ns=clock(), stop=stop, clock=clock)
+    return samples
 
 
 def capacity_for(bounds: Bounds, fastest_ns: int, most: int) -> int:

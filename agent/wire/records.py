@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.wire.codec import require
+from agent.wire.ramp import Swept
 from agent.wire.spec import MAX_SEGMENTS, Scalar
 
 MAX_NS = 2**53  # 104 days: sums stay within 64 bits, and every nanosecond is exact as a float
@@ -255,6 +256,7 @@ class Ended:
 
     `swapped_bytes` went to swap in the quiet window; `back_to_gate` counts the returns to the gate after a warm-up,
     because the board was busy; `contacts_ns` are the times at which somebody spoke to the board in the quiet window.
+    `swept` is what came of a sweep; null of any other run.
     """
 
     at_ns: int
@@ -267,6 +269,7 @@ class Ended:
     swapped_bytes: int | None = None
     back_to_gate: int = 0
     contacts_ns: tuple[int, ...] = ()
+    swept: Swept | None = None
 
     def __post_init__(self) -> None:
         require(
@@ -281,6 +284,11 @@ class Ended:
         for name in ("peak_rss_bytes", "swapped_bytes"):
             value = getattr(self, name)
             require(value is None or value >= 0, name, "0 or more", value)
+        if self.swept is not None:
+            for at_ns in self.swept.times_ns:
+                _require_time("swept", at_ns)
+            for value_c in (self.swept.low_c, self.swept.high_c):
+                require(COLDEST_C <= value_c <= HOTTEST_C, "swept", "degrees Celsius", value_c)
 
 
 def _require_time(name: str, at_ns: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.wire.codec import require
+from agent.wire.ramp import Ramp
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HEX = re.compile(r"[0-9a-f]{8,64}")
@@ -17,14 +18,15 @@ Scalar = str | int | float | bool
 MAX_FENCE = 2**53  # a board may make a farm count on from below it
 MAX_SEGMENTS = 20
 LONGEST_REST_S = 86_400.0
-
 ONSET_SHARE = 0.8  # of the time that a board is known to bear a load: how long a burst may load it
 
+
 class Regime(enum.Enum):
-    """Whether a board was measured cold or settled; never ranked against each other."""
+    """Whether a board was measured cold, settled, or on a ramp of temperatures; never ranked against each other."""
 
     BURST = "burst"
     SUSTAINED = "sustained"
+    SWEEP = "sweep"
 
 
 def is_plain_name(text: str) -> bool:
@@ -139,13 +141,13 @@ class Window:
         require(self.onset_s is None or self.onset_s > 0, "onset_s", "more than 0", self.onset_s)
         require(1 <= self.segments <= MAX_SEGMENTS, "segments", f"1..{MAX_SEGMENTS}", self.segments)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
     @property
     def longest_load_s(self) -> float | None:
         """How long warm-up and window may load the board in one go; None where no onset is known."""
         return None if self.onset_s is None else ONSET_SHARE * self.onset_s
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """An open loop: inferences are due at a steady rate, whether the one before has ended or not.
 
@@ -178,7 +180,8 @@ class Protocol:
 
     Without a `pace` the loop is closed: each inference begins when the one before has ended. The board idles for
     `recorded_idle_s` between the gate and its first inference, and cools for `recorded_cooling_s` after its last one,
-    both with telemetry. A sustained run writes down and reports what it has every `report_every_s`.
+    both with telemetry. A run that `is_long` writes down and reports what it has every `report_every_s`. A sweep, and
+    nothing else, has a `ramp`: its window ends with it, or after `window.max_s`.
     """
 
     name: str
@@ -191,6 +194,7 @@ class Protocol:
     recorded_idle_s: float = 0.0
     recorded_cooling_s: float = 0.0
     report_every_s: float = 60.0
+    ramp: Ramp | None = None
 
     def __post_init__(self) -> None:
         require(is_plain_name(self.name), "name", "a plain name", self.name)
@@ -198,6 +202,15 @@ class Protocol:
             require(0 <= getattr(self, name) <= LONGEST_REST_S, name, f"0..{LONGEST_REST_S:g}", getattr(self, name))
         require(0.2 <= self.report_every_s <= 3600, "report_every_s", "0.2..3600", self.report_every_s)
         require(0.05 <= self.telemetry_period_s <= 60, "telemetry_period_s", "0.05..60", self.telemetry_period_s)
+        is_sweep = self.regime is Regime.SWEEP
+        require(is_sweep is (self.ramp is not None), "ramp", "given for a sweep, and only there", self.ramp)
+        require(not is_sweep or self.pace is None, "pace", "none in a sweep", self.pace)
+        require(not is_sweep or self.window.segments == 1, "window.segments", "1 in a sweep", self.window.segments)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether a run is written down and reported on while its window lasts."""
+        return self.regime is not Regime.BURST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from agent.wire.answers import (
     Way,
 )
 from agent.wire.codec import LARGEST_NUMBER
+from agent.wire.ramp import Level, Ramp, Reach, Swept
 from agent.wire.records import (
     MAX_NS,
     Claimed,
@@ -92,15 +93,42 @@ def bounds(draw: st.DrawFn, /, cls: Callable[..., Any], fewest: int, **more: st.
     return cls(min_inferences=draw(st.integers(fewest, 10**6)), min_s=min_s, max_s=min_s + longer_s, **extra)
 
 
+@st.composite
+def ramps(draw: st.DrawFn) -> Ramp:
+    """A ramp, with levels between its ends."""
+    low_c, high_c = sorted(draw(st.lists(st.floats(0, 120), min_size=2, max_size=2, unique=True)))
+    levels = draw(st.lists(st.floats(low_c, high_c), max_size=4, unique=True))
+    return Ramp(
+        low_c=min(low_c, 94.0),
+        high_c=high_c,
+        rate_c_per_min=draw(st.floats(0.1, 120)),
+        every_s=draw(st.floats(0.2, 600)),
+        slot_s=draw(st.floats(0.01, 60)),
+        levels_c=tuple(sorted(levels)),
+        hold_s=draw(st.floats(0, 3600)),
+        limit_c=95.0,
+    )
+
+
+_WARM_UPS = bounds(WarmUp, 0, steady_within=maybe(st.floats(0.001, 0.999)))
+_HEAT = {"stop_c": maybe(NUMBERS), "onset_s": maybe(POSITIVE)}
 PROTOCOLS = st.builds(
     Protocol,
     name=NAMES,
-    regime=st.sampled_from(Regime),
+    regime=st.sampled_from([Regime.BURST, Regime.SUSTAINED]),
     gate=GATES,
-    warm_up=bounds(WarmUp, 0, steady_within=maybe(st.floats(0.001, 0.999))),
-    window=bounds(Window, 1, stop_c=maybe(NUMBERS), onset_s=maybe(POSITIVE), segments=st.integers(1, MAX_SEGMENTS)),
+    warm_up=_WARM_UPS,
+    window=bounds(Window, 1, segments=st.integers(1, MAX_SEGMENTS), **_HEAT),
     telemetry_period_s=st.floats(0.05, 60),
     pace=maybe(st.builds(Pace, rate_per_s=st.floats(0.001, 10_000), deadline_s=maybe(POSITIVE))),
+) | st.builds(
+    Protocol,
+    name=NAMES,
+    regime=st.just(Regime.SWEEP),
+    gate=GATES,
+    warm_up=_WARM_UPS,
+    window=bounds(Window, 1, **_HEAT),
+    ramp=ramps(),
 )
 SPECS = st.builds(
     RunSpec,
@@ -158,6 +186,26 @@ def telemetry(draw: st.DrawFn) -> Telemetry:
 
 
 @st.composite
+def sweeps(draw: st.DrawFn) -> Swept:
+    """What came of a sweep."""
+    low_c, high_c = sorted(draw(st.tuples(CELSIUS, CELSIUS)))
+    up_ns, down_ns = sorted(draw(st.tuples(TIMES_NS, TIMES_NS)))
+    levels = st.builds(Level, level_c=CELSIUS, at_ns=TIMES_NS, held_s=SECONDS, why=TEXT)
+    return Swept(
+        low_c=low_c,
+        high_c=high_c,
+        low=draw(st.sampled_from(Reach)),
+        high=draw(st.sampled_from(Reach)),
+        up_from_ns=up_ns,
+        down_from_ns=draw(maybe(st.just(down_ns))),
+        levels=tuple(draw(st.lists(levels, max_size=3))),
+        limited=draw(st.integers(0, 9)),
+        inference_c=draw(maybe(CELSIUS)),
+        stand_ns=draw(TIMES_NS),
+    )
+
+
+@st.composite
 def ends(draw: st.DrawFn) -> Ended:
     """An end record; it names a fault if and only if the run failed."""
     outcome = draw(st.sampled_from(Outcome))
@@ -171,6 +219,7 @@ def ends(draw: st.DrawFn) -> Ended:
         peak_rss_bytes=draw(maybe(st.integers(0, 2**50))),
         back_to_gate=draw(st.integers(0, 4)),
         contacts_ns=tuple(draw(st.lists(TIMES_NS, max_size=3))),
+        swept=draw(maybe(sweeps())),
     )
 
 

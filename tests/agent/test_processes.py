@@ -111,7 +111,7 @@ def test_a_code_that_nobody_listed_cannot_be_raised() -> None:
 
 def test_nothing_but_the_boards_own_faults_is_worth_another_attempt() -> None:
     again = {code for code, fault in FAULT_OF.items() if fault is Fault.DEVICE}
-    assert again == {"runtime_missing", "crashed_running", "killed", "isolation_failed", "no_space"}
+    assert again == {"runtime_missing", "crashed_running", "killed", "isolation_failed", "no_space", "no_slot"}
 
 
 def test_a_process_can_be_waited_for() -> None:

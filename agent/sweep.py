@@ -1,0 +1,119 @@
+"""The window of a sweep: the burner leads the die along the ramp, the measuring process infers in slots by the way.
+
+The two never run at once: a slot is ordered only when every process of the burner is known to stand, and the burner
+goes on only when the measuring process has said that its slot is over and waits for its next order.
+
+Invariants: nothing is written to disk but once every `report_every_s`, between two slots; no inference begins at or
+above the ramp's limit.
+"""
+
+import time
+from collections.abc import Callable
+
+from agent.burner import BurnerProcesses
+from agent.chronicle import Chronicle
+from agent.errors import RunFault
+from agent.frames import Chunk, Kind, Order, unpack_samples
+from agent.protocol import Reading
+from agent.ramp import Leg, Pilot
+from agent.watch import Watch
+from agent.wire.ramp import Ramp, Swept
+from agent.wire.records import Inferences, Phase, StoppedBy
+
+_CHUNK = 4096
+
+
+class Sweep:
+    """Lifecycle: one per window; `run` returns when the ramp is over or time is up, the burner being gone."""
+
+    def __init__(self, ramp: Ramp, watch: Watch, burner: BurnerProcesses, chronicle: Chronicle, origin_ns: int) -> None:
+        self._pilot = Pilot(ramp)
+        self._limit_c = ramp.limit_c
+        self._watch, self._burner, self._chronicle, self._origin_ns = watch, burner, chronicle, origin_ns
+        self._told: list[Chunk] = []
+        self._in_slot = 0
+        self._stand_ns = 0
+        self._has_slot = False
+
+    @property
+    def swept(self) -> Swept | None:
+        """What came of it; None where the die's temperature was never read."""
+        return self._pilot.swept(self._origin_ns, self._stand_ns)
+
+    def run(self, longest_s: float, is_report_due: Callable[[Reading], bool]) -> StoppedBy:
+        """Sweep for at most so long; raises `RunFault` where no slot can be."""
+        if "temperature_c" in self._watch.sampler.sensors.absent:
+            raise RunFault("no_temperature", "protocol.ramp: this board does not tell its die's temperature")
+        try:
+            self._lead(time.monotonic_ns() + int(longest_s * 1e9), is_report_due)
+        finally:
+            self._burner.end()
+        is_over = self._pilot.leg is Leg.OVER
+        self._pilot.give_up()
+        if not self._has_slot:
+            raise RunFault(
+                "no_slot", f"protocol.ramp: the die was never below the limit of {self._limit_c:g} C; cool it"
+            )
+        self._note()
+        return StoppedBy.ENOUGH if is_over else StoppedBy.TIME
+
+    def _lead(self, until_ns: int, is_report_due: Callable[[Reading], bool]) -> None:
+        for event in self._watch.events():
+            if isinstance(event, Reading):
+                self._look(event)
+                if not self._pilot.is_measuring and is_report_due(event):
+                    self._note()
+                    self._chronicle.speak()
+                    self._chronicle.keep_quiet()
+            elif event[0] is Kind.SAMPLES:
+                self._take(unpack_samples(event[1]))
+            elif event[0] is Kind.DONE:
+                self._end_slot()
+            if self._pilot.is_measuring:
+                continue
+            if self._pilot.leg is Leg.OVER or time.monotonic_ns() >= until_ns:
+                return
+
+    def _look(self, reading: Reading) -> None:
+        self._pilot.take(reading)
+        child = self._watch.child
+        assert child is not None
+        if self._pilot.is_measuring:
+            if reading.temperature_c is not None and reading.temperature_c >= self._limit_c:
+                child.stop_window()
+        elif self._pilot.may_begin_slot():
+            self._stand_ns = max(self._stand_ns, self._burner.stand())
+            self._pilot.begin_slot(time.monotonic_ns() / 1e9)
+            child.order(Order.SLOT)
+        else:
+            self._burner.set(self._pilot.duty)
+
+    def _take(self, chunk: Chunk) -> None:
+        if chunk.phase is Phase.WARM_UP:
+            self._chronicle.note(self._inferences([chunk]))
+            return
+        self._told.append(chunk)
+        self._has_slot = True
+        self._in_slot += len(chunk.starts_ns)
+        if sum(len(each.starts_ns) for each in self._told) >= _CHUNK:
+            self._note()
+
+    def _end_slot(self) -> None:
+        self._pilot.end_slot(time.monotonic_ns() / 1e9, self._in_slot)
+        self._in_slot = 0
+        self._burner.set(self._pilot.duty)
+
+    def _note(self) -> None:
+        """Say all slots since the last time in one record."""
+        if self._told:
+            self._chronicle.note(self._inferences(self._told))
+            self._told = []
+
+    def _inferences(self, chunks: list[Chunk]) -> Inferences:
+        return Inferences(
+            phase=chunks[0].phase,
+            first_index=chunks[0].first_index,
+            starts_ns=tuple(start - self._origin_ns for chunk in chunks for start in chunk.starts_ns),
+            durations_ns=tuple(duration for chunk in chunks for duration in chunk.durations_ns),
+            segment=chunks[0].segment,
+        )

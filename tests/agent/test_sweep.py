@@ -1,0 +1,97 @@
+"""A sweep by the real agent: slots while the burner stands, and what is said of them."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from agent.timing import MOST_IN_SLOT, time_slot
+from agent.wire.ramp import Ramp, Reach
+from agent.wire.records import Inferences, Outcome, Phase, Record, StoppedBy
+from agent.wire.spec import Gate, Protocol, Regime, RunSpec, WarmUp, Window
+from tests.agent.board import Board, ended, phases
+from tests.agent.specs import make_spec
+from tests.agent.test_segments import assert_in_order
+from tests.agent.trees import PiTree
+
+RAMP = Ramp(low_c=60.0, high_c=80.0, every_s=0.3, slot_s=0.05)
+
+
+def sweep_spec(ramp: Ramp = RAMP, window_s: float = 3.0) -> RunSpec:
+    """A sweep that is given up after a while: the tree's die stays as warm as it is."""
+    protocol = Protocol(
+        name="sweep",
+        regime=Regime.SWEEP,
+        gate=Gate(live_bits_clear=False),
+        warm_up=WarmUp(min_inferences=2, min_s=0.0),
+        window=Window(min_inferences=1, min_s=window_s, max_s=window_s),
+        telemetry_period_s=0.1,
+        report_every_s=1.0,
+        ramp=ramp,
+    )
+    return make_spec(protocol=protocol)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> PiTree:
+    """What the board's sensors show."""
+    return PiTree(tmp_path / "root")
+
+
+def window_of(records: list[Record]) -> list[tuple[int, int]]:
+    """Start and end of each inference of the window, nanoseconds."""
+    chunks = [each for each in records if isinstance(each, Inferences) and each.phase is Phase.WINDOW]
+    assert len(chunks) < 10, "slots are gathered, not written one by one"
+    pairs = [pair for chunk in chunks for pair in zip(chunk.starts_ns, chunk.durations_ns, strict=True)]
+    return [(start, start + duration) for start, duration in pairs]
+
+
+@pytest.mark.integration
+def test_inferences_come_in_slots_and_the_burner_stands_meanwhile(board: Board, tree: PiTree) -> None:
+    records = board.run(sweep_spec())
+    end = ended(records)
+    assert (end.outcome, end.stopped_by) == (Outcome.COMPLETED, StoppedBy.TIME)
+    assert phases(records) == [Phase.GATE, Phase.LOAD, Phase.READY, Phase.WARM_UP, Phase.WINDOW, Phase.END]
+    window = window_of(records)
+    pauses_ns = [later[0] - earlier[1] for earlier, later in itertools.pairwise(window)]
+    between = [pause for pause in pauses_ns if pause >= RAMP.every_s / 2 * 1e9]
+    assert len(between) >= 4 and min(between) >= RAMP.every_s * 1e9
+    assert end.swept is not None
+    assert (end.swept.high, end.swept.down_from_ns) == (Reach.TIME, None)
+    assert 0 < end.swept.stand_ns < 1e9, "the burner had been running, and was waited for"
+    assert end.swept.low_c == pytest.approx(48.3, abs=0.01)
+    assert end.peak_rss_bytes is not None and end.peak_rss_bytes > 0
+    assert_in_order(records)
+
+
+@pytest.mark.integration
+def test_a_sweep_needs_a_board_that_tells_its_temperature(board: Board) -> None:
+    end = ended(board.run(sweep_spec()))
+    assert (end.outcome, end.code) == (Outcome.FAILED, "no_temperature")
+
+
+@pytest.mark.integration
+def test_a_board_that_is_too_hot_from_the_start_is_not_made_hotter(board: Board, tree: PiTree) -> None:
+    tree.heat(90.0)
+    records = board.run(sweep_spec(window_s=1.0))
+    end = ended(records)
+    assert (end.outcome, end.code) == (Outcome.FAILED, "no_slot")
+    assert end.message == "protocol.ramp: the die was never below the limit of 84 C; cool it"
+    assert window_of(records) == []
+
+
+def test_a_slot_is_a_first_inference_and_more_for_its_time() -> None:
+    now_ns = itertools.count(0, 10)
+    slot = time_slot(lambda: None, 100e-9, clock=lambda: next(now_ns))
+    assert slot.count == 5 and slot.durations_ns[0] == 10
+
+
+def test_a_slot_has_a_second_inference_however_slow_and_an_end_however_fast() -> None:
+    slow_ns = itertools.count(0, 10**10)
+    assert time_slot(lambda: None, 0.25, clock=lambda: next(slow_ns)).count == 2
+    fast_ns = itertools.count(0, 1)
+    assert time_slot(lambda: None, 0.25, clock=lambda: next(fast_ns)).count == MOST_IN_SLOT
+
+
+def test_a_slot_ends_with_the_inference_at_hand_when_it_is_told_to_stop() -> None:
+    assert time_slot(lambda: None, 0.25, stop=[True]).count == 1
