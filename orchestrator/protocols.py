@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.wire.codec import WireError, decode, dumps, encode, essence
+from agent.wire.ramp import Ramp
 from agent.wire.spec import Gate, Pace, Protocol, Regime, WarmUp, Window
 from orchestrator.analysis.rate_search import Search
 from orchestrator.errors import NotFoundError, SpecError
@@ -28,6 +29,18 @@ class Preset:
     protocol: Protocol
     blocks: int
     provisional: bool
+
+
+def _sweep(ramp: Ramp) -> Protocol:
+    return Protocol(
+        name="sweep",
+        regime=Regime.SWEEP,
+        gate=Gate(foreign_cpu_max=0.02, load_window_s=5.0, timeout_s=600.0),
+        warm_up=WarmUp(min_inferences=2, min_s=0.0, max_s=60.0),
+        window=Window(min_inferences=1, min_s=ramp.shortest_s, max_s=2 * ramp.shortest_s + SWEEP_COOLING_S),
+        telemetry_period_s=0.5,
+        ramp=ramp,
+    )
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -82,6 +95,7 @@ PRESETS: Mapping[str, Preset] = {
         blocks=3,
         provisional=False,
     ),
+    "sweep": Preset(protocol=_sweep(Ramp(low_c=45.0, high_c=80.0)), blocks=3, provisional=False),
     "demo": Preset(
         protocol=Protocol(
             name="demo",

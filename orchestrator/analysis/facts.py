@@ -115,7 +115,7 @@ class RunFacts:
     @property
     def headline_from_ns(self) -> int:
         """From when on headline figures are taken: the whole window, or the settled end of a sustained one."""
-        if self.protocol.regime is Regime.BURST:
+        if self.protocol.regime is not Regime.SUSTAINED:
             return int(self.starts_ns[0])
         return int(min(self.segments[-1].to_ns - SETTLED_S * 1e9, self.starts_ns[-1]))
 
@@ -227,7 +227,7 @@ class RunFacts:
 
     def _without_unsteady_head(self) -> Flags:
         inside = np.flatnonzero(self.inferences.is_counted)
-        is_whole = self.protocol.regime is Regime.SUSTAINED or self.protocol.pace is not None
+        is_whole = self.protocol.is_long or self.protocol.pace is not None
         if is_whole or self.was_heat_limited:
             return self.inferences.is_counted
         head = min(unsteady_head(self.course, self.inferences.is_counted), max(len(inside) - self.floor, 0))

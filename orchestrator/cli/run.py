@@ -11,6 +11,7 @@ from orchestrator.cli.farm import JsonOption
 from orchestrator.queries.rows import RunView
 
 if TYPE_CHECKING:
+    from orchestrator.analysis.thermal.sweep import Sweep
     from orchestrator.queries.account import RunAccount
 
 app = typer.Typer(help="Runs: single measurements.", no_args_is_help=True)
@@ -83,7 +84,7 @@ def account_document(account: "RunAccount") -> dict[str, object]:
 
 
 def _print_account(account: "RunAccount") -> None:
-    from orchestrator import run_text
+    from orchestrator import progress_text, run_text
     from orchestrator.queries.account import shown_attempt
 
     view = account.run
@@ -101,12 +102,16 @@ def _print_account(account: "RunAccount") -> None:
         run_text.timeline(account, attempt),
         columns[1:3],
     )
-    console.print_table("figures", ["figure", "value"], run_text.figures(view), ["value"])
+    if account.progress is not None:
+        console.say(f"under way: {progress_text.standing(account.progress)}")
+    else:
+        console.print_table("figures", ["figure", "value"], run_text.figures(view), ["value"])
     console.say(f"course: {run_text.course(account)}")
     if account.pace is not None:
         console.say(f"pace: {run_text.pace(account.pace)}")
     if account.soak is not None:
-        console.print_table("the soak", ["figure", "value"], run_text.soak(account.soak))
+        title = "the soak" if account.progress is None else "the soak so far"
+        console.print_table(title, ["figure", "value"], run_text.soak(account.soak))
     if account.telemetry is not None:
         console.print_table("the board in the window", ["sensor", "readings"], run_text.telemetry(account.telemetry))
     for each in view.attempts:
@@ -115,6 +120,18 @@ def _print_account(account: "RunAccount") -> None:
     console.print_table("environment", ["fact", "value"], run_text.environment(attempt))
     if attempt.absent:
         console.say(f"absent on this board, so not checked: {', '.join(attempt.absent)}")
+
+
+def _print_sweep(sweep: "Sweep") -> None:
+    from orchestrator import sweep_text
+    from orchestrator.analysis.thermal.sweep import ROW_C
+
+    console.print_table("the sweep", ["figure", "value"], sweep_text.figures(sweep))
+    rows = [sweep_text.row(each, ROW_C) for each in sweep.rows]
+    console.print_table("latency by the temperature of the die", sweep_text.COLUMNS, rows, sweep_text.COLUMNS[1:])
+    if sweep.levels:
+        held = [sweep_text.level(each) for each in sweep.levels]
+        console.print_table("levels", sweep_text.LEVEL_COLUMNS, held, sweep_text.LEVEL_COLUMNS[:-1])
 
 
 @app.command("diff")

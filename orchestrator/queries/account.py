@@ -12,12 +12,15 @@ from agent.wire.codec import WireError
 from agent.wire.records import StoppedBy
 from orchestrator.analysis.facts import RunFacts
 from orchestrator.analysis.pacing import PaceSummary, summarise_pace
+from orchestrator.analysis.thermal.sweep import Sweep
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, RunRow
 from orchestrator.known_onsets import ending_before
+from orchestrator.queries.progress import RunProgress, run_progress
 from orchestrator.queries.rows import AttemptView, RunView
 from orchestrator.queries.runs import get_run
 from orchestrator.queries.soak import SoakView, soak_view
+from orchestrator.queries.sweep import sweep_view
 from orchestrator.results import load_facts
 
 LIVE_BITS = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}
@@ -107,6 +110,7 @@ class RunAccount:
 
     `change` is the last steady level over the one it is told from, minus 1; `trimmed` inferences of the window came
     before the run was steady. What needs a measurement is null without one. `not_checked` are the notes of the verdict.
+    `progress` is that of a run under way.
     """
 
     run: RunView
@@ -120,6 +124,8 @@ class RunAccount:
     trimmed: int | None
     pace: PaceView | None
     soak: SoakView | None
+    sweep: Sweep | None
+    progress: RunProgress | None
     not_checked: tuple[Mapping[str, Any], ...]
 
 
@@ -140,6 +146,8 @@ def account_for(database: Database, run_id: str) -> RunAccount:
         trimmed=facts.trimmed if facts else None,
         pace=_pace(facts),
         soak=soak_view(facts) if facts else None,
+        sweep=sweep_view(facts) if facts else None,
+        progress=run_progress(database, run.run),
         not_checked=tuple(reason for reason in run.reasons if reason.get("severity") == "note"),
     )
 

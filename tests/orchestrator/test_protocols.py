@@ -29,7 +29,7 @@ def test_a_preset_bears_its_name_and_comes_back_from_sql_as_it_went_in(name: str
 
 
 def test_an_unknown_protocol_is_answered_with_the_ones_there_are() -> None:
-    with pytest.raises(NotFoundError, match=r"quick, standard, sustained, demo, got 'slow'"):
+    with pytest.raises(NotFoundError, match=r"quick, standard, sustained, sweep, demo, got 'slow'"):
         preset("slow")
 
 

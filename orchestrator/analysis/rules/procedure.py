@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from agent.wire.spec import Regime
 from orchestrator.analysis.facts import RunFacts
 from orchestrator.analysis.rules.rule import Figure, Finding, Severity
 
@@ -35,11 +34,10 @@ def went_back_to_the_gate(facts: RunFacts, threshold: float) -> Iterator[Finding
 
 
 def somebody_spoke_to_the_board(facts: RunFacts, threshold: float) -> Iterator[Finding]:
-    """Contacts in the quiet window; a sustained run may be asked once a minute."""
+    """Contacts in the quiet window; a long run may be asked once a minute."""
     times = facts.ended.contacts_ns if facts.ended is not None else ()
     count = sum(part.quiet_from_ns <= at_ns <= part.to_ns for at_ns in times for part in facts.segments)
-    is_sustained = facts.protocol.regime is Regime.SUSTAINED
-    allowed = threshold + (facts.window_s // 60 + 1 if is_sustained else 0)
+    allowed = threshold + (facts.window_s // 60 + 1 if facts.protocol.is_long else 0)
     if count > allowed:
         yield Finding(figure=count, threshold=allowed)
 

@@ -1,6 +1,6 @@
 """The table of all rules. A change of a threshold, or a rule more or less, is a new `ANALYSIS_VERSION`.
 
-In sustained runs throttling is the object: what it does to clock and latency is data there, and no fault.
+In sustained runs and sweeps throttling is the object: what it does to clock and latency is data there, and no fault.
 """
 
 from agent.wire.spec import Regime
@@ -10,7 +10,8 @@ from orchestrator.analysis.rules.rule import Rule, Severity
 ANALYSIS_VERSION = 3
 HEAT_LIMITED = "heat-limited"
 
-_BURST = frozenset({Regime.BURST})
+_BURST, _LONG = frozenset({Regime.BURST}), frozenset({Regime.SUSTAINED, Regime.SWEEP})
+_HELD = frozenset({Regime.BURST, Regime.SUSTAINED})  # in a sweep latency is made to move
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -254,15 +255,15 @@ RULES: tuple[Rule, ...] = (
         check=board.sensors_are_missing,
     ),
     Rule(
-    Rule(
         code="room-not-measured",
         severity=Severity.NOTE,
         threshold=0,
         unit="told the room's temperature",
         advice="hang a thermometer beside the board, or type a reading in: pifarm device ambient DEVICE DEGREES",
         check=board.room_was_not_measured,
-        regimes=frozenset({Regime.SUSTAINED}),
+        regimes=_LONG,
     ),
+    Rule(
         code="clock-capped",
         severity=Severity.NOTE,
         threshold=98.0,
@@ -285,6 +286,7 @@ RULES: tuple[Rule, ...] = (
         unit="% of the window before latency was steady",
         advice="warm up longer: --set warm_up.min_s=SECONDS, or look at clock and temperature for the cause",
         check=course.latency_never_settles,
+        regimes=_HELD,
     ),
     Rule(
         code="slowdown",
@@ -293,5 +295,6 @@ RULES: tuple[Rule, ...] = (
         unit="% slower at the end",
         advice="cool the board, mend its supply, or stop what else runs, by the cause that is named",
         check=course.latency_rose,
+        regimes=_HELD,
     ),
 )

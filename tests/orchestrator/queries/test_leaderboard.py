@@ -345,3 +345,12 @@ def test_a_study_that_went_on_until_narrow_says_what_its_intervals_cover(databas
     with database.write() as session:
         session.get_one(StudyRow, study).until_ci = 0.01
     assert "they cover about 93 %, not 95 %" in row_of(database, "int8").marks[-1]
+
+
+def test_a_sweep_is_never_ranked_and_says_why(database: Database) -> None:
+    study = one_device(database, {"fp32": 100.0}, protocol="sweep", blocks=1)
+    board = leaderboard(database)
+    (run,) = factories.run_ids(database, study)
+    assert board.rows == ()
+    assert [(each.run, each.code) for each in board.excluded] == [(run, "sweep")]
+    assert board.excluded[0].reason.endswith(f"it has no latency of its own; pifarm run show {run}")
