@@ -65,6 +65,7 @@ RUN_COLUMNS = (
     Column(name="steadiness", type=TEXT, note="flat, warm-up, slowdown or no steady state"),
     Column(name="segments", type=_INT, note="stretches of a window that heat cut"),
     Column(name="missed_deadlines", type=_INT, note="of a paced run"),
+    Column(name="rate_per_s", type=_FLOAT, unit="1/s", note="of a step in a search for the highest rate"),
     Column(name="onset_s", type=_FLOAT, unit="s of load", note="throttled, by bits, else clock; null: not seen"),
     Column(name="known_until_s", type=_FLOAT, unit="s of load", note="until when throttling would have been seen"),
     Column(name="onset_cause", type=TEXT, note="thermal, power, cap, background, unknown, or that the signs disagree"),

@@ -18,6 +18,7 @@ MOST_CONDITIONS = 3 * legend.MOST
 MOST_RUNS = 20
 _COOLING = "cooling"
 Each = TypeVar("Each")
+Condition = tuple[str, str, float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,7 +33,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The runs that are drawn, by the name of their condition: one variant on one device. `left_out` counts others."""
+    """The runs that are drawn, by condition: a variant on a device, at a rate where it has one.
+
+    `left_out` counts the others.
+    """
 
     runs: Mapping[str, tuple[RunView, ...]]
     left_out: int
@@ -50,7 +54,7 @@ def choose_runs(runs: Sequence[RunView]) -> Choice:
     names = _condition_names(usable)
     chosen: dict[str, tuple[RunView, ...]] = {}
     for run in usable:
-        name = names[run.variant, run.device]
+        name = names[_condition(run)]
         if name in chosen or len(chosen) < MOST_CONDITIONS:
             chosen[name] = (*chosen.get(name, ()), run)[:MOST_RUNS]
     return Choice(runs=chosen, left_out=len(usable) - sum(map(len, chosen.values())))
@@ -75,16 +79,22 @@ def repeats(choice: Choice, names: Sequence[str]) -> str:
     return f"n = {_runs(low)} each" if low == high else f"n = {low} to {_runs(high)} each"
 
 
-def _condition_names(runs: Sequence[RunView]) -> Mapping[tuple[str, str], str]:
+def _condition(run: RunView) -> Condition:
+    return run.variant, run.device, run.rate_per_s
+
+
+def _condition_names(runs: Sequence[RunView]) -> Mapping[Condition, str]:
     """As short as the study allows: by what differs, with the cooling that the board had."""
     variants = {run.variant for run in runs}
     devices = {run.device for run in runs}
-    names: dict[tuple[str, str], str] = {}
+    names: dict[Condition, str] = {}
     for run in runs:
         cooling = (run.labels or {}).get(_COOLING)
         device = f"{run.device} ({cooling})" if cooling else run.device
         parts = [*([run.variant] if len(variants) > 1 else []), *([device] if len(devices) > 1 else [])]
-        names.setdefault((run.variant, run.device), ", ".join(parts) or f"{run.variant}, {device}")
+        rate = [] if run.rate_per_s is None else [f"{run.rate_per_s:.3g}/s"]
+        name = ", ".join([*parts, *rate]) or f"{run.variant}, {device}"
+        names.setdefault(_condition(run), name)
     return names
 
 
