@@ -16,6 +16,7 @@ from orchestrator import lifecycle
 from orchestrator.analysis.comparability import FIELDS
 from orchestrator.analysis.rules.table import RULES
 from orchestrator.config import Settings
+from orchestrator.export.columns import TABLES as EXPORT_TABLES
 from orchestrator.lifecycle import RUN_MOVES, RunEvent, RunState
 from orchestrator.protocols import PRESETS, setting_names
 from orchestrator.simulator.boards import BOARD_KINDS
@@ -277,6 +278,16 @@ def _constants(names: Iterable[tuple[str, str]]) -> str:
     return table(("figure", "value", "in the code"), rows)
 
 
+def export_columns() -> str:
+    """The columns of an export, table by table, with their units."""
+    rows = [
+        (code(name) if index == 0 else "", code(column.name), str(column.type), column.unit, column.note)
+        for name, columns in EXPORT_TABLES.items()
+        for index, column in enumerate(columns)
+    ]
+    return table(["table", "column", "type", "unit", "note"], rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "record-kinds": record_kinds,
     "record-fields": record_fields,
@@ -297,4 +308,5 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "statistics": statistics,
     "board-types": board_types,
     "board-kinds": board_kinds,
+    "export-columns": export_columns,
 }
