@@ -11,6 +11,7 @@ from orchestrator.lifecycle import Verdict
 from tests import factories
 from tests.dashboard.conftest import OpenPage, enter_app, farm_at, text_of
 from tests.small_farm import set_columns
+from tests.soaks import two_regimes
 
 pytestmark = pytest.mark.integration
 
@@ -201,3 +202,25 @@ def two_boards(database: Database) -> None:
     factories.add_model(database)
     study = factories.add_study(database, devices=("pi5-1", "pi4-1"))
     factories.measure(database, study, {"fp32": 100.0, "int8": 70.0})
+
+
+def test_both_regimes_know_each_other_and_say_where_the_order_flips(database: Database, open_page: OpenPage) -> None:
+    two_regimes(database)
+
+    app = open_page()
+
+    burst, sustained = (table.value for table in app.dataframe[:2])
+    assert list(burst["Variant"]) == ["int8@onnxruntime,t4", "fp32@onnxruntime,t4"]
+    assert list(burst["Sustained rank"]) == [2.0, 1.0]
+    assert list(burst["Throttles after"]) == ["3 min 20 s", "not within 20 min 00 s"]
+    assert list(burst["Flips"]) == ["", "faster than int8@onnxruntime,t4 once hot"]
+    assert list(sustained["Burst rank"]) == [2.0, 1.0]
+    assert list(sustained["Flips"]) == ["", "faster than fp32@onnxruntime,t4 while cold"]
+    text = text_of(app)
+    assert text.count("FLIPS") == 2
+    assert "fp32@onnxruntime,t4 is faster than int8@onnxruntime,t4 once hot, and slower while cold." in text
+
+
+def test_without_soaks_nothing_is_said_of_the_other_regime(seen: AppTest) -> None:
+    columns = set(seen.dataframe[0].value)
+    assert not columns & {"Sustained rank", "Sustained median", "Throttles after", "Flips", "Settled rate"}
