@@ -19,6 +19,7 @@ class RunView:
 
     `labels` are those of its device when it started, null before that; `ambient_c` is what `ambient_source` said then.
     From `onset_s` to `throttled_s` are figures of sustained runs, as `queries.soak` tells them; null for a burst.
+    `rate_per_s` is that of a step in a search for the highest rate, null where the protocol's own holds.
     """
 
     run: str
@@ -62,6 +63,7 @@ class RunView:
     steadiness: str | None = None
     segments: int | None = None
     missed_deadlines: int | None = None
+    rate_per_s: float | None = None
     onset_s: float | None = None
     known_until_s: float | None = None
     onset_cause: str | None = None
@@ -175,6 +177,7 @@ class DeviceView:
     """A device: what it is, what it does, and how old that knowledge is. `doing` is null when it is idle.
 
     `ready_in_s` is about how long it still waits at its gate, null where nobody can tell.
+    `ambient_c` is the room as somebody has stated it, not as a thermometer shows it.
     """
 
     name: str
@@ -189,7 +192,6 @@ class DeviceView:
     doing: str | None
     doing_run: str | None
     phase: str | None
-    `ambient_c` is the room as somebody has stated it, not as a thermometer shows it.
     waiting_for: str
     ready_in_s: float | None
     queued: int
@@ -200,6 +202,8 @@ class DeviceView:
     absent: tuple[str, ...]
     runtimes: Mapping[str, str]
     unsupported: Mapping[str, str]
+    ambient_c: float | None = None
+    ambient_source: AmbientSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,8 +218,6 @@ class ModelView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildView:
     """One labelled artifact of a model."""
-    ambient_c: float | None = None
-    ambient_source: AmbientSource | None = None
 
     label: str
     format: str

@@ -175,6 +175,7 @@ def _run_view(row: RunRow, neighbours: Neighbours) -> RunView:
         steadiness=row.steadiness,
         segments=row.segments,
         missed_deadlines=row.missed_deadlines,
+        rate_per_s=row.rate_per_s,
         onset_s=row.onset_s,
         known_until_s=row.known_until_s,
         onset_cause=row.onset_cause,
