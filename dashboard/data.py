@@ -6,10 +6,11 @@ one process never mix. `LIVE_S` is for what moves while somebody watches, `SETTL
 
 import streamlit as st
 
+from orchestrator.analysis.thermal.sweep import Slots, Sweep
 from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
-from orchestrator.queries import canary, farm, leaderboard, progress, runs, studies
+from orchestrator.queries import account, canary, farm, leaderboard, progress, runs, studies, sweep
 from orchestrator.queries.canary import CanaryChart
 from orchestrator.queries.leaderboard_rows import Leaderboard
 from orchestrator.queries.progress import RunProgress
@@ -62,6 +63,14 @@ def read_series(url: str, run: str, counted: int | None, lines: int = 0) -> RunS
     """The raw data of the attempt that counts; `counted` names it, `lines` says how much of a run under way has come,
     so that what is new is read anew."""
     return runs.run_series(_database(url), run)
+
+
+@st.cache_data(ttl=SETTLED_S, max_entries=16, show_spinner=False)
+def read_sweep(url: str, run: str, counted: int | None) -> tuple[Sweep, Slots] | None:
+    """What a sweep says, and its slots; None for another run, and for one that brought too little."""
+    facts = account.read_facts(_database(url), run)
+    found, slots = (sweep.sweep_view(facts), sweep.sweep_slots(facts)) if facts else (None, None)
+    return None if found is None or slots is None else (found, slots)
 
 
 @st.cache_data(ttl=LIVE_S, max_entries=8, show_spinner=False)

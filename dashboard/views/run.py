@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import data, empty_states, live_run, marks, run_sections
+from dashboard import data, empty_states, live_run, marks, run_sections, sweep_section
 from dashboard.local_time import moment_text
 from dashboard.plain_text import as_plain
 from orchestrator import row_text, study_text
@@ -103,6 +103,7 @@ def _show_run(url: str, run: RunView) -> None:
         live_run.show_progress(url, run.run)
     else:
         run_sections.show_series(run, series)
+    sweep_section.show(url, run, counted)
     run_sections.show_details(run, series)
 
 
