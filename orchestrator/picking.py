@@ -188,10 +188,10 @@ def _assignment(session: Session, attempt: AttemptRow) -> Assignment:
     unsupported = probe.get("unsupported", {}).get(variant.runtime)
     if shared is not None and shared.start_c is not None:
         protocol = at_start_temperature(protocol, shared.start_c)
+    protocol = ending_before(protocol, attempt.known_onset_s)
     return Assignment(
         attempt_id=attempt.id,
         device_id=attempt.device_id,
-    protocol = ending_before(protocol, attempt.known_onset_s)
         run_id=run.id,
         number=attempt.number,
         state=attempt.state,
