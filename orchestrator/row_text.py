@@ -103,13 +103,13 @@ def headline(rows: Sequence[LeaderboardRow]) -> str:
     )
 
 
-def reach(rows: Sequence[LeaderboardRow]) -> str:
-    """What the group could have told, and how its boards differ; empty where neither is known."""
 def flip_lines(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     """A sentence for each row of a group whose order turns round in the other regime."""
     return tuple(f"{row.variant} is {flips(row)}, and slower {_HEAT[_is_cold(row)]}." for row in rows if row.flips)
 
 
+def reach(rows: Sequence[LeaderboardRow]) -> str:
+    """What the group could have told, and how its boards differ; empty where neither is known."""
     detectable = max((row.detectable for row in rows if row.detectable is not None), default=None)
     spread = max((row.board_cv for row in rows if row.board_cv is not None), default=None)
     parts = [
@@ -119,8 +119,6 @@ def flip_lines(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     return " ".join(parts)
 
 
-def _figure(row: LeaderboardRow) -> str:
-    return numbers_text.ms_with_interval(row.median_ms, row.ci_low_ms, row.ci_high_ms)
 def _is_cold(row: LeaderboardRow) -> bool:
     return row.regime == Regime.BURST.value
 
@@ -129,6 +127,8 @@ def _and(names: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
+def _figure(row: LeaderboardRow) -> str:
+    return numbers_text.ms_with_interval(row.median_ms, row.ci_low_ms, row.ci_high_ms)
 
 
 def _is_gain(row: LeaderboardRow) -> bool:
