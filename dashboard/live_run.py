@@ -29,7 +29,7 @@ def show_progress(url: str, run_id: str) -> None:
 
 def _show_standing(found: RunProgress) -> None:
     figures = {
-        "Phase": progress_text.phase(found).capitalize(),
+        "Phase": progress_text.phase(found).partition(",")[0].capitalize(),
         "For": numbers_text.duration(found.for_s),
         "Left": numbers_text.duration(found.ends_in_s),
         "Newest values": numbers_text.age(found.last_age_s) if found.last_age_s is not None else "none yet",

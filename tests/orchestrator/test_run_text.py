@@ -39,6 +39,7 @@ def account(**changes: object) -> RunAccount:
         trimmed=0,
         pace=None,
         soak=None,
+        progress=None,
         not_checked=(),
     )
     return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]  # named like its fields
