@@ -1,0 +1,145 @@
+"""Detections against the truth: average precision as COCO defines it, computed by faster-coco-eval.
+
+AP is the mean of the precision at 101 recalls, for boxes that overlap an object of their category by at least 0.5
+(map50), or the mean over 0.5, 0.55 ... 0.95 (map50_95); at most 100 detections of an image count. Sizes are COCO's: an
+object of up to 32 x 32 pixels of the image is small, from 96 x 96 on it is large, on a border it is both. What the
+truth has no object of has no figure: null, never 0.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from faster_coco_eval import COCO, COCOeval_faster
+
+from orchestrator.analysis.accuracy.detecting import Detections
+from orchestrator.analysis.accuracy.truth import Truth
+from orchestrator.errors import SpecError
+
+SIZES: Final[Mapping[str, tuple[float, float]]] = {
+    "small": (0, 32**2),
+    "medium": (32**2, 96**2),
+    "large": (96**2, math.inf),
+}
+_ALL_SIZES: Final = 0
+_MOST_DETECTIONS: Final = -1  # of the numbers of detections that COCO looks at, the last: 100
+_OVERLAP_HALF: Final = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precision:
+    """Average precision (0..1) at an overlap of 0.5 and over 0.5 ... 0.95, and of how many objects."""
+
+    ap50: float | None
+    ap50_95: float | None
+    objects: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectionScores:
+    """How right a detector is, overall, by class (by name, in the network's order) and by size of object."""
+
+    images: int
+    objects: int
+    map50: float
+    map50_95: float
+    by_class: Mapping[str, Precision]
+    by_size: Mapping[str, Precision]
+
+
+def score_detections(truth: Truth, found: Mapping[int, Detections], classes: Sequence[str]) -> DetectionScores:
+    """Scores of a network with those classes; `found` has the detections of each image that it was shown, by id.
+
+    Images that it was not shown are left out, and so are objects of categories that it does not know. Raises
+    `SpecError` where that leaves no object, or for an image or class that the data set does not have.
+    """
+    shown = truth.of_images(found.keys())
+    categories = truth.category_ids(classes)
+    objects = [each for each in shown.objects if each.category_id in set(categories) and not each.is_crowd]
+    if not objects:
+        raise SpecError("data set: expected at least one object of the network's classes in the images, got none")
+    precision = _precision(shown, found, categories)
+    places = {category_id: place for place, category_id in enumerate(sorted(categories))}
+    by_class = {
+        name: _figures(
+            precision[:, :, places[category_id], _ALL_SIZES],
+            sum(each.category_id == category_id for each in objects),
+        )
+        for name, category_id in zip(classes, categories, strict=True)
+    }
+    by_size = {
+        size: _figures(precision[:, :, :, place], sum(least <= each.area <= most for each in objects))
+        for place, (size, (least, most)) in enumerate(SIZES.items(), start=1)
+    }
+    overall = precision[:, :, :, _ALL_SIZES]
+    return DetectionScores(
+        images=len(shown.sizes),
+        objects=len(objects),
+        map50=_mean(overall[_OVERLAP_HALF]) or 0.0,
+        map50_95=_mean(overall) or 0.0,
+        by_class=by_class,
+        by_size=by_size,
+    )
+
+
+def _precision(truth: Truth, found: Mapping[int, Detections], categories: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Precisions (overlaps, recalls, categories in order of id, sizes); -1 where there is nothing to find."""
+    images = [{"id": each, "width": width, "height": height} for each, (width, height) in truth.sizes.items()]
+    described = {"images": images, "categories": [{"id": each, "name": str(each)} for each in sorted(categories)]}
+    right = COCO({**described, "annotations": _truths(truth)})
+    given = COCO({**described, "annotations": _answers(found, categories)})
+    evaluation = COCOeval_faster(right, given, iouType="bbox")
+    evaluation.params.imgIds = sorted(truth.sizes)
+    evaluation.params.catIds = sorted(categories)
+    evaluation.evaluate()
+    evaluation.accumulate()
+    result = evaluation.eval
+    return np.asarray(result["precision"], np.float64).reshape(result["counts"])[..., _MOST_DETECTIONS]
+
+
+def _truths(truth: Truth) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": number,
+            "image_id": each.image_id,
+            "category_id": each.category_id,
+            "bbox": list(each.box),
+            "area": each.area,
+            "iscrowd": int(each.is_crowd),
+        }
+        for number, each in enumerate(truth.objects, start=1)
+    ]
+
+
+def _answers(found: Mapping[int, Detections], categories: Sequence[int]) -> list[dict[str, Any]]:
+    rows = [
+        (image_id, categories[place], [left, top, right - left, bottom - top], score)
+        for image_id, each in sorted(found.items())
+        for (left, top, right, bottom), score, place in zip(
+            each.boxes.tolist(), each.scores.tolist(), each.classes.tolist(), strict=True
+        )
+    ]
+    return [
+        {
+            "id": number,
+            "image_id": image_id,
+            "category_id": category_id,
+            "bbox": box,
+            "area": box[2] * box[3],
+            "iscrowd": 0,
+            "score": score,
+        }
+        for number, (image_id, category_id, box, score) in enumerate(rows, start=1)
+    ]
+
+
+def _figures(precision: npt.NDArray[np.float64], objects: int) -> Precision:
+    return Precision(ap50=_mean(precision[_OVERLAP_HALF]), ap50_95=_mean(precision), objects=objects)
+
+
+def _mean(precision: npt.NDArray[np.float64]) -> float | None:
+    known = precision[precision > -1]
+    return float(known.mean()) if known.size else None
