@@ -36,8 +36,8 @@ def ecdf_chart(parts: Sequence[Latencies]) -> LayeredChart:
         steps.encode(
             x=alt.X("latency_ms:Q", title="latency, ms", scale=alt.Scale(zero=False, nice=True)),
             y=alt.Y("share:Q", title="share of inferences", scale=alt.Scale(domain=[0, 1])),
-            color=legend.coloured(names),
-            strokeDash=legend.dashed(names),
+            color=legend.coloured(names, of_lines=True),
+            strokeDash=legend.dashed(names, of_lines=True),
         ),
     )
     return legend.marked(drawn.properties(height=240), (part.simulated for part in parts))

@@ -21,14 +21,19 @@ MOST = len(_COLOURS)
 SIMULATED = "simulated boards, not measured on a Pi"
 
 
-def coloured(names: Sequence[str]) -> alt.Color:
-    """One colour a name, in their order; raises `ValueError` for more names than can be told apart."""
-    return alt.Color("name:N", scale=alt.Scale(domain=list(names), range=_first(names, _COLOURS)), legend=_legend())
+def coloured(names: Sequence[str], *, of_lines: bool = False) -> alt.Color:
+    """One colour a name, in their order; raises `ValueError` for more names than can be told apart.
+
+    `of_lines`: the legend shows lines, long enough to see their dashes; asked for of each channel of a legend.
+    """
+    scale = alt.Scale(domain=list(names), range=_first(names, _COLOURS))
+    return alt.Color("name:N", scale=scale, legend=_legend(of_lines=of_lines))
 
 
-def dashed(names: Sequence[str]) -> alt.StrokeDash:
+def dashed(names: Sequence[str], *, of_lines: bool = False) -> alt.StrokeDash:
     """One dash a name, beside its colour."""
-    return alt.StrokeDash("name:N", scale=alt.Scale(domain=list(names), range=_first(names, _DASHES)), legend=_legend())
+    scale = alt.Scale(domain=list(names), range=_first(names, _DASHES))
+    return alt.StrokeDash("name:N", scale=scale, legend=_legend(of_lines=of_lines))
 
 
 def shaped(names: Sequence[str]) -> alt.Shape:
@@ -50,5 +55,8 @@ def _first(names: Sequence[str], kinds: Sequence[Kind]) -> list[Kind]:
     return list(kinds[: len(names)])
 
 
-def _legend() -> alt.Legend:
-    return alt.Legend(title=None, orient="bottom", direction="horizontal", columns=3, labelLimit=300, symbolOpacity=1)
+def _legend(*, of_lines: bool = False) -> alt.Legend:
+    made = alt.Legend(title=None, orient="bottom", direction="horizontal", columns=3, labelLimit=300, symbolOpacity=1)
+    if of_lines:
+        made.symbolType, made.symbolSize, made.symbolStrokeWidth = "stroke", 900, 2
+    return made

@@ -38,12 +38,12 @@ def survival_chart(curves: Sequence[Survival]) -> LayeredChart:
     ticks = pd.concat([_ticks(curve) for curve in curves])
     at_s = alt.X("at_s:Q", title="seconds of load", scale=alt.Scale(domainMin=0))
     share = alt.Y("share:Q", title=_TITLE, scale=alt.Scale(domain=[0, 1]))
-    colour = legend.coloured(names)
+    colour = legend.coloured(names, of_lines=True)
     # the line comes first: the legend draws what the first layer draws
     layers = [
         alt.Chart(steps)
         .mark_line(interpolate="step-after", strokeWidth=2)
-        .encode(x=at_s, y=share, color=colour, strokeDash=legend.dashed(names)),
+        .encode(x=at_s, y=share, color=colour, strokeDash=legend.dashed(names, of_lines=True)),
         alt.Chart(steps)
         .mark_area(interpolate="step-after", opacity=0.15)
         .encode(x=at_s, y=alt.Y("low:Q", title=_TITLE), y2="high:Q", color=colour),
