@@ -39,6 +39,7 @@ def account(**changes: object) -> RunAccount:
         trimmed=0,
         pace=None,
         soak=None,
+        sweep=None,
         progress=None,
         not_checked=(),
     )
