@@ -22,6 +22,7 @@ from orchestrator.procedure_text import procedure
 from orchestrator.queries.rows import DeviceView, StudyView
 from orchestrator.queries.study_parts import GroupPair, Terms
 
+MOST_NAMED = 12
 _ROOMS = {
     AmbientSource.SENSOR: "measured by a thermometer beside the board",
     AmbientSource.TYPED: "typed in by a person",
@@ -55,7 +56,7 @@ def _what(conduct: Conduct) -> Iterator[str]:
     devices = [_device(conduct, device) for device in conduct.devices]
     yield (
         f"Study {study.study} measured {_counted(len(study.variants), 'variant')} of {study.model} "
-        f"({'; '.join(study.variants)}) on {_counted(len(devices), 'device')}: {'; '.join(devices)}."
+        f"({_some(study.variants)}) on {_counted(len(devices), 'device')}: {_some(devices)}."
     )
     if simulated := [device.name for device in conduct.devices if device.simulated]:
         yield (
@@ -275,4 +276,12 @@ def _of_runs(some: int, total: int) -> str:
 
 
 def _list(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    """`a, b and c`; of many the first, and how many more."""
+    shown = list(names) if len(names) <= MOST_NAMED else [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _some(parts: Sequence[str]) -> str:
+    """`a; b; c` of parts that have commas of their own; of many the first, and how many more."""
+    more = [f"and {len(parts) - MOST_NAMED} more"] if len(parts) > MOST_NAMED else []
+    return "; ".join([*parts[:MOST_NAMED], *more])

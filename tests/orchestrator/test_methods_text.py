@@ -177,3 +177,10 @@ def test_a_sweep_speaks_of_slots_and_not_of_a_ranking() -> None:
     terms = Terms(protocol=preset("sweep").protocol, inputs=Inputs(), input_shape="")
     told = words(terms=terms, study=make_study(protocol="sweep", regime="sweep"), pairs=[])
     assert "medians of slots" in told and "Student" not in told
+
+
+def test_of_many_devices_the_first_are_named() -> None:
+    devices = [make_device(name=f"pi-{number:02}", simulated=True) for number in range(15)]
+    told = words(devices=devices)
+    assert "on 15 devices: pi-00 (" in told and "pi-11 (Raspberry Pi 5 Model B Rev 1.0); and 3 more." in told
+    assert "pi-11 and 3 more are simulated" in told
