@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 
 from agent.wire.codec import decode, encode
 from agent.wire.records import Ended, Environment, Fault, GatePassed, Loaded, Outcome, Phase
-from agent.wire.spec import Protocol
-from orchestrator.ambient import AmbientSource
 from orchestrator import attempts, baseline, studies
+from orchestrator.ambient import AmbientSource
 from orchestrator.analysis.facts import Declared, Floats, RunFacts
 from orchestrator.analysis.latency import LatencySummary
 from orchestrator.analysis.pacing import summarise_pace
@@ -89,8 +88,8 @@ def load_facts(session: Session, attempt: AttemptRow) -> RunFacts:
         gate=decode(GatePassed, attempt.gate) if attempt.gate else None,
         loaded=decode(Loaded, attempt.loaded) if attempt.loaded else None,
         ended=ended,
-        stated_room_c=_stated_room_c(attempt.run),
         swapped_bytes=ended.swapped_bytes if ended else None,
+        stated_room_c=_stated_room_c(attempt.run),
     )
 
 
@@ -166,9 +165,9 @@ def _latencies(facts: RunFacts) -> tuple[LatencySummary, int | None]:
     paced = summarise_pace(facts.inferences, pace)
     return paced.latency, paced.missed
 
+
 def _stated_room_c(run: RunRow) -> float | None:
     return None if run.ambient_source is AmbientSource.SENSOR else run.ambient_c
-
 
 
 def _mean(series: Floats) -> float | None:
