@@ -55,7 +55,8 @@ from agent.wire.spec import Pace, Regime, RunSpec
 
 T = TypeVar("T")
 _CHUNK = 4096
-_JOURNAL_BYTES_EACH = 32  # of one inference, generously
+_JOURNAL_BYTES_EACH = 5  # of one inference of a sustained window, telemetry included
+_MOST_HELD = 2**20  # inferences of a stretch: 16 MiB of memory
 _PR_SET_PDEATHSIG = 1
 
 
@@ -69,7 +70,7 @@ class Measurement:
     def __init__(self, job: Job, orders: int, results: int) -> None:
         self._job, self._orders, self._results = job, orders, results
         self._protocol = job.spec.protocol
-        self._most = job.spec.limits.journal_bytes // 2 // _JOURNAL_BYTES_EACH
+        self._most = job.spec.limits.journal_bytes // _JOURNAL_BYTES_EACH
         self._stop = [False]
         self._call: Callable[[], Sequence[Any]] = tuple
         self._warm_up = Samples(Phase.WARM_UP, MIN_CAPACITY)
@@ -146,7 +147,7 @@ class Measurement:
         fastest_ns = self._fastest_ns if pace is None else max(self._fastest_ns, pace.period_ns)
         is_long = self._protocol.is_long and pace is None
         held = stretch_of(self._bounds, self._tell_every_ns) if is_long else self._bounds
-        self._window = Samples(Phase.WINDOW, capacity_for(held, fastest_ns, self._most))
+        self._window = Samples(Phase.WINDOW, capacity_for(held, fastest_ns, min(self._most, _MOST_HELD)))
 
     def _measure(self) -> None:
         samples, bounds = self._window, self._bounds
@@ -184,6 +185,8 @@ class Measurement:
                 return forgotten + samples.count  # whose times count from its first inference, which is needed
             for part in (self._warm_up, samples):
                 self._tell(part)
+            if self._sent[Phase.WINDOW] >= self._most:
+                return forgotten + samples.count
             if self._protocol.pace is None:
                 forgotten, samples.count, samples.told = forgotten + samples.count, 0, 0
 

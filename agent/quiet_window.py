@@ -14,12 +14,13 @@ from agent.chronicle import Chronicle
 from agent.frames import Kind, Measured, Order, unpack_samples
 from agent.machine import swapped_out_bytes
 from agent.protocol import Reading, is_disturbed, is_hot
+from agent.resolution import Resolution
 from agent.sensors.load import tick_share
 from agent.sweep import Sweep
 from agent.watch import Watch
 from agent.wire.codec import loads
 from agent.wire.ramp import Ramp, Swept
-from agent.wire.records import Inferences, Phase
+from agent.wire.records import Phase
 from agent.wire.spec import Protocol
 
 _MOST_CONTACTS = 100
@@ -36,6 +37,7 @@ class QuietWindow:
     ) -> None:
         self._protocol, self._watch, self._chronicle, self._origin_ns = protocol, watch, chronicle, origin_ns
         self._burner = burner
+        self._resolution = Resolution(protocol)
         self.measured: Measured | None = None
         self.swept: Swept | None = None
         self.swapped_bytes: int | None = None
@@ -105,7 +107,7 @@ class QuietWindow:
             elif event[0] is until:
                 return event[1]
             else:
-                self._chronicle.note(self._inferences(event[1]))
+                self._chronicle.note(self._resolution.record(unpack_samples(event[1]), self._origin_ns))
         raise AssertionError("the watch never ends by itself")
 
     def _look_at_heat(self, reading: Reading) -> None:
@@ -124,16 +126,6 @@ class QuietWindow:
         if is_due:
             self._report_at_s += self._protocol.report_every_s
         return is_due
-
-    def _inferences(self, payload: bytes) -> Inferences:
-        chunk = unpack_samples(payload)
-        return Inferences(
-            phase=chunk.phase,
-            first_index=chunk.first_index,
-            starts_ns=tuple(start - self._origin_ns for start in chunk.starts_ns),
-            durations_ns=chunk.durations_ns,
-            segment=chunk.segment,
-        )
 
     def _order(self, order: Order, phase: Phase) -> None:
         assert self._watch.child is not None

@@ -7,10 +7,10 @@ from typing import Any
 
 from agent.device import BOARD_TYPES
 from agent.errors import FAULT_OF
-from agent.wire import records, spec
+from agent.wire import ramp, records, spec
 from agent.wire.answers import Answer, BusyProcess, Examined, Probe, Refused, Setting, Status, Timer, Tuned
 from agent.wire.codec import encode
-from agent.wire.journal import encode_line
+from agent.wire.journal import LINE_KINDS, encode_line
 from docs.markdown import code, fields_of, sentence, shown, table
 from orchestrator import lifecycle
 from orchestrator.analysis.comparability import FIELDS
@@ -18,12 +18,13 @@ from orchestrator.analysis.rules.table import RULES
 from orchestrator.config import Settings
 from orchestrator.export.columns import TABLES as EXPORT_TABLES
 from orchestrator.lifecycle import RUN_MOVES, RunEvent, RunState
-from orchestrator.protocols import PRESETS, setting_names
+from orchestrator.protocols import PRESETS, Preset, setting_names
 from orchestrator.simulator.boards import BOARD_KINDS
 from tests import test_import_rules as import_rules
 
 REQUESTS = (
-    spec.RunSpec, spec.Fence, spec.Protocol, spec.Gate, spec.WarmUp, spec.Window, spec.Inputs, spec.Limits,
+    spec.RunSpec, spec.Fence, spec.Protocol, spec.Gate, spec.WarmUp, spec.Window, spec.Pace, ramp.Ramp, spec.Inputs,
+    spec.Limits,
 )  # fmt: skip
 ANSWERS = (Answer, Status, Refused, Probe, Tuned, Setting, Examined, BusyProcess, Timer)
 LIVES = (
@@ -71,12 +72,13 @@ STATISTICS = (
 
 def record_kinds() -> str:
     """The kinds of journal records, with what each says."""
-    return "\n".join(f"- `{kind}`: {sentence(cls)}" for kind, cls in records.RECORD_KINDS.items())
+    return "\n".join(f"- `{kind}`: {sentence(cls)}" for kind, cls in LINE_KINDS.items())
 
 
 def record_fields() -> str:
     """The fields of every record kind."""
-    named = {**{code(kind): cls for kind, cls in records.RECORD_KINDS.items()}, "`TensorFact`": records.TensorFact}
+    named = {code(kind): cls for kind, cls in LINE_KINDS.items()}
+    named |= {code(cls.__name__): cls for cls in (records.TensorFact, ramp.Swept, ramp.Level)}
     rows = [
         (name if index == 0 else "", *field)
         for name, cls in named.items()
@@ -133,7 +135,7 @@ def protocols() -> str:
     rows = [
         ["regime", *(preset.protocol.regime.value for preset in PRESETS.values())],
         ["blocks", *(str(preset.blocks) for preset in PRESETS.values())],
-        ["ranks", *("provisionally" if preset.provisional else "fully" for preset in PRESETS.values())],
+        ["ranks", *map(_ranks, PRESETS.values())],
     ]
     rows += [[code(name), *(own[name] for own in presets.values())] for name in setting_names()]
     return table(["setting", *PRESETS], rows)
@@ -148,7 +150,9 @@ def rules() -> str:
             rule.severity.value,
             f"{rule.threshold:g} {rule.unit}" if rule.threshold else "0",
             sentence(rule.check),
-            "all" if rule.regimes == frozenset(spec.Regime) else ", ".join(regime.value for regime in rule.regimes),
+            "all"
+            if rule.regimes == frozenset(spec.Regime)
+            else ", ".join(regime.value for regime in spec.Regime if regime in rule.regimes),
             rule.advice,
         )
         for rule in RULES
@@ -260,6 +264,12 @@ def _settings(protocol: Mapping[str, Any]) -> dict[str, str]:
     parts = {name: value for name, value in protocol.items() if isinstance(value, dict)}
     nested = {f"{part}.{name}": value for part, own in parts.items() for name, value in own.items()}
     return {name: shown(value) for name, value in {**protocol, **nested}.items()}
+
+
+def _ranks(preset: Preset) -> str:
+    if preset.protocol.regime is spec.Regime.SWEEP:
+        return "never"
+    return "provisionally" if preset.provisional else "fully"
 
 
 def _exists(module: str) -> bool:

@@ -5,6 +5,8 @@ text or list that is too long, a character that no database takes, or a value th
 becomes a `WireError` that names the field's path. What `encode` gives can always be decoded: it cuts and mends texts.
 """
 
+import base64
+import binascii
 import dataclasses
 import enum
 import functools
@@ -19,6 +21,7 @@ T = TypeVar("T")
 MAX_TEXT = 4096
 MAX_ENTRIES = 1000
 MAX_ITEMS = 65_536
+MAX_BYTES = 2 * 1024 * 1024
 LARGEST_NUMBER = 1e15
 INTEGERS = range(-(2**63), 2**63)
 _EXCERPT = 80
@@ -76,6 +79,8 @@ def encode(value: object) -> Any:
         return value
     if type(value) is str:
         return storable(value)
+    if type(value) is bytes:
+        return base64.b64encode(value).decode("ascii")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):
@@ -192,6 +197,8 @@ def _convert_enum(hint: type[enum.Enum], data: Any, path: str) -> enum.Enum:
 
 
 def _convert_scalar(hint: Any, data: Any, path: str) -> Any:
+    if hint is bytes:
+        return _convert_bytes(_expect(str, data, path), path)
     if hint is float and isinstance(data, int) and not isinstance(data, bool):
         require(abs(data) <= LARGEST_NUMBER, path, f"a number within {LARGEST_NUMBER:g}", data)
         return float(data)
@@ -204,6 +211,15 @@ def _convert_scalar(hint: Any, data: Any, path: str) -> Any:
     elif isinstance(value, int):
         require(value in INTEGERS, path, "an integer of 64 bits", value)
     return value
+
+
+def _convert_bytes(text: str, path: str) -> bytes:
+    most = 4 * MAX_BYTES // 3
+    require(len(text) <= most, path, f"at most {most} characters", len(text))
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:  # characters beyond ASCII, too
+        raise WireError(f"{path}: expected base64, got {excerpt(text)}") from error
 
 
 def _check_text(text: str, path: str) -> str:

@@ -5,15 +5,18 @@ newline. A torn last line is left for later; damage anywhere before it is an err
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agent.wire.codec import WireError, decode, dumps, encode, excerpt, parse_json, require
+from agent.wire.codec import WireError, decode, dumps, excerpt, parse_json, require
+from agent.wire.packed import PackedInferences, pack
 from agent.wire.records import RECORD_KINDS, Inferences, Record, Telemetry
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
 MAX_FACTS_BYTES = 128 * 1024  # of a line that is no chunk of raw data: such records are shown whole
-_KIND_OF = {cls: kind for kind, cls in RECORD_KINDS.items()}
+LINE_KINDS: Mapping[str, type] = {**RECORD_KINDS, "packed": PackedInferences}
+_KIND_OF = {cls: kind for kind, cls in LINE_KINDS.items()}
+_CHUNKS = (PackedInferences, Inferences, Telemetry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +28,9 @@ class Cursor:
 
 
 def encode_line(seq: int, record: Record) -> bytes:
-    """One journal line, newline included."""
-    text = dumps({"seq": seq, "kind": _KIND_OF[type(record)], "body": encode(record)}).encode("ascii")
+    """One journal line, newline included; inferences are packed."""
+    body = pack(record) if isinstance(record, Inferences) else record
+    text = dumps({"seq": seq, "kind": _KIND_OF[type(body)], "body": body}).encode("ascii")
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
@@ -43,13 +47,14 @@ def decode_line(line: bytes, seq: int) -> Record:
         raise WireError(f"journal line {seq}: expected seq, kind and body")
     is_next = type(envelope["seq"]) is int and envelope["seq"] == seq
     require(is_next, f"journal line {seq}: seq", str(seq), envelope["seq"])
-    cls = RECORD_KINDS.get(envelope["kind"]) if isinstance(envelope["kind"], str) else None
+    cls = LINE_KINDS.get(envelope["kind"]) if isinstance(envelope["kind"], str) else None
     if cls is None:
         raise WireError(f"journal line {seq}: unknown kind {excerpt(envelope['kind'])}")
-    most = MAX_LINE_BYTES if cls in (Inferences, Telemetry) else MAX_FACTS_BYTES
+    most = MAX_LINE_BYTES if cls in _CHUNKS else MAX_FACTS_BYTES
     require(len(line) <= most, f"journal line {seq}: {envelope['kind']}", f"at most {most} bytes", len(line))
-    record: Record = decode(cls, envelope["body"], f"journal line {seq}: {envelope['kind']}")
-    return record
+    where = f"journal line {seq}: {envelope['kind']}"
+    record: Record | PackedInferences = decode(cls, envelope["body"], where)
+    return _unpacked(record, where) if isinstance(record, PackedInferences) else record
 
 
 def read_lines(data: bytes, cursor: Cursor) -> Iterator[tuple[Cursor, Record]]:
@@ -71,3 +76,10 @@ def read_lines(data: bytes, cursor: Cursor) -> Iterator[tuple[Cursor, Record]]:
         f"at most {MAX_LINE_BYTES} bytes",
         len(data) - start,
     )
+
+
+def _unpacked(record: PackedInferences, where: str) -> Inferences:
+    try:
+        return record.unpacked()
+    except WireError as error:
+        raise WireError(f"{where}.{error}") from error

@@ -6,6 +6,7 @@ no honest board says, so that whatever is made from records can rely on their ti
 """
 
 import enum
+import math
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from agent.wire.ramp import Swept
 from agent.wire.spec import MAX_SEGMENTS, Scalar
 
 MAX_NS = 2**53  # 104 days: sums stay within 64 bits, and every nanosecond is exact as a float
+MAX_UNIT_NS = 1_000_000
 MAX_VERSION = 200
 MAX_TENSORS = 100
 MAX_DIMENSIONS = 32
@@ -177,6 +179,7 @@ class Inferences:
     """A chunk of raw inferences in order: start (since the claim) and duration of each, nanoseconds.
 
     None starts before the one before it has ended. `segment` counts the windows of a run that heat interrupted, from 0.
+    Every time is a multiple of `unit_ns`, which is 1 unless the run is sustained.
     """
 
     phase: Phase
@@ -184,6 +187,7 @@ class Inferences:
     starts_ns: tuple[int, ...]
     durations_ns: tuple[int, ...]
     segment: int = 0
+    unit_ns: int = 1
 
     def __post_init__(self) -> None:
         require(self.segment in range(MAX_SEGMENTS), "segment", f"0..{MAX_SEGMENTS - 1}", self.segment)
@@ -200,8 +204,11 @@ class Inferences:
         _require_time("durations_ns", max(self.durations_ns))
         _require_time("starts_ns", self.end_ns)
         ends_ns = map(operator.add, self.starts_ns, self.durations_ns)
-        early = next((start for start, end in zip(self.starts_ns[1:], ends_ns, strict=False) if start < end), None)
-        require(early is None, "starts_ns", "each at or after the end of the inference before", early)
+        gap_ns = min(map(operator.sub, self.starts_ns[1:], ends_ns), default=0)
+        require(gap_ns >= 0, "starts_ns", "each at or after the end of the inference before", f"{-gap_ns} ns before")
+        require(1 <= self.unit_ns <= MAX_UNIT_NS, "unit_ns", f"1..{MAX_UNIT_NS}", self.unit_ns)
+        is_whole = self.unit_ns == 1 or math.gcd(*self.starts_ns, *self.durations_ns) % self.unit_ns == 0
+        require(is_whole, "unit_ns", "what all times are multiples of", self.unit_ns)
 
     @property
     def end_ns(self) -> int:

@@ -153,7 +153,8 @@ SPECS = st.builds(
 @st.composite
 def inferences(draw: st.DrawFn) -> Inferences:
     """A chunk of raw inferences."""
-    times = st.integers(0, MAX_NS // 64)
+    unit_ns = draw(st.sampled_from([1, 2, 128, 1000]))
+    times = st.integers(0, MAX_NS // 64 // unit_ns).map(lambda units: units * unit_ns)
     pairs = draw(st.lists(st.tuples(times, times.filter(bool)), min_size=1, max_size=20))
     starts, end = [], 0
     for pause, duration in pairs:
@@ -165,6 +166,7 @@ def inferences(draw: st.DrawFn) -> Inferences:
         starts_ns=tuple(starts),
         durations_ns=tuple(duration for _, duration in pairs),
         segment=draw(st.integers(0, MAX_SEGMENTS - 1)),
+        unit_ns=unit_ns,
     )
 
 

@@ -340,7 +340,7 @@ def test_an_inference_that_fails_late_is_a_failed_run(board: Board) -> None:
 
 
 def test_a_window_that_its_journal_cannot_hold_says_so(board: Board) -> None:
-    limits = Limits(wall_s=60, journal_bytes=4096)
+    limits = Limits(wall_s=60, journal_bytes=64)
     options = {"median_ms": 1.0, "spin": True}
     end = ended(board.run(make_spec(limits=limits, runtime_options=options)))
     assert (end.fault, end.code) == (Fault.SPEC, "too_many_inferences")

@@ -1,6 +1,7 @@
 """The journal on a disk that may fill up: whole lines only, and always a last word."""
 
 import os
+import random
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,14 @@ from agent.wire.journal import Cursor, read_lines
 from agent.wire.records import Ended, Fault, Inferences, Outcome, Phase, PhaseEntered, Record
 
 NOTE = PhaseEntered(phase=Phase.GATE, at_ns=1)
-LONG = Inferences(phase=Phase.WINDOW, first_index=0, starts_ns=tuple(range(2000)), durations_ns=(1,) * 2000)
+STARTS_NS = range(0, 2000 * 2**40, 2**40)
+NOISE = random.Random(1)
+LONG = Inferences(
+    phase=Phase.WINDOW,
+    first_index=0,
+    starts_ns=tuple(STARTS_NS),
+    durations_ns=tuple(NOISE.randint(1, 2**40) for _ in STARTS_NS),  # about 14 kB of journal
+)
 END = Ended(at_ns=9, outcome=Outcome.FAILED, fault=Fault.DEVICE, code="no_space", message="full")
 
 
