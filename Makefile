@@ -16,11 +16,12 @@ UNIT := -m "not (ssh or postgres or browser or arm64 or integration)" \
 
 SURVIVES := tests/integration/test_survives.py
 
-.PHONY: help setup demo test test-survives test-faults test-arm64 unit bench lint clean remake
+.PHONY: help setup torch demo test test-survives test-faults test-arm64 unit bench lint clean remake
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make setup   make .venv with pifarm, the simulated boards and the test tools"
+	@echo "make torch   install PyTorch as well, which is large: for variants and tests that need it"
 	@echo "make demo    run the whole farm on this machine (ARGS='...' goes to pifarm demo)"
 	@echo "make test    run every test: unit, ssh, postgres, browser, integration"
 	@echo "make test-survives  one fault at a time against a real farm: what CI runs after the tests"
@@ -37,6 +38,11 @@ setup: .venv/stamp
 	@PYTHON="$(PYTHON)" sh scripts/make-venv
 
 remake:
+
+# A CPU build where one is offered, and pnnx, which needs it: tests that want them say that they are skipped.
+torch: .venv/stamp
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch pnnx
+	@$(PY) -c 'import torch; print("torch", torch.__version__, "" if torch.version.cuda is None else "(a CUDA build)")'
 
 demo: .venv/stamp
 	@.venv/bin/pifarm demo $(ARGS)

@@ -127,7 +127,34 @@ def _preflight(options: argparse.Namespace, answers: int) -> int:
     return 0
 
 
-_INNER = {"measure": _measure, "preflight": _preflight}
+def _describe(options: argparse.Namespace, answers: int) -> int:
+    from agent.describe import describe
+
+    _write(answers, describe(options.runtime, options.model).encode() + b"\n")
+    return 0
+
+
+def _answer(options: argparse.Namespace, answers: int) -> int:
+    from agent.answer import answer
+    from agent.errors import RunFault
+    from agent.wire.spec import Inputs
+
+    try:
+        answer(
+            options.runtime,
+            options.model,
+            options.output,
+            given=options.inputs,
+            count=options.count,
+            inputs=Inputs(seed=options.seed, shapes=dict(options.shape)),
+        )
+    except RunFault as fault:
+        _write(answers, fault.message.encode() + b"\n")
+        return 1
+    return 0
+
+
+_INNER = {"measure": _measure, "preflight": _preflight, "describe": _describe, "answer": _answer}
 _COMMANDS = {
     "start": _start,
     "status": _status,
@@ -159,7 +186,16 @@ def _parser() -> Parser:
     inner = commands.add_parser("measure")
     inner.add_argument("--orders", type=int, required=True)
     inner.add_argument("--results", type=int, required=True)
-    commands.add_parser("preflight").add_argument("--runtime", required=True)
+    for name in ("preflight", "describe", "answer"):
+        inner = commands.add_parser(name)
+        inner.add_argument("--runtime", required=True)
+        if name != "preflight":
+            inner.add_argument("--model", type=Path, required=True)
+    inner.add_argument("--output", type=Path, required=True)
+    inner.add_argument("--inputs", type=Path)
+    inner.add_argument("--count", type=int, default=1)
+    inner.add_argument("--seed", type=int, default=0)
+    inner.add_argument("--shape", type=_shape, action="append", default=[], metavar="NAME=1,3,640,640")
     return parser
 
 
@@ -174,6 +210,11 @@ def _fence(text: str) -> Fence:
     if not number.isdecimal():
         raise WireError(f"--take-over: expected FARM:NUMBER, got {text!r}")
     return Fence(farm_id=farm_id, number=int(number))
+
+
+def _shape(text: str) -> tuple[str, tuple[int, ...]]:
+    name, _, sizes = text.rpartition("=")
+    return name, tuple(map(int, sizes.split(",")))
 
 
 def _write(descriptor: int, data: bytes) -> None:

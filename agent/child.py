@@ -10,6 +10,7 @@ from agent.errors import RunFault, explain_death
 from agent.frames import HEAT_STOP, FrameReader, Job, Kind, Order
 from agent.isolation import PRIVATE_UMASK
 from agent.processes import ProcessId, identify, rss_bytes
+from agent.runtimes import spinning_environment
 from agent.wire.codec import dumps
 
 _READ_BYTES = 256 * 1024
@@ -39,7 +40,12 @@ class MeasuringProcess:
                 stderr=prints,
                 pass_fds=passed,
                 cwd=folder,
-                env={**_ENVIRONMENT, "HOME": str(folder), "TMPDIR": str(folder)},
+                env={
+                    **_ENVIRONMENT,
+                    **spinning_environment(job.spec.runtime_options),
+                    "HOME": str(folder),
+                    "TMPDIR": str(folder),
+                },
                 umask=PRIVATE_UMASK,
             )
         finally:

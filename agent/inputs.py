@@ -43,6 +43,12 @@ def resolve_shape(signature: Signature, shapes: Mapping[str, tuple[int, ...]]) -
     given = shapes.get(signature.name)
     if given is not None:
         return _checked(signature, given)
+    if signature.shape is None:
+        raise RunFault(
+            "unknown_input",
+            f"input {signature.name}: the model does not say its shape; give it, "
+            f"for example --shape {signature.name}=1,3,640,640",
+        )
     return tuple(_size(signature, axis, size) for axis, size in enumerate(signature.shape))
 
 
@@ -51,15 +57,18 @@ def _size(signature: Signature, axis: int, size: int | str | None) -> int:
         return size
     if axis == 0 and (not isinstance(size, str) or _BATCH.match(size)):
         return 1
-    example = ",".join(str(s) if isinstance(s, int) and s >= 1 else "1" for s in signature.shape)
+    declared = signature.shape or ()
+    example = ",".join(str(s) if isinstance(s, int) and s >= 1 else "1" for s in declared)
     raise RunFault(
         "unknown_input",
-        f"input {signature.name}: the model leaves axis {axis} ({size or 'unnamed'}) of {list(signature.shape)} open; "
+        f"input {signature.name}: the model leaves axis {axis} ({size or 'unnamed'}) of {list(declared)} open; "
         f"give its shape, for example --shape {signature.name}={example}",
     )
 
 
 def _checked(signature: Signature, given: tuple[int, ...]) -> tuple[int, ...]:
+    if signature.shape is None:
+        return given
     fits = len(given) == len(signature.shape) and all(
         not isinstance(declared, int) or declared < 1 or declared == size
         for declared, size in zip(signature.shape, given, strict=True)

@@ -1,7 +1,8 @@
-"""Whether a runtime really works here: import it and run a tiny model that travels in the bundle."""
+"""Whether a runtime really works here: import it and run a tiny convolution that travels in the bundle."""
 
 import pkgutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from agent.errors import RunFault
@@ -9,7 +10,13 @@ from agent.inputs import invent_inputs
 from agent.runtimes import Runtime, load_runtime
 from agent.wire.spec import Inputs
 
-TINY_MODELS = {"onnxruntime": "tiny.onnx"}
+TINY_MODELS = {
+    "onnxruntime": ("tiny.onnx",),
+    "torch": ("tiny.pt2",),
+    "ncnn": ("tiny.ncnn.param", "tiny.ncnn.bin"),
+    "litert": ("tiny.tflite",),
+    "openvino": ("tiny.onnx",),
+}
 
 
 def try_runtime(name: str) -> str:
@@ -23,14 +30,14 @@ def try_runtime(name: str) -> str:
     return f"works {runtime.version}"
 
 
-def _run_tiny(runtime: Runtime, model: str) -> None:
-    content = pkgutil.get_data("agent.runtimes", model)
-    if content is None:
-        raise RunFault("bad_model", f"the bundle has no {model}")
+def _run_tiny(runtime: Runtime, files: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / model
-        path.write_bytes(content)
-        session = runtime.load(path, 1, {})
+        for name in files:
+            content = pkgutil.get_data("agent.runtimes", name)
+            if content is None:
+                raise RunFault("bad_model", f"the bundle has no {name}")
+            (Path(folder) / name).write_bytes(content)
+        session = runtime.load(Path(folder) / files[0], 1, {})
         try:
             session.bind(invent_inputs(session.inputs, Inputs()))()
         except runtime.errors as error:

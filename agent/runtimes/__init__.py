@@ -1,14 +1,17 @@
 """Runtimes behind one Protocol: one small file each, the only place where a runtime is imported.
 
-A runtime called NAME is the module ``agent/runtimes/NAME.py`` with a function ``open_runtime() -> Runtime``. It
-translates the library's exceptions at this border: `RunFault` with ``bad_model``, ``inference_failed``,
-``unknown_option`` or ``runtime_missing``. These sources are part of the measuring hash.
+A runtime called NAME is the module ``agent/runtimes/NAME.py`` with a function ``open_runtime() -> Runtime`` and two
+literals that the farm reads without importing it: ``PACKAGES``, what its environment on a board is made of, and
+``SUFFIXES``, the files that it loads. It translates the library's exceptions at this border: `RunFault` with
+``bad_model``, ``inference_failed``, ``unknown_option`` or ``runtime_missing``. These sources are part of the measuring
+hash. Those of others come from entry points (`orchestrator.runtimes`).
 
 On a simulated board a runtime is wrapped by `agent.runtimes.slowed`, which nothing else imports.
 """
 
 import importlib
 import importlib.util
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +29,12 @@ class Signature:
     """One input or output as the model declares it.
 
     `dtype` is numpy's name where there is one (``float32``), else the runtime's own text. A size that the model leaves
-    open is None, or the name that the model gives it.
+    open is None, or the name that the model gives it; a shape of which not even the rank is declared is None.
     """
 
     name: str
     dtype: str
-    shape: tuple[int | str | None, ...]
+    shape: tuple[int | str | None, ...] | None
 
 
 class Session(Protocol):
@@ -97,3 +100,16 @@ def pick_options(given: Mapping[str, Scalar], known: Mapping[str, Scalar]) -> di
         if not isinstance(value, wanted) and not (wanted is float and type(value) is int):
             raise RunFault("unknown_option", f"spec.runtime_options.{name}: expected {wanted.__name__}, got {value!r}")
     return {**known, **given}
+
+
+def spinning_environment(options: Mapping[str, Scalar]) -> dict[str, str]:
+    """What the environment of a measuring process has to say, for OpenMP reads it before anything else runs."""
+    return {"OMP_WAIT_POLICY": "PASSIVE"} if options.get("allow_spinning") is False else {}
+
+
+def spinning_by_environment(used: dict[str, Scalar]) -> dict[str, Scalar]:
+    """The options, if this process was started as they say; raises `RunFault` where it was not."""
+    wanted = spinning_environment(used)
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
+        raise RunFault("unknown_option", f"spec.runtime_options.allow_spinning: this process lacks {wanted}")
+    return used

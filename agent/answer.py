@@ -1,0 +1,72 @@
+"""What a model answers to a few inputs, untimed: for comparing the variants of one network with each other.
+
+Inputs are invented from a seed, or taken from a file that an earlier call wrote: by their place, since each format
+names inputs its own way. A format without a batch axis gets them without it, one with channels last transposed.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent.errors import RunFault
+from agent.inputs import invent_inputs
+from agent.runtimes import Session, Signature, load_runtime
+from agent.wire.spec import Inputs
+
+MOST_ANSWERS = 1000
+
+
+def answer(runtime: str, model: Path, output: Path, *, given: Path | None, count: int, inputs: Inputs) -> None:
+    """Write an .npz file: ``input0`` ... and ``output0`` ..., the examples along a new first axis.
+
+    Raises `RunFault`.
+    """
+    if not 1 <= count <= MOST_ANSWERS:
+        raise RunFault("unknown_input", f"--count: expected 1..{MOST_ANSWERS}, got {count}")
+    loaded = load_runtime(runtime)
+    session = loaded.load(model, 1, {})
+    examples = _invent(session, count, inputs) if given is None else _take(given)
+    try:
+        answers = [session.bind(_fit(session.inputs, example))() for example in examples]
+    except loaded.errors as error:
+        raise RunFault("inference_failed", f"{model.name}: an inference failed: {error}") from error
+    np.savez(output, **_stacked("input", examples), **_stacked("output", [list(each) for each in answers]))
+
+
+def _invent(session: Session, count: int, inputs: Inputs) -> list[list[Any]]:
+    seeds = [Inputs(seed=(inputs.seed + number) % 2**32, shapes=inputs.shapes) for number in range(count)]
+    return [list(invent_inputs(session.inputs, seed).values()) for seed in seeds]
+
+
+def _take(given: Path) -> list[list[Any]]:
+    with np.load(given, allow_pickle=False) as arrays:
+        places = sorted((name for name in arrays.files if name.startswith("input")), key=lambda name: int(name[5:]))
+        return [list(example) for example in zip(*(arrays[name] for name in places), strict=True)]
+
+
+def _fit(signatures: Any, example: list[Any]) -> dict[str, Any]:
+    if len(signatures) != len(example):
+        raise RunFault("unknown_input", f"expected {len(signatures)} inputs, got {len(example)}")
+    return {each.name: _adapt(each, tensor) for each, tensor in zip(signatures, example, strict=True)}
+
+
+def _adapt(signature: Signature, tensor: Any) -> Any:
+    """The tensor in the layout that this format declares, where that is another one."""
+    typed = tensor.astype(signature.dtype, copy=False)
+    layouts = (typed, typed[0], np.moveaxis(typed, 1, -1)) if typed.ndim == 4 else (typed, *typed[:1])
+    if signature.shape is None:
+        return typed
+    fitting = (layout for layout in layouts if _fits(signature, layout.shape))
+    return np.ascontiguousarray(next(fitting, typed))
+
+
+def _fits(signature: Signature, shape: tuple[int, ...]) -> bool:
+    declared = signature.shape or ()
+    return len(declared) == len(shape) and all(
+        not isinstance(size, int) or size == given for size, given in zip(declared, shape, strict=True)
+    )
+
+
+def _stacked(name: str, examples: list[list[Any]]) -> dict[str, Any]:
+    return {f"{name}{place}": np.stack(arrays) for place, arrays in enumerate(zip(*examples, strict=True))}

@@ -1,0 +1,156 @@
+"""PyTorch, ncnn, LiteRT and OpenVINO for real: the same small network in each gives the same answer."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.errors import RunFault
+from agent.inputs import invent_inputs
+from agent.preflight import try_runtime
+from agent.runtimes import Session, load_runtime
+from agent.wire.spec import Inputs, Scalar
+from tests.agent.other_models import SAVERS, SHAPE, answer, save_onnx
+
+pytestmark = pytest.mark.integration
+SINGLE, HALF = 1e-5, 4e-3  # of sums of three products; ncnn keeps weights and activations in half precision
+LIBRARIES = {"torch": "torch", "ncnn": "ncnn", "litert": "ai_edge_litert", "openvino": "openvino"}
+
+
+def require(runtime: str) -> None:
+    """Skip where a runtime is not installed; on CI that is a failure."""
+    if importlib.util.find_spec(LIBRARIES[runtime]) is None:
+        message = f"{runtime} is not installed: make torch" if runtime == "torch" else f"{runtime} is not installed"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+
+
+def load(runtime: str, path: Path, *, threads: int = 1, **options: Scalar) -> Session:
+    return load_runtime(runtime).load(path, threads, options)
+
+
+@pytest.mark.parametrize(("runtime", "save"), SAVERS.values(), ids=SAVERS.keys())
+def test_every_format_gives_the_answer_of_the_network(
+    tmp_path: Path, runtime: str, save: Callable[[Path], Path]
+) -> None:
+    require(runtime)
+    session = load(runtime, save(tmp_path))
+    (signature,) = session.inputs
+    shapes = {} if signature.shape is not None else {signature.name: SHAPE}
+    (image,) = invent_inputs(session.inputs, Inputs(shapes=shapes)).values()
+    (found,) = session.bind({signature.name: image})()
+    if runtime == "litert":  # channels last
+        image, found = np.moveaxis(image, -1, 1), np.moveaxis(found, -1, 1)
+    right = answer(image if image.ndim == 4 else image[None])
+    tolerance = HALF if runtime == "ncnn" else SINGLE
+    np.testing.assert_allclose(np.asarray(found).reshape(right.shape), right, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("runtime", "save"), SAVERS.values(), ids=SAVERS.keys())
+def test_an_inference_can_be_repeated_and_answers_the_same(
+    tmp_path: Path, runtime: str, save: Callable[[Path], Path]
+) -> None:
+    require(runtime)
+    session = load(runtime, save(tmp_path))
+    call = session.bind(
+        invent_inputs(
+            session.inputs,
+            Inputs(shapes={"input": SHAPE} if runtime == "torch" and session.inputs[0].shape is None else {}),
+        )
+    )
+    first = [np.array(output) for output in call()]
+    assert all((np.array(one) == other).all() for one, other in zip(call(), first, strict=True))
+
+
+@pytest.mark.parametrize(("runtime", "save"), SAVERS.values(), ids=SAVERS.keys())
+def test_the_number_of_threads_is_the_one_that_was_asked_for(
+    tmp_path: Path, runtime: str, save: Callable[[Path], Path]
+) -> None:
+    require(runtime)
+    assert load(runtime, save(tmp_path), threads=2).options["intra_op_threads"] == 2
+
+
+@pytest.mark.parametrize("runtime", LIBRARIES)
+def test_a_file_of_another_format_is_refused(tmp_path: Path, runtime: str) -> None:
+    require(runtime)
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(b"{}")
+    with pytest.raises(RunFault) as caught:
+        load(runtime, path)
+    assert caught.value.code == "bad_model"
+
+
+@pytest.mark.parametrize(
+    ("runtime", "name"),
+    [("torch", "net.torchscript"), ("torch", "net.pt2"), ("litert", "net.tflite"), ("openvino", "net.xml")],
+)
+def test_a_damaged_file_is_refused_in_the_runtimes_words(tmp_path: Path, runtime: str, name: str) -> None:
+    require(runtime)
+    path = tmp_path / name
+    path.write_bytes(b"PK\x03\x04 and nothing that anybody could load")
+    with pytest.raises(RunFault, match=f"{runtime} .* refuses {name}"):
+        load(runtime, path)
+
+
+@pytest.mark.parametrize("runtime", LIBRARIES)
+def test_a_runtime_shows_that_it_works_by_a_tiny_model(runtime: str) -> None:
+    require(runtime)
+    assert try_runtime(runtime) == f"works {load_runtime(runtime).version}"
+
+
+@pytest.mark.parametrize("runtime", ["torch", "ncnn"])
+def test_spinning_is_refused_where_the_process_was_not_started_for_it(tmp_path: Path, runtime: str) -> None:
+    require(runtime)
+    save = next(save for name, save in SAVERS.values() if name == runtime)
+    with pytest.raises(RunFault, match="allow_spinning: this process lacks"):
+        load(runtime, save(tmp_path), allow_spinning=False)
+
+
+@pytest.mark.parametrize("runtime", ["torch", "ncnn"])
+def test_a_process_that_was_started_without_spinning_loads(tmp_path: Path, runtime: str) -> None:
+    require(runtime)
+    path = next(save for name, save in SAVERS.values() if name == runtime)(tmp_path)
+    program = (
+        "import sys; from pathlib import Path; from agent.runtimes import load_runtime\n"
+        "print(load_runtime(sys.argv[1]).load(Path(sys.argv[2]), 2, {'allow_spinning': False}).options)"
+    )
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+    command = [sys.executable, "-c", program, runtime, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert "'allow_spinning': False" in done.stdout
+
+
+def test_a_torchscript_program_does_not_say_its_shapes_and_asks_for_them(tmp_path: Path) -> None:
+    require("torch")
+    session = load("torch", SAVERS["torchscript"][1](tmp_path))
+    assert session.inputs[0].shape is None
+    with pytest.raises(RunFault, match="the model does not say its shape; give it, for example --shape input="):
+        invent_inputs(session.inputs, Inputs())
+
+
+def test_a_pickled_checkpoint_is_no_program(tmp_path: Path) -> None:
+    require("torch")
+    import torch
+
+    path = tmp_path / "net.pt"
+    torch.save({"weight": torch.zeros(3)}, path)
+    with pytest.raises(RunFault, match=r"refuses net\.pt"):
+        load("torch", path)
+
+
+def test_xnnpack_is_used_or_its_absence_is_said(tmp_path: Path) -> None:
+    import onnxruntime
+
+    path = save_onnx(tmp_path)
+    if "XnnpackExecutionProvider" in onnxruntime.get_available_providers():
+        options = load("onnxruntime", path, threads=2, provider="xnnpack").options
+        assert (options["intra_op_threads"], options["xnnpack_threads"], options["allow_spinning"]) == (1, 2, False)
+    else:
+        with pytest.raises(RunFault, match="this build has no XNNPACK, it has .*CPUExecutionProvider"):
+            load("onnxruntime", path, provider="xnnpack")
+    with pytest.raises(RunFault, match="provider: expected cpu or xnnpack, got 'gpu'"):
+        load("onnxruntime", path, provider="gpu")
