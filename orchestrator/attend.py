@@ -27,6 +27,7 @@ from orchestrator.board import Board, explain_loss
 from orchestrator.canary.judging import judge_canary
 from orchestrator.canary.planting import plant_if_due
 from orchestrator.db.tables import AttemptRow, DeviceRow
+from orchestrator.equipping import equip
 from orchestrator.errors import (
     BusyError,
     ClaimedError,
@@ -53,6 +54,7 @@ MOST_STEPS = 200  # of one visit; an honest board never needs as many, and a dis
 SLICE_S = 8.0
 BUSY_RETRY_S = 2.0
 TURN_RETRY_S = 1.0
+EQUIPPING_RETRY_S = 1.0
 MAX_BACKOFF_S = 300.0
 FETCH_BYTES = MAX_LINE_BYTES + 1024 * 1024
 
@@ -141,8 +143,15 @@ class Attendant:
         return self._collect(link, assignment)
 
     def _stage(self, link: Link, assignment: Assignment) -> float:
+        if assignment.unsupported is not None:
+            message = f"{assignment.runtime} is not supported by this board: {assignment.unsupported}"
+            self._lose(assignment, AttemptState.ENDED, Fault.MODEL, "runtime_unsupported", message)
+            return 0.0
         try:
             link.transport.open()
+            if not assignment.is_equipped:
+                equip(self.farm, link.transport, assignment, SLICE_S)
+                return EQUIPPING_RETRY_S
             if not (assignment.is_staged or self._bring(link, assignment)):
                 return 0.0
         except (TransportError, DeviceError):

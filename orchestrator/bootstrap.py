@@ -10,21 +10,19 @@ import enum
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from agent.wire.answers import Probe
 from orchestrator.board import Board
 from orchestrator.bundle import AgentBundle
 from orchestrator.environments import Environment, Interpreter, WheelhousePolicy, require_space
-from orchestrator.errors import DeviceError, SpecError
+from orchestrator.errors import DeviceError
 from orchestrator.transport import Transport
 from orchestrator.transport.errands import Survey, take_survey
 
 OLDEST_PYTHON = (3, 11)
 SPACE_BYTES = 200 * 1024 * 1024
 SLICE_S = 8.0
-RUNTIME_PACKAGES: Mapping[str, tuple[str, ...]] = {"onnxruntime": ("onnxruntime", "numpy")}
 _POLL_S = 0.5
 _PYTHON_REMEDY = (
     "Raspberry Pi OS 12 (bookworm) and newer have one: sudo apt install python3 python3-venv; or install one"
@@ -63,14 +61,6 @@ class Bootstrapped:
     probe: Probe
     python: str
     bundle_hash: str
-
-
-def pinned_requirements(runtime: str) -> tuple[str, ...]:
-    """A runtime's packages at the versions that are installed here, so that farm and boards agree."""
-    if runtime not in RUNTIME_PACKAGES:
-        known = ", ".join(RUNTIME_PACKAGES)
-        raise SpecError(f"runtime: expected one whose packages are known ({known}), got {runtime!r}")
-    return tuple(f"{name}=={metadata.version(name)}" for name in RUNTIME_PACKAGES[runtime])
 
 
 def bootstrap(

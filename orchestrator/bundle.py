@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from orchestrator.errors import SpecError
+from orchestrator.errors import InternalError, SpecError
+from orchestrator.runtimes import plugin_files
 
 HASH_DIGITS = 32
 PLUGIN_FOLDER = "agent/runtimes"
@@ -41,12 +42,21 @@ def bundle_target(bundle_hash: str) -> str:
     return f"bundles/{bundle_hash}.pyz"
 
 
-def build_bundle(target_dir: Path, *, plugins: Sequence[Path] = ()) -> AgentBundle:
+def find_bundle(bundles_dir: Path, bundle_hash: str) -> AgentBundle:
+    """A bundle that was built before, perhaps by an older pifarm; raises `InternalError` where it is gone."""
+    path = bundles_dir / f"{bundle_hash}.pyz"
+    if not path.exists():
+        raise InternalError(f"bundle {bundle_hash}: it is missing in {bundles_dir}; submit again")
+    return AgentBundle(hash=bundle_hash, path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def build_bundle(target_dir: Path, *, plugins: Sequence[Path] | None = None) -> AgentBundle:
     """The bundle of the installed agent, with runtime plug-ins beside its own runtimes; made where it is missing.
 
-    Safe when several processes do it at once. Raises `SpecError` for a plug-in that cannot be one.
+    `plugins`: those of the entry points, unless others are given. Safe when several processes do it at once. Raises
+    `SpecError` for a plug-in that cannot be one.
     """
-    members = _agent_members() | _plugin_members(plugins)
+    members = _agent_members() | _plugin_members(plugin_files() if plugins is None else plugins)
     content = _archive(members)
     digest = _hash_of(members)
     path = target_dir / f"{digest}.pyz"

@@ -4,7 +4,7 @@ A host key is pinned when a board is added and never learnt again. A board is on
 other names or addresses is refused, because two devices that share a board would disturb each other's runs.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -17,13 +17,7 @@ from agent.wire.spec import Fence, is_plain_name
 from orchestrator import leases
 from orchestrator.ambient import require_sound_label
 from orchestrator.board import Board
-from orchestrator.bootstrap import (
-    RUNTIME_PACKAGES,
-    Bootstrapped,
-    Plan,
-    bootstrap,
-    pinned_requirements,
-)
+from orchestrator.bootstrap import Bootstrapped, Plan, bootstrap
 from orchestrator.bundle import build_bundle
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
@@ -34,6 +28,7 @@ from orchestrator.events import EventKind, record
 from orchestrator.farm import Farm
 from orchestrator.lifecycle import OPEN_ATTEMPT_STATES, DeviceState, RunState
 from orchestrator.links import local_transport, transport_of
+from orchestrator.runtimes import DEFAULT, known_runtimes, pinned_requirements
 from orchestrator.transport import Transport
 from orchestrator.transport.address import SshAddress
 from orchestrator.transport.keys import FarmKey, HostKey
@@ -45,11 +40,12 @@ TellStep = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBoard:
-    """A board to register over SSH."""
+    """A board to register over SSH; it gets further runtimes than `runtimes` with the first runs that want them."""
 
     name: str
     address: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    runtimes: Sequence[str] = (DEFAULT,)
     wheelhouse: WheelhousePolicy = WheelhousePolicy.AUTO
     take_over: bool = False
 
@@ -77,35 +73,40 @@ def install_key(farm: Farm, address: SshAddress, host_key: HostKey, password: st
     line = FarmKey.in_folder(farm.settings.keys_dir).public_line
     install_key_with_password(address, host_key=str(host_key), password=password, public_line=line)
 
-    require_sound_label(new.labels)
 
 def add_board(farm: Farm, new: NewBoard, host_key: HostKey, *, progress: TellStep) -> None:
     """Register a board over SSH: reach it, set up its runtime, store what it is. Safe to repeat after a failure."""
     _require_free_name(farm.database, new.name)
+    require_sound_label(new.labels)
     key = FarmKey.in_folder(farm.settings.keys_dir)
     transport = SshTransport(new.parsed_address, key_file=key.private_file, host_key=str(host_key))
     with closing(transport):
-        done = _set_up(farm, transport, new.wheelhouse, progress)
+        done = _set_up(farm, transport, new.runtimes, new.wheelhouse, progress)
         _claim_board(farm, transport, done, new.take_over)
     _store(farm, new, str(host_key), done)
 
 
-def add_local(farm: Farm, name: str, labels: Mapping[str, str], *, progress: TellStep) -> None:
-    require_sound_label(labels)
+def add_local(
+    farm: Farm, name: str, labels: Mapping[str, str], *, runtimes: Sequence[str] = (DEFAULT,), progress: TellStep
+) -> None:
     """Register this very machine, measured without SSH by the orchestrator's own Python."""
     _require_free_name(farm.database, name)
+    require_sound_label(labels)
     adopt_own_python(farm.settings.local_dir)
     with closing(local_transport(farm)) as transport:
-        done = _set_up(farm, transport, WheelhousePolicy.AUTO, progress)
+        done = _set_up(farm, transport, runtimes, WheelhousePolicy.AUTO, progress)
     _store(farm, NewBoard(name=name, address="", labels=labels), None, done)
 
 
-def probe_again(farm: Farm, name: str, *, progress: TellStep) -> None:
-    """Look at a device's hardware again and bring its agent and runtime up to date."""
+def probe_again(farm: Farm, name: str, *, runtimes: Sequence[str] = (), progress: TellStep) -> None:
+    """Look at a device's hardware again; bring its agent and its runtimes up to date, and further `runtimes` to it."""
     with farm.database.read() as session:
-        transport = transport_of(farm, require_idle(session, find(session, name)))
+        device = require_idle(session, find(session, name))
+        transport = transport_of(farm, device)
+        has = [each for each in device.probe.get("runtimes", {}) if each in known_runtimes()]
+    wanted = list(dict.fromkeys([*has, *runtimes])) or [DEFAULT]
     with closing(transport):
-        done = _set_up(farm, transport, WheelhousePolicy.AUTO, progress)
+        done = _set_up(farm, transport, wanted, WheelhousePolicy.AUTO, progress)
     with farm.database.write() as session:
         device = find(session, name)
         _fill_in(session, device, done)
@@ -197,10 +198,12 @@ def require_idle(session: Session, device: DeviceRow) -> DeviceRow:
     return device
 
 
-def _set_up(farm: Farm, transport: Transport, wheelhouse: WheelhousePolicy, progress: TellStep) -> Bootstrapped:
+def _set_up(
+    farm: Farm, transport: Transport, runtimes: Sequence[str], wheelhouse: WheelhousePolicy, progress: TellStep
+) -> Bootstrapped:
     plan = Plan(
         bundle=build_bundle(farm.settings.bundles_dir),
-        requirements={runtime: pinned_requirements(runtime) for runtime in RUNTIME_PACKAGES},
+        requirements={runtime: pinned_requirements(runtime) for runtime in runtimes},
         wheel_cache=farm.settings.wheels_dir,
         wheelhouse=wheelhouse,
     )

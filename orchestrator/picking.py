@@ -40,6 +40,7 @@ class Assignment:
     """An open attempt with all that its attendant needs to know.
 
     Not `is_wanted`: the run was cancelled or retried. `is_staged`: its artifact and bundle were on the board before.
+    Not `is_equipped`: nobody has asked the board for this runtime yet; `unsupported` says why it does not have it.
     """
 
     attempt_id: int
@@ -51,6 +52,8 @@ class Assignment:
     study_id: int
     cursor_byte: int
     is_staged: bool
+    is_equipped: bool
+    unsupported: str | None
     artifact_id: str
     manifest: Mapping[str, Any]
     size_bytes: int
@@ -199,6 +202,8 @@ def _assignment(session: Session, attempt: AttemptRow) -> Assignment:
         study_id=study.id,
         cursor_byte=attempt.cursor_byte,
         is_staged=_was_staged(session, attempt),
+        is_equipped=variant.runtime in (SCRIPTED, *probe.get("runtimes", {})) or unsupported is not None,
+        unsupported=unsupported,
         artifact_id=variant.build.artifact_id,
         manifest=variant.build.artifact.manifest,
         size_bytes=variant.build.artifact.size_bytes,

@@ -4,15 +4,13 @@ Everything is named by hash and goes over once; a second run of the same variant
 one slice of time, so that an attendant never holds its lease for the length of an upload.
 """
 
-import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.artifacts import ArtifactStore, Manifest
-from orchestrator.bundle import bundle_target
+from orchestrator.bundle import find_bundle
 from orchestrator.config import Settings
-from orchestrator.errors import InternalError
 from orchestrator.picking import Assignment
 from orchestrator.transport import Transport
 
@@ -31,10 +29,8 @@ def stage(settings: Settings, transport: Transport, assignment: Assignment, slic
 
 def _wanted(settings: Settings, assignment: Assignment) -> Iterator[tuple[Path, str, str]]:
     """Source, target and sha256 of each file."""
-    bundle = settings.bundles_dir / f"{assignment.bundle_hash}.pyz"
-    if not bundle.exists():
-        raise InternalError(f"bundle {assignment.bundle_hash}: it is missing in {settings.bundles_dir}; submit again")
-    yield bundle, bundle_target(assignment.bundle_hash), hashlib.sha256(bundle.read_bytes()).hexdigest()
+    bundle = find_bundle(settings.bundles_dir, assignment.bundle_hash)
+    yield bundle.path, bundle.target, bundle.sha256
     store = ArtifactStore(settings.artifacts_dir)
     for file in Manifest.from_json(assignment.manifest).files:
         yield store.blob(file.sha256), f"artifacts/{assignment.artifact_id}/{file.name}", file.sha256

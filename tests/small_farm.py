@@ -42,7 +42,7 @@ def add_device(database: Database, name: str = "pi5-kitchen", **columns: Any) ->
         "machine_key": f"machine of {name}",
         "board": "Raspberry Pi 5 Model B Rev 1.0",
         "board_type": "pi5",
-        "probe": {},
+        "probe": {"runtimes": {"onnxruntime": "1.32.0"}},
         "probed_at_s": 0.0,
         "python": "python3",
         "bundle_hash": BUNDLE_HASH,

@@ -58,6 +58,10 @@ def add(
         typer.Option("--wheelhouse", help="Where the board's runtime comes from: auto, online or pushed."),
     ] = "auto",
     take_over: Annotated[bool, typer.Option("--take-over", help="Take the board from another farm.")] = False,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option("--runtime", help="Set up this one now, not only with its first run; may be repeated."),
+    ] = None,
 ) -> None:
     """Register a board: pin its host key, look at its hardware, set up its runtime. Safe to repeat after a failure."""
     from orchestrator import fleet
@@ -68,13 +72,20 @@ def add(
     labels = console.parse_pairs("--label", label or [])
     farm = console.the_farm()
     if ssh is None:
-        fleet.add_local(farm, name, labels, progress=_tell_step)
+        fleet.add_local(farm, name, labels, runtimes=_with_default(runtime), progress=_tell_step)
     else:
         try:
             policy = WheelhousePolicy(wheelhouse)
         except ValueError as error:
             raise SpecError(f"--wheelhouse: expected auto, online or pushed, got {wheelhouse!r}") from error
-        request = fleet.NewBoard(name=name, address=ssh, labels=labels, wheelhouse=policy, take_over=take_over)
+        request = fleet.NewBoard(
+            name=name,
+            address=ssh,
+            labels=labels,
+            runtimes=_with_default(runtime),
+            wheelhouse=policy,
+            take_over=take_over,
+        )
         host_key = fleet.accept_host_key(request.parsed_address, fingerprint, _confirm)
         if install_key:
             password = typer.prompt(f"password of {ssh}", hide_input=True, err=True)
@@ -109,6 +120,7 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
         "address": view.address or "this machine",
         "host key": view.fingerprint or "none",
         "board type": view.board_type,
+        "room, as stated": in_words(view.ambient_c, view.ambient_source),
         "prepared by the doctor": "yes" if view.facts.get("prepared") else "no",
         **{f"runtime {runtime}": version for runtime, version in view.runtimes.items()},
         **{f"runtime {runtime}": f"unsupported: {why}" for runtime, why in view.unsupported.items()},
@@ -119,13 +131,20 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command("probe")
-def probe(name: NameArgument) -> None:
-        "room, as stated": in_words(view.ambient_c, view.ambient_source),
-    """Look at the board's hardware again and bring its runtime up to date."""
+def probe(
+    name: NameArgument,
+    runtime: Annotated[
+        list[str] | None, typer.Option("--runtime", help="Set up this one too, e.g. ncnn; may be repeated.")
+    ] = None,
+) -> None:
+    """Look at the board's hardware again and bring its runtimes up to date.
+
+    A runtime that the board did not support is tried anew with the next run that wants it, or now with --runtime.
+    """
     from orchestrator import fleet
 
     farm = console.the_farm()
-    fleet.probe_again(farm, name, progress=_tell_step)
+    fleet.probe_again(farm, name, runtimes=runtime or (), progress=_tell_step)
     console.print_table("", *device_rows([_view(farm, name)]))
 
 
@@ -158,25 +177,6 @@ def doctor(
         raise typer.Exit(1)
 
 
-@app.command("drain")
-def drain(
-    name: NameArgument,
-    reason: Annotated[str, typer.Option("--reason", help="Shown beside its state.")] = "drained",
-) -> None:
-    """Give the device no further work; it keeps its queue, and ends the run it is at."""
-    from orchestrator import fleet
-
-    fleet.drain(console.the_farm().database, name, reason)
-    console.say(f"{name}: drained; pifarm device resume {name} brings it back")
-
-
-@app.command("resume")
-def resume(name: NameArgument) -> None:
-    """Give a drained or sick device work again."""
-    from orchestrator import fleet
-    from orchestrator.cli.watch import ring
-
-    farm = console.the_farm()
 @app.command("label")
 def label(
     name: NameArgument,
@@ -215,6 +215,25 @@ def ambient(
     console.say(f"{name}: room {celsius:.1f} °C, " + (f"for {hours:g} h" if hours else "until another reading"))
 
 
+@app.command("drain")
+def drain(
+    name: NameArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Shown beside its state.")] = "drained",
+) -> None:
+    """Give the device no further work; it keeps its queue, and ends the run it is at."""
+    from orchestrator import fleet
+
+    fleet.drain(console.the_farm().database, name, reason)
+    console.say(f"{name}: drained; pifarm device resume {name} brings it back")
+
+
+@app.command("resume")
+def resume(name: NameArgument) -> None:
+    """Give a drained or sick device work again."""
+    from orchestrator import fleet
+    from orchestrator.cli.watch import ring
+
+    farm = console.the_farm()
     fleet.resume(farm.database, name)
     ring(farm)
     console.say(f"{name}: ready")
@@ -246,14 +265,6 @@ def _confirm(shown: str) -> bool:
     )
 
 
-def _tell_step(step: str, detail: str) -> None:
-    console.tell(f"  {step}: {detail}" if detail else f"  {step}")
-
-
-def _view(farm: Farm, name: str) -> DeviceView:
-    from orchestrator.queries.farm import get_device
-
-    return get_device(farm.database, name)
 def _changes(texts: Sequence[str]) -> dict[str, str | None]:
     changes: dict[str, str | None] = {}
     for text in texts:
@@ -270,3 +281,11 @@ def _with_default(runtimes: list[str] | None) -> list[str]:
     return list(dict.fromkeys([DEFAULT, *(runtimes or [])]))
 
 
+def _tell_step(step: str, detail: str) -> None:
+    console.tell(f"  {step}: {detail}" if detail else f"  {step}")
+
+
+def _view(farm: Farm, name: str) -> DeviceView:
+    from orchestrator.queries.farm import get_device
+
+    return get_device(farm.database, name)

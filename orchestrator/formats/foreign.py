@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Final
 
 HEAD_BYTES: Final = 512
-EXPORT: Final = "export the network to ONNX with torch.onnx.export, and add that file"
+EXPORT: Final = (
+    "export the network to ONNX where it was made, torch.onnx.export(model, example, 'model.onnx'), or as a program,"
+    " torch.export.save(torch.export.export(model, (example,)), 'model.pt2'); a checkpoint of Ultralytics:"
+    " yolo export model=FILE format=onnx"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,10 @@ def _recognise_zip(path: Path) -> Recognised:
             names = archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         names = []
+    if any("/code/" in name for name in names) and any(name.endswith("constants.pkl") for name in names):
+        return Recognised(what="a TorchScript program", remedy="name it NAME.torchscript", suffix=".torchscript")
+    if any(name.endswith("archive_format") or "/models/" in name for name in names):
+        return Recognised(what="a program of torch.export", remedy="name it NAME.pt2", suffix=".pt2")
     if any(name.endswith("data.pkl") for name in names):
         return Recognised(what="a PyTorch checkpoint", remedy=EXPORT)
     return Recognised(what="a zip archive", remedy="unpack it, and add the model in it")
@@ -63,7 +71,7 @@ KNOWN: Final[tuple[tuple[Callable[[bytes], bool], Recognised], ...]] = (
     ),
     (
         lambda head: head[4:8] == b"TFL3",
-        Recognised(what="a TensorFlow Lite model", remedy="convert it to ONNX with tf2onnx, and add that file"),
+        Recognised(what="a LiteRT model", remedy="rename it to end in .tflite", suffix=".tflite"),
     ),
     (
         lambda head: head.startswith(b"\x89HDF\r\n\x1a\n"),

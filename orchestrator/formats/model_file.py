@@ -8,11 +8,16 @@ from pathlib import Path
 from orchestrator.errors import ModelError
 
 
-class ModelFormat(enum.Enum):
-    """The formats that pifarm takes; the value is the suffix without its dot."""
+class ModelFormat(enum.StrEnum):
+    """The formats that pifarm itself knows; one that only a plug-in's runtime loads is called by its suffix."""
 
     ONNX = "onnx"
     ORT = "ort"
+    TORCHSCRIPT = "torchscript"
+    PT2 = "pt2"
+    NCNN = "ncnn"
+    TFLITE = "tflite"
+    OPENVINO = "openvino"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +25,12 @@ class TensorInfo:
     """An input or output as the model declares it.
 
     `dtype` is numpy's name where there is one (``float32``), else the runtime's own text. A size that the
-    model leaves open is None, or the name that the model gives it.
+    model leaves open is None, or the name that the model gives it; a shape that is not declared at all is None.
     """
 
     name: str
     dtype: str
-    shape: tuple[int | str | None, ...]
+    shape: tuple[int | str | None, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +38,10 @@ class ModelFile:
     """One variant's files: all that must lie in one folder for `main` to load.
 
     `files` maps names relative to that folder to where they are now. `opset` maps operator domains (ONNX's
-    own is ``ai.onnx``) to versions. `runtimes` can load the main file.
+    own is ``ai.onnx``) to versions, and is empty elsewhere. `runtimes` can load the main file.
     """
 
-    format: ModelFormat
+    format: str
     main: str
     files: Mapping[str, Path]
     inputs: tuple[TensorInfo, ...]

@@ -13,6 +13,7 @@ from orchestrator.errors import ModelError
 from orchestrator.formats.foreign import recognise
 from orchestrator.formats.model_file import ModelFile, ModelFormat
 from orchestrator.formats.trial import Refusal, try_to_open
+from orchestrator.runtimes import DEFAULT, runtimes_for
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
@@ -26,7 +27,7 @@ def read_onnx(main: Path) -> ModelFile:
     _check_ranks(main, model.graph)
     opset = {each.domain or "ai.onnx": each.version for each in model.opset_import}
     files = {main.name: main, **_find_external_data(main, model)}
-    answer = try_to_open(main)
+    answer = try_to_open(main, DEFAULT)
     if isinstance(answer, Refusal):
         versions = ", ".join(f"{domain} {version}" for domain, version in sorted(opset.items())) or "none"
         raise ModelError(
@@ -42,7 +43,7 @@ def read_onnx(main: Path) -> ModelFile:
         outputs=answer.outputs,
         opset=opset,
         size_bytes=sum(path.stat().st_size for path in files.values()),
-        runtimes=("onnxruntime",),
+        runtimes=runtimes_for(main.suffix),
     )
 
 

@@ -11,6 +11,7 @@ from agent.wire.codec import dumps
 from agent.wire.spec import Scalar
 from orchestrator.db.tables import BuildRow, DeviceRow, ModelRow, VariantRow
 from orchestrator.errors import NotFoundError, SpecError
+from orchestrator.runtimes import known_runtimes, pinned_requirements
 from orchestrator.studies.submission import Submission
 
 
@@ -88,11 +89,12 @@ def _select_builds(session: Session, submission: Submission) -> list[BuildRow]:
 
 def _runtimes_of(build: BuildRow, wanted: Sequence[str]) -> list[str]:
     possible: list[str] = build.artifact.facts["runtimes"]
-    if not wanted:
-        return possible[:1]
-    fitting = [runtime for runtime in dict.fromkeys(wanted) if runtime in possible]
+    fitting = [runtime for runtime in dict.fromkeys(wanted) if runtime in possible] if wanted else possible[:1]
     if not fitting:
         raise SpecError(
             f"runtime: {build.label} ({build.artifact.format}) runs on {', '.join(possible)}, not {wanted[0]!r}"
         )
+    for runtime in fitting:
+        if runtime in known_runtimes():
+            pinned_requirements(runtime)  # refused here, not board by board, where the farm itself lacks it
     return fitting

@@ -79,7 +79,7 @@ def test_the_facts_of_an_onnx_file() -> None:
         outputs=(TensorInfo(name="logits", dtype="float32", shape=(1, 10)),),
         opset={"ai.onnx": 17},
         size_bytes=path.stat().st_size,
-        runtimes=("onnxruntime",),
+        runtimes=("onnxruntime", "openvino"),
     )
 
 
@@ -214,7 +214,7 @@ def test_a_folder_without_a_model_says_what_it_has(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="got no file"):
         read_model(tmp_path)
     (tmp_path / "weights.bin").touch()
-    with pytest.raises(ModelError, match=r"\.onnx or \.ort in this folder, got weights\.bin"):
+    with pytest.raises(ModelError, match=r"\.onnx, \.ort, .* or \.xml in this folder, got weights\.bin"):
         read_model(tmp_path)
 
 
@@ -254,12 +254,16 @@ FOREIGN = {
     ),
     "an old checkpoint": ("model.pth", pickle.dumps({"w": [1.0]}, protocol=2), "pickle.*export the network to ONNX"),
     "a Keras file": ("model.h5", b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5.*tf2onnx"),
-    "a TFLite file": ("model.tflite", b"\x1c\0\0\0TFL3" + bytes(100), "TensorFlow Lite.*tf2onnx"),
+    "a TFLite file called onnx": (
+        "model.onnx",
+        b"\x1c\0\0\0TFL3" + bytes(100),
+        r"LiteRT model; rename it to end in \.tflite",
+    ),
     "a gzip": ("model.onnx", b"\x1f\x8b\x08" + bytes(100), "gzip"),
     "ort called onnx": ("model.onnx", ORT, r"ORT format; rename it to end in \.ort"),
     "onnx called ort": ("model.ort", DEMO["onnx"].read_bytes(), r"ONNX model; rename it to end in \.onnx"),
     "capital letters": ("model.ONNX", DEMO["onnx"].read_bytes(), r"ONNX model; rename it to end in \.onnx"),
-    "an unknown suffix": ("model.bin", bytes(range(256)), r"file that ends in \.onnx or \.ort, got model\.bin"),
+    "an unknown suffix": ("model.bin", bytes(range(256)), r"file that ends in \.onnx, \.ort, .*, got model\.bin"),
     "bytes called ort": ("model.ort", bytes(range(256)), "with ORTM at byte 4"),
     "zeros called onnx": ("model.onnx", bytes(100), "got 100 bytes that end too early or are damaged"),
     "an onnx without a graph": ("model.onnx", b"\x08\x08", "got 2 bytes without a graph"),
@@ -358,25 +362,25 @@ def child(tmp_path: Path) -> Iterator[Path]:
 def test_a_file_that_kills_onnxruntime_kills_nothing_else(child: Path) -> None:
     child.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)")
     with pytest.raises(ModelError, match=r"m\.onnx: onnxruntime was killed by SIGSEGV while loading it"):
-        try_to_open(Path("m.onnx"), child=child)
+        try_to_open(Path("m.onnx"), "onnxruntime", opener=[str(child)])
 
 
 def test_a_file_that_never_loads_is_given_up(child: Path) -> None:
     child.write_text("while True: pass")
     with pytest.raises(ModelError, match=r"m\.onnx: onnxruntime did not load it within 0\.2 s"):
-        try_to_open(Path("m.onnx"), child=child, time_limit_s=0.2)
+        try_to_open(Path("m.onnx"), "onnxruntime", opener=[str(child)], time_limit_s=0.2)
 
 
 def test_an_onnxruntime_that_cannot_start_is_not_the_models_fault(child: Path) -> None:
     child.write_text("import no_such_module")
     with pytest.raises(InternalError, match="No module named 'no_such_module'"):
-        try_to_open(Path("m.onnx"), child=child)
+        try_to_open(Path("m.onnx"), "onnxruntime", opener=[str(child)])
 
 
 def test_a_model_beside_a_file_named_like_a_module_imports_nothing_from_there(tmp_path: Path) -> None:
     """The child is isolated: neither the working folder nor the model's is on its path."""
     (tmp_path / "onnxruntime.py").write_text("raise SystemExit(3)")
-    assert isinstance(try_to_open(save(make_model(), tmp_path / "m.onnx")), Opened)
+    assert isinstance(try_to_open(save(make_model(), tmp_path / "m.onnx"), "onnxruntime"), Opened)
 
 
 def test_importing_the_reader_imports_no_runtime() -> None:

@@ -28,7 +28,7 @@ def test_the_memory_is_a_share_of_the_boards() -> None:
 
 
 def test_a_run_is_started_with_the_limits_of_its_board(yard: Yard, board: PretendedBoard) -> None:
-    set_columns(yard.database, DeviceRow, 1, probe={"memory_bytes": 10 * GiB})
+    set_columns(yard.database, DeviceRow, 1, probe={"memory_bytes": 10 * GiB, "runtimes": {"onnxruntime": "1.32.0"}})
     submit(yard)
     yard.visit()
     (run,) = board.runs.values()
