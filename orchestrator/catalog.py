@@ -26,12 +26,16 @@ from orchestrator.transport import Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBuild:
-    """One file or folder to register under a label, with metrics that its owner declares."""
+    """One file or folder to register under a label, with metrics that its owner declares.
+
+    `lineage` is how the factory made it: parent, recipe, tools; empty for what was handed over.
+    """
 
     path: Path
     label: str
     metrics: Mapping[str, float] = field(default_factory=dict)
     is_baseline: bool = False
+    lineage: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not is_plain_name(self.label):
@@ -103,16 +107,16 @@ def _add_build(session: Session, model: ModelRow, build: NewBuild, fact: ModelFi
         known.metrics = {**known.metrics, **metrics}
         return False
     if session.get(ArtifactRow, manifest.id) is None:
-        session.add(_artifact_row(fact, manifest))
+        session.add(_artifact_row(fact, manifest, build.lineage))
     model.builds.append(BuildRow(label=build.label, artifact_id=manifest.id, metrics=metrics))
     session.flush()
     return True
 
 
-def _artifact_row(fact: ModelFile, manifest: Manifest) -> ArtifactRow:
+def _artifact_row(fact: ModelFile, manifest: Manifest, lineage: Mapping[str, Any]) -> ArtifactRow:
     return ArtifactRow(
         id=manifest.id,
-        format=fact.format.value,
+        format=str(fact.format),
         size_bytes=manifest.size_bytes,
         manifest=manifest.to_json(),
         facts={
@@ -120,12 +124,13 @@ def _artifact_row(fact: ModelFile, manifest: Manifest) -> ArtifactRow:
             "outputs": [_tensor(tensor) for tensor in fact.outputs],
             "opset": dict(fact.opset),
             "runtimes": list(fact.runtimes),
+            "lineage": dict(lineage),
         },
     )
 
 
 def _tensor(tensor: Any) -> dict[str, Any]:
-    return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
+    return {"name": tensor.name, "dtype": tensor.dtype, "shape": None if tensor.shape is None else list(tensor.shape)}
 
 
 def _set_baseline(model: ModelRow, builds: Sequence[NewBuild]) -> None:

@@ -73,12 +73,45 @@ def show(name: Annotated[str, typer.Argument(help="The model's name.")], as_json
             build.label + (" (baseline)" if build.is_baseline else ""),
             build.format,
             size(build.size_bytes),
-            ", ".join(f"{tensor['name']} {tensor['dtype']} {tensor['shape']}" for tensor in build.inputs),
+            ", ".join(f"{each['name']} {each['dtype']} {each['shape'] or 'any shape'}" for each in build.inputs),
+            f"{build.lineage['recipe']} of {build.lineage['parent_label']}" if build.lineage else "",
             ", ".join(f"{metric}={fact['value']:g} ({fact['source']})" for metric, fact in build.metrics.items()),
             build.artifact[:12],
         ]
         for build in model.builds
     ]
     console.print_table(
-        model.model, ["variant", "format", "size", "inputs", "metrics", "artifact"], rows, right=["size"]
+        model.model, ["variant", "format", "size", "inputs", "made by", "metrics", "artifact"], rows, right=["size"]
     )
+
+
+@app.command("inspect")
+def inspect_model(
+    name: Annotated[str, typer.Argument(help="The model's name.")],
+    variant: Annotated[str | None, typer.Option("--variant", help="Which one; the baseline if not given.")] = None,
+    shape: Annotated[
+        list[str] | None, typer.Option("--shape", help="A shape that the network leaves open, e.g. images=1,3,640,640.")
+    ] = None,
+    most: Annotated[int, typer.Option("--layers", min=0, help="Show so many of the layers with the most work.")] = 15,
+    as_json: JsonOption = False,
+) -> None:
+    """What an ONNX network is made of: parameters, work and traffic by layer, operators, weights. Nothing is run."""
+    from orchestrator import inspection_text
+    from orchestrator.variants.inspection import inspect
+    from orchestrator.variants.make import find_onnx, unpacked
+
+    farm = console.the_farm()
+    shapes = {
+        key: console.parse_integers("--shape", text)
+        for key, text in console.parse_pairs("--shape", shape or []).items()
+    }
+    build = find_onnx(farm, name, variant)
+    with unpacked(farm, build) as main:
+        found = inspect(main, shapes)
+    if as_json:
+        console.print_json(found)
+    else:
+        facts = [list(pair) for pair in inspection_text.summary(found)]
+        console.print_table(f"{name}/{build.label}", ["fact", "value"], facts)
+        columns, right = inspection_text.COLUMNS, inspection_text.FIGURES
+        console.print_table("layers with the most work", columns, inspection_text.rows(found, most), right)

@@ -44,4 +44,6 @@ def _build_view(row: BuildRow) -> BuildView:
         metrics=row.metrics,
         inputs=tuple(artifact.facts.get("inputs", ())),
         files=tuple(file["name"] for file in artifact.manifest.get("files", ())),
+        runtimes=tuple(artifact.facts.get("runtimes", ())),
+        lineage=artifact.facts.get("lineage", {}),
     )

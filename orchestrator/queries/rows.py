@@ -217,7 +217,7 @@ class ModelView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildView:
-    """One labelled artifact of a model."""
+    """One labelled artifact of a model; `lineage` is how the factory made it, empty for what was handed over."""
 
     label: str
     format: str
@@ -227,6 +227,8 @@ class BuildView:
     metrics: Mapping[str, Mapping[str, Any]]
     inputs: tuple[Mapping[str, Any], ...]
     files: tuple[str, ...]
+    runtimes: tuple[str, ...]
+    lineage: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,7 @@ def test_a_model_is_stored_with_its_facts_and_metrics(farm: Farm) -> None:
     assert (fp32.is_baseline, int8.is_baseline) == (True, False)
     assert fp32.artifact.size_bytes == VARIANTS["onnx"].stat().st_size
     assert fp32.artifact.format == "onnx"
-    assert fp32.artifact.facts["runtimes"] == ["onnxruntime"]
+    assert fp32.artifact.facts["runtimes"] == ["onnxruntime", "openvino"]
     assert [tensor["dtype"] for tensor in fp32.artifact.facts["inputs"]] == ["float32"]
     assert fp32.artifact_id != int8.artifact_id
 

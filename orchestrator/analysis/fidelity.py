@@ -1,0 +1,118 @@
+"""How far a variant's answers are from the baseline's, for the same inputs: no labels are needed to see a broken file.
+
+Pure. The first axis of every array counts examples. One row of several numbers an example is taken for scores of
+classes. Boxes are compared where a task says how to decode them.
+"""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+BROKEN_COSINE: Final = 0.9
+ALIKE_COSINE: Final = 0.999
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
+
+
+class Likeness(enum.Enum):
+    """In one word. Alike: cosine >= 0.999; broken: below 0.9, values that are no numbers, or other shapes."""
+
+    ALIKE = "alike"
+    CLOSE = "close"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fidelity:
+    """A variant against the baseline, over all outputs and examples.
+
+    Errors are absolute; `max_relative_error` is a share of the baseline's largest magnitude. `cosine` is the least of
+    any output. `top1` is the share of rows with the same first class, null where the outputs are no classification.
+    """
+
+    examples: int
+    max_error: float | None
+    mean_error: float | None
+    max_relative_error: float | None
+    cosine: float | None
+    top1: float | None
+    likeness: Likeness
+    remark: str = ""
+
+
+def compare_answers(baseline: Sequence[Array], variant: Sequence[Array]) -> Fidelity:
+    """Output by output, in order."""
+    examples = len(baseline[0]) if baseline else 0
+    pairs = [_laid_out_alike(one, other) for one, other in zip(baseline, variant, strict=False)]
+    if len(baseline) != len(variant) or any(pair is None for pair in pairs):
+        shapes = " and ".join(str([list(each.shape[1:]) for each in side]) for side in (baseline, variant))
+        return _broken(examples, f"other outputs: {shapes}")
+    known = [pair for pair in pairs if pair is not None]
+    if any(not np.isfinite(other).all() for _, other in known):
+        return _broken(examples, "answers that are no finite numbers")
+    errors = [np.abs(one - other) for one, other in known]
+    largest = max((float(np.abs(one).max(initial=0.0)) for one, _ in known), default=0.0)
+    worst = max((float(error.max(initial=0.0)) for error in errors), default=0.0)
+    cosine = min((_cosine(one, other) for one, other in known), default=1.0)
+    return Fidelity(
+        examples=examples,
+        max_error=worst,
+        mean_error=float(np.mean([error.mean() for error in errors])) if errors else 0.0,
+        max_relative_error=worst / largest if largest > 0 else None,
+        cosine=cosine,
+        top1=_same_first_class(known),
+        likeness=_likeness(cosine),
+    )
+
+
+def _laid_out_alike(one: Array, other: Array) -> tuple[Floats, Floats] | None:
+    """Both as numbers of the baseline's shape; a missing batch axis and channels that stand last are seen through."""
+    first, second = one.astype(np.float64), other.astype(np.float64)
+    candidates = [second]
+    if second.ndim == first.ndim and first.ndim == 5:
+        candidates.append(np.moveaxis(second, -1, 2))
+    if second.size == first.size and [s for s in second.shape if s != 1] == [s for s in first.shape if s != 1]:
+        candidates.append(second.reshape(first.shape))
+    fitting = next((each for each in candidates if each.shape == first.shape), None)
+    return None if fitting is None else (first, fitting)
+
+
+def _cosine(one: Floats, other: Floats) -> float:
+    """The least cosine of any example; two answers of nothing but zeros are the same."""
+    rows, others = one.reshape(len(one), -1), other.reshape(len(other), -1)
+    norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(others, axis=1)
+    dots = np.einsum("ij,ij->i", rows, others)
+    same = (rows == others).all(axis=1)
+    return float(np.min(np.where(same, 1.0, dots / np.where(norms > 0, norms, np.inf)), initial=1.0))
+
+
+def _same_first_class(pairs: Sequence[tuple[Floats, Floats]]) -> float | None:
+    if len(pairs) != 1 or pairs[0][0].ndim > 3 or pairs[0][0].shape[-1] < 2:
+        return None
+    one, other = (each.reshape(-1, each.shape[-1]) for each in pairs[0])
+    if len(one) != len(pairs[0][0]):  # several rows an example: not one classification
+        return None
+    return float((one.argmax(axis=1) == other.argmax(axis=1)).mean())
+
+
+def _likeness(cosine: float) -> Likeness:
+    if cosine < BROKEN_COSINE:
+        return Likeness.BROKEN
+    return Likeness.ALIKE if cosine >= ALIKE_COSINE else Likeness.CLOSE
+
+
+def _broken(examples: int, remark: str) -> Fidelity:
+    return Fidelity(
+        examples=examples,
+        max_error=None,
+        mean_error=None,
+        max_relative_error=None,
+        cosine=None,
+        top1=None,
+        likeness=Likeness.BROKEN,
+        remark=remark,
+    )

@@ -1,0 +1,158 @@
+"""Variants made of a registered model for real, with their lineage, and compared with their baseline."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orchestrator.analysis.fidelity import Likeness
+from orchestrator.catalog import NewBuild, add_model
+from orchestrator.config import Settings
+from orchestrator.db.session import Database
+from orchestrator.demo.digits import to_tensors
+from orchestrator.errors import NotFoundError, SpecError
+from orchestrator.farm import Farm
+from orchestrator.queries.models import get_model
+from orchestrator.queries.rows import BuildView
+from orchestrator.variants.fidelity import compare_variants
+from orchestrator.variants.make import make_variants
+from orchestrator.variants.recipe import Recipe
+from orchestrator.variants.workshop import carry_out
+
+pytestmark = pytest.mark.integration
+FILES = Path(__file__).parents[3] / "orchestrator" / "demo" / "files"
+
+
+@pytest.fixture
+def farm(database: Database, tmp_path: Path) -> Farm:
+    """A farm with the demo's network as the baseline of `digits`."""
+    made = Farm(settings=Settings(home=tmp_path / "home"), database=database, farm_id="farm-test")
+    add_model(made, "digits", [NewBuild(path=FILES / "digits.onnx", label="fp32")])
+    return made
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty held-out digits as the network takes them."""
+    path = tmp_path_factory.mktemp("examples") / "examples.npz"
+    with np.load(FILES / "held-out.npz") as arrays:
+        np.savez(path, image=to_tensors(arrays["images"][:30]))
+    return path
+
+
+def recipes(*texts: str) -> list[Recipe]:
+    return [Recipe.parse(text) for text in texts]
+
+
+def builds(farm: Farm) -> dict[str, BuildView]:
+    return {build.label: build for build in get_model(farm.database, "digits").builds}
+
+
+def test_a_variant_keeps_how_it_was_made(farm: Farm, examples: Path) -> None:
+    made = make_variants(farm, "digits", recipes("ort", "int8-static", "openvino"), calibration=examples)
+    assert [each.label for each in made] == ["ort", "int8-static", "openvino"]
+    known = builds(farm)
+    lineage = known["int8-static"].lineage
+    assert lineage["parent"] == known["fp32"].artifact
+    assert (lineage["parent_label"], lineage["recipe"]) == ("fp32", "int8-static:u8s8")
+    assert lineage["tools"]["onnxruntime"]
+    assert len(lineage["calibration_sha256"]) == 64
+    assert lineage["notes"] == ["calibrated on 30 examples"]
+    assert known["fp32"].lineage == {}
+    assert (known["ort"].format, known["openvino"].format) == ("ort", "openvino")
+    assert known["openvino"].runtimes == ("openvino",)
+
+
+@pytest.mark.parametrize("text", ["optimised", "slim", "fp16", "int8-dynamic", "int8-static"])
+def test_the_same_recipe_gives_the_same_bytes(tmp_path: Path, examples: Path, text: str) -> None:
+    contents = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        carry_out(Recipe.parse(text), FILES / "digits.onnx", folder, examples)
+        contents.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert contents[0] == contents[1]
+
+
+def test_a_variant_that_was_made_before_is_not_made_again(farm: Farm) -> None:
+    make_variants(farm, "digits", recipes("ort"))
+    first = builds(farm)["ort"]
+    (again,) = make_variants(farm, "digits", recipes("ort"))
+    assert (again.label, again.notes[-1]) == ("ort", "it was made before")
+    assert builds(farm)["ort"] == first
+
+
+def test_variants_of_a_variant_are_named_after_it(farm: Farm) -> None:
+    make_variants(farm, "digits", recipes("prune:0.5"))
+    make_variants(farm, "digits", recipes("int8-dynamic"), parent="prune-0.5")
+    assert builds(farm)["prune-0.5-int8-dynamic"].lineage["parent_label"] == "prune-0.5"
+
+
+def test_a_recipe_that_fails_stops_no_other_and_says_why(farm: Farm, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.npz"
+    np.savez(wrong, image=np.zeros((4, 3, 5, 5), np.float32))
+    failed, made = make_variants(farm, "digits", recipes("int8-static", "ort"), calibration=wrong)
+    assert failed.label is None
+    assert failed.refusal == "calibration: input image: expected examples of shape [1, 32, 32], got [3, 5, 5]"
+    assert made.label == "ort"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"no archive", "cannot be read as an .npz file"), (None, "expected 1..512 examples, got 0")],
+)
+def test_a_calibration_set_that_is_none_is_refused(
+    farm: Farm, tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    path = tmp_path / "examples.npz"
+    if content is None:
+        np.savez(path, image=np.zeros((0, 1, 32, 32), np.float32))
+    else:
+        path.write_bytes(content)
+    (failed,) = make_variants(farm, "digits", recipes("int8-static"), calibration=path)
+    assert words in failed.refusal
+
+
+def test_what_can_be_known_before_is_refused_before(farm: Farm) -> None:
+    with pytest.raises(SpecError, match=r"int8-static: needs examples of real inputs; give --calibration"):
+        make_variants(farm, "digits", recipes("ort", "int8-static"))
+    with pytest.raises(NotFoundError, match="digits has no 'fp16'; it has fp32"):
+        make_variants(farm, "digits", recipes("ort"), parent="fp16")
+    make_variants(farm, "digits", recipes("ort"))
+    with pytest.raises(SpecError, match="expected an ONNX file, ort is ort; there is fp32"):
+        make_variants(farm, "digits", recipes("fp16"), parent="ort")
+    assert list(builds(farm)) == ["fp32", "ort"]
+
+
+def test_sound_variants_answer_as_the_baseline_does_and_a_broken_one_shows(farm: Farm, examples: Path) -> None:
+    make_variants(farm, "digits", recipes("ort", "int8-static", "openvino"), calibration=examples)
+    make_variants(farm, "digits", recipes("prune:0.95"))
+    found = {each.variant: each.fidelity for each in compare_variants(farm, "digits", real=examples, examples=30)}
+    assert all(each is not None and each.examples == 30 for each in found.values())
+    words = {label: each.likeness for label, each in found.items() if each is not None}
+    assert words == {
+        "fp32": Likeness.ALIKE,
+        "ort": Likeness.ALIKE,
+        "int8-static": Likeness.ALIKE,
+        "openvino": Likeness.ALIKE,
+        "prune-0.95": Likeness.BROKEN,
+    }
+
+
+def test_an_ncnn_net_answers_as_its_parent_does_or_its_converter_is_named(farm: Farm, examples: Path) -> None:
+    (made,) = make_variants(farm, "digits", recipes("ncnn"))
+    if made.label is None:
+        assert not os.environ.get("CI"), "CI installs pnnx: make torch"
+        assert "its converter pnnx is not installed" in made.refusal
+        return
+    assert builds(farm)["ncnn"].runtimes == ("ncnn",)
+    answers = [each.fidelity for each in compare_variants(farm, "digits", variants=["ncnn"], real=examples)]
+    assert answers[1] is not None and answers[1].likeness is Likeness.ALIKE
+
+
+def test_real_inputs_that_do_not_fit_are_refused(farm: Farm, tmp_path: Path) -> None:
+    path = tmp_path / "examples.npz"
+    np.savez(path, a=np.zeros((1, 1)), b=np.zeros((1, 1)))
+    with pytest.raises(SpecError, match="has no examples of image, it has a, b"):
+        list(compare_variants(farm, "digits", real=path))
