@@ -90,6 +90,8 @@ def verdicts(counts: Mapping[str, int]) -> str:
 
 def headline(rows: Sequence[LeaderboardRow]) -> str:
     """The answer of one group in a sentence: who is fastest, or that the data cannot tell."""
+    if rows[0].group.source == PUBLISHED.lower():
+        return f"{rows[0].marks[-1][0].upper()}{rows[0].marks[-1][1:]}: shown for comparison, not measured here."
     leader, leaders = rows[0], [row.variant for row in rows if row.rank == rows[0].rank]
     if len(rows) == 1:
         return f"Only {leader.variant} was measured: {_figure(leader)}."

@@ -13,6 +13,7 @@ import typer
 from orchestrator.cli import (
     backup,
     canary,
+    choose,
     compare,
     console,
     demo,
@@ -21,6 +22,7 @@ from orchestrator.cli import (
     leaderboard,
     logs,
     model,
+    published,
     run,
     simulate,
     status,
@@ -41,6 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(device.app, name="device")
 app.add_typer(model.app, name="model")
+app.add_typer(variant.app, name="variant")
 app.add_typer(study.app, name="study")
 app.add_typer(run.app, name="run")
 app.add_typer(canary.app, name="canary")
@@ -59,8 +62,10 @@ app.command("demo")(demo.demo)
 app.command("submit")(submit.submit)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("compare")(compare.compare)
+app.command("choose")(choose.choose)
 app.command("export")(study.export)
 app.command("report")(study.report)
+app.command("import")(published.import_results)
 app.command("recompute")(run.recompute)
 app.command("simulate")(simulate.simulate)
 

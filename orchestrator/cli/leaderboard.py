@@ -102,7 +102,7 @@ def _print_group(group: Group, rows: Sequence[LeaderboardRow]) -> None:
             numbers_text.ratio_with_interval(row.speedup, row.speedup_ci),
             *(row_text.metric(row.metrics.get(name)) for name in metrics),
             *(row_text.throttles(row) for _ in heat),
-            numbers_text.size(row.size_bytes),
+            numbers_text.size(row.size_bytes or None),
             numbers_text.size(row.peak_rss_bytes),
             str(row.runs),
             row_text.verdicts(row.verdicts),
@@ -124,7 +124,9 @@ def _short_names(rows: Sequence[LeaderboardRow]) -> dict[str, str]:
 
 
 def _how_run(rows: Sequence[LeaderboardRow]) -> str:
-    """Runtimes and thread counts of a group, said once instead of in each row."""
+    """Runtimes and thread counts of a group, said once instead of in each row; of published ones nothing is known."""
+    if not rows[0].runs:
+        return "by others"
     runtimes = sorted({f"{row.runtime} {row.runtime_version}".strip() for row in rows})
     threads = sorted({row.threads for row in rows})
     return f"{', '.join(runtimes)}, threads {', '.join(map(str, threads))}"

@@ -3,6 +3,7 @@
 import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.protocols import is_provisional
 from orchestrator.queries.groups import as_regime, coverage_text, least_coverage, read_groups
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Group, Leaderboard, LeaderboardRow
+from orchestrator.queries.published import published_rows
 from orchestrator.queries.regimes import Heat, Standing, counterpart, heat_of, stand
 from orchestrator.queries.results import RunResult, Selection
 
@@ -41,8 +43,11 @@ def leaderboard(
     with database.read() as session:
         groups = read_groups(session, Selection(study=study, device=device, model=model))
         beyond = groups if study is None else _beyond(session, groups, device)
+        is_whole = study is None and device is None
+        others = published_rows(session, model, regime) if is_whole else []
     own = {group: runs for group, runs in groups.items() if wanted is None or group.regime == wanted.value}
-    return _leaderboard(own, beyond, margin)
+    board = _leaderboard(own, beyond, margin)
+    return replace(board, rows=(*board.rows, *others))
 
 
 def _beyond(session: Session, groups: Groups, device: str | None) -> Groups:

@@ -1,0 +1,69 @@
+"""Which variant to ship on which type of board: the leaderboard's groups, each asked for the best within limits."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.analysis.choosing import LATENCY, Bound, Choice, Figure, Limit, Option, choose
+from orchestrator.db.session import Database
+from orchestrator.queries.leaderboard import leaderboard
+from orchestrator.queries.leaderboard_rows import Group, LeaderboardRow
+
+SIZE, MEMORY, ENERGY = "size", "peak memory", "energy"
+BUILT_IN = (LATENCY, "p90", SIZE, MEMORY, ENERGY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The answer for one group, with the rows that it was made from; `sources` of the metrics that limits speak of."""
+
+    group: Group
+    choice: Choice
+    rows: tuple[LeaderboardRow, ...]
+    sources: tuple[str, ...]
+
+
+def choose_variants(
+    database: Database,
+    model: str,
+    *,
+    regime: str,
+    limits: Sequence[Limit],
+    prefer: str = LATENCY,
+    board_type: str | None = None,
+) -> tuple[Chosen, ...]:
+    """One answer per group of a model in a regime; raises as `leaderboard` does.
+
+    Figures are latency, p90 (ms), size, peak memory (bytes), energy (J), of which less is better, and the metrics, of
+    which more is.
+    """
+    rows = leaderboard(database, model=model, regime=regime).rows
+    bound = Bound.AT_MOST if prefer in BUILT_IN else Bound.AT_LEAST
+    asked = [limit.figure for limit in limits] + [prefer]
+    found = []
+    for group, of_group in itertools.groupby(rows, key=lambda row: row.group):
+        own = tuple(of_group)
+        if board_type in (None, group.board_type):
+            choice = choose([_option(row) for row in own], limits, prefer, bound)
+            found.append(Chosen(group=group, choice=choice, rows=own, sources=_sources(own, asked)))
+    return tuple(found)
+
+
+def _option(row: LeaderboardRow) -> Option:
+    figures = {
+        LATENCY: Figure(value=row.median_ms, low=row.ci_low_ms, high=row.ci_high_ms),
+        SIZE: Figure(value=row.size_bytes),
+    }
+    if row.p90_ms is not None:
+        figures["p90"] = Figure(value=row.p90_ms, low=row.p90_ci_low_ms, high=row.p90_ci_high_ms)
+    if row.peak_rss_bytes is not None:
+        figures[MEMORY] = Figure(value=row.peak_rss_bytes)
+    if row.energy_j is not None:
+        figures[ENERGY] = Figure(value=row.energy_j)
+    figures |= {name: Figure(value=float(fact["value"])) for name, fact in row.metrics.items()}
+    return Option(variant=row.variant, figures=figures, tied_with=frozenset(row.tied_with))
+
+
+def _sources(rows: Sequence[LeaderboardRow], names: Sequence[str]) -> tuple[str, ...]:
+    found = {f"{name} {row.metrics[name]['source']}" for row in rows for name in names if name in row.metrics}
+    return tuple(sorted(found))
