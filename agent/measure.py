@@ -110,7 +110,7 @@ class Measurement:
             first_ns=first_ns,
             runtime_version=runtime.version[:MAX_VERSION],
             inputs=tuple(_fact(name, tensor) for name, tensor in itertools.islice(feeds.items(), MAX_TENSORS)),
-            outputs=tuple(map(_fact, (output.name for output in session.outputs[:MAX_TENSORS]), outputs)),
+            outputs=_output_facts([output.name for output in session.outputs], outputs),
             output_sha256=_digest(outputs),
             options=dict(session.options),
             import_ns=import_ns,
@@ -268,6 +268,12 @@ def _timed(step: Callable[[], T]) -> tuple[int, T]:
     begin_ns = time.monotonic_ns()
     result = step()
     return time.monotonic_ns() - begin_ns, result
+
+
+def _output_facts(names: Sequence[str], outputs: Sequence[Any]) -> tuple[TensorFact, ...]:
+    """What came out; a runtime that does not say how many outputs there are names the first."""
+    unnamed = (f"output{place}" for place in range(len(names), len(outputs)))
+    return tuple(map(_fact, [*names, *unnamed][:MAX_TENSORS], outputs))
 
 
 def _fact(name: str, tensor: Any) -> TensorFact:
