@@ -24,10 +24,10 @@ LATENCY_MS = 500.0
 RETRIES = 4
 RECORDED = Step(at_s=0.0, conditions=Conditions(room_c=25.0, has_thermometer=True))
 ROOM = Scenario(time_scale=SCALE, seed=3, steps=(RECORDED,))
-SEARCH = Search(within=0.2, start_per_s=1.0, step_s=240.0, long_s=480.0, most_steps=7)
+SEARCH = Search(within=0.25, start_per_s=1.9, deadline_s=120.0, step_s=240.0, long_s=480.0, most_steps=7)
 SHORT = (
-    *("gate.above_idle_c=none", "gate.foreign_cpu_max=none", "gate.max_c=60", "gate.timeout_s=600"),
-    *("recorded_idle_s=120", "recorded_cooling_s=120"),
+    *("gate.above_idle_c=none", "gate.foreign_cpu_max=none", "gate.max_c=70", "gate.timeout_s=600"),
+    *("recorded_idle_s=100", "recorded_cooling_s=60"),
 )
 
 
@@ -65,13 +65,14 @@ def test_a_board_is_asked_faster_and_slower_until_the_rate_that_it_holds_is_conf
         ring(living.farm)
 
     (found,) = read_searches(database, study)
+    steps = [(each.rate_per_s, each.answer, each.is_long, each.max_c, each.unsure) for each in found.steps]
     assert found.simulated and found.ended is not None
     assert {each.state.value for each in found.steps} == {"done"}
-    assert found.held_per_s is not None and found.not_held_per_s is not None
+    assert found.held_per_s is not None and found.not_held_per_s is not None, steps
     assert found.held_per_s < found.not_held_per_s
-    assert found.is_confirmed, [(each.rate_per_s, each.answer, each.is_long) for each in found.steps]
+    assert found.is_confirmed, steps
     too_fast = [each for each in found.steps if each.answer in ("throttled", "settles above the limit")]
-    assert too_fast, "a bare Pi 4 does not hold two inferences a second of half a second each"
+    assert too_fast, steps
     assert all(each.rate_per_s > found.held_per_s for each in too_fast)
     assert all(each.room_c == pytest.approx(25.0, abs=0.5) for each in found.steps)
     assert leaderboard(database).rows == ()
