@@ -33,7 +33,8 @@ class RunLoad:
     """Meters the processes of a board's runs. Each call of `utilisation` covers the time since the one before.
 
     Where time is scaled, agent and measuring process are kept busy by the scale itself: only the children that they
-    have, such as the burner's, heat the board then, by as much as they use of the host.
+    have, such as the burner's, heat the board then, each that would run by a whole core. What they get of the host says
+    nothing there: it would have to be exact to a few milliseconds.
     """
 
     def __init__(self, runs: Path, clock: ScaledClock = _HOST) -> None:
@@ -50,7 +51,9 @@ class RunLoad:
         if now_s - self._searched_s >= _CHILDREN_EVERY_S:
             self._find()
             self._searched_s = now_s
-        spent_s = sum(self._meter(pid) for pid in list(self._known)) * self._clock.scale
+        if self._clock.scale != 1.0:
+            return min(sum(map(self._is_running, list(self._known))) / self.cores, 1.0)
+        spent_s = sum(map(self._meter, list(self._known)))
         board_s = self._clock()
         elapsed_s, self._measured_s = board_s - self._measured_s, board_s
         return min(spent_s / (elapsed_s * self.cores), 1.0) if elapsed_s > 0 else 0.0
@@ -75,6 +78,14 @@ class RunLoad:
 
     def _claimed_pids(self) -> set[int]:
         return {process.pid for claim in self._runs.glob("*/claim.json") for process in _claimed(claim)}
+
+    def _is_running(self, pid: int) -> bool:
+        try:
+            status: str = self._known[pid].process.status()
+        except psutil.Error:
+            del self._known[pid]
+            return False
+        return status == psutil.STATUS_RUNNING
 
     def _meter(self, pid: int) -> float:
         before = self._known[pid]

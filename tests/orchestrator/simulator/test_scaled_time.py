@@ -1,8 +1,12 @@
 """A simulated board whose clock runs faster: a real agent soaks it for twenty minutes in less than one."""
 
 import json
+import os
+import signal
 import statistics
 import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -19,6 +23,7 @@ from orchestrator.bundle import build_bundle
 from orchestrator.simulator.board import BoardBody
 from orchestrator.simulator.boards import board_kind
 from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
+from orchestrator.simulator.load import RunLoad
 from orchestrator.simulator.scaled_time import ScaledClock
 from orchestrator.simulator.scenario import Scenario
 from orchestrator.transport.keys import FarmKey
@@ -156,3 +161,17 @@ def test_a_scaled_clock_starts_where_the_host_is() -> None:
     clock = ScaledClock(60.0, 1000.0)
     assert (clock.of(1000.0), clock.of(1001.0)) == (1000.0, 1060.0)
     assert ScaledClock().of(5.0) == 5.0
+
+
+def test_a_process_heats_a_scaled_board_by_a_whole_core_whatever_it_gets_of_the_host(tmp_path: Path) -> None:
+    (tmp_path / "run.1").mkdir()
+    (tmp_path / "run.1/claim.json").write_text(json.dumps({"agent": {"pid": os.getpid()}}))
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            load = RunLoad(tmp_path, ScaledClock(50.0, time.monotonic()))
+            assert load.utilisation() == 1 / load.cores
+            busy.send_signal(signal.SIGSTOP)
+            os.waitpid(busy.pid, os.WUNTRACED)
+            assert load.utilisation() == 0.0
+        finally:
+            busy.kill()
