@@ -12,13 +12,14 @@ from agent.wire.codec import WireError
 from agent.wire.spec import Regime
 from orchestrator.analysis.facts import RunFacts
 from orchestrator.analysis.thermal.cooling import cooling_of
-from orchestrator.analysis.thermal.curve import Soak, soak_of
+from orchestrator.analysis.thermal.curve import Soak, soak_of, thinned
 from orchestrator.analysis.thermal.energy import Energy, energy_of
 from orchestrator.analysis.thermal.fit import Estimate, fit
 from orchestrator.analysis.thermal.frame import Refusal
 from orchestrator.analysis.thermal.onset import Onset, onset_of
 from orchestrator.analysis.thermal.stability import Residency, Stability, residency_of, stability_of
 
+MOST_FITTED = 8000
 T = TypeVar("T")
 
 
@@ -101,8 +102,9 @@ def soak_view(facts: RunFacts) -> SoakView | None:
     except WireError:
         return None
     onset = onset_of(soak)
-    fitted, no_fit = _or_why(lambda: _fit(soak, onset))
-    cooled, no_cooling = _or_why(lambda: cooling_of(soak).taus_s[-1])
+    slow = thinned(soak, MOST_FITTED)  # temperatures change slowly: more samples cost much and tell little
+    fitted, no_fit = _or_why(lambda: _fit(slow, onset))
+    cooled, no_cooling = _or_why(lambda: cooling_of(slow).taus_s[-1])
     steady, residency = stability_of(soak, onset), residency_of(soak, ())
     return _view(onset, steady, residency, (fitted, no_fit), (cooled, no_cooling), energy_of(soak))
 

@@ -3,7 +3,7 @@
 Times are seconds since the first inference, so recorded idle lies before 0. A float is NaN where it was not read.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from orchestrator.db.columns import InferenceColumns, TelemetryColumns
 UNDER_VOLTAGE, CAPPED, THROTTLED, SOFT_LIMITED = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 HEAT_BITS = CAPPED | THROTTLED | SOFT_LIMITED
 SAME_FAN = 0.08
+_SAMPLED = ("at_s", "die_c", "clock_hz", "requested_hz", "bits", "ambient_c", "power_w", "fan_rpm", "foreign_cpu")
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -150,6 +151,12 @@ def soak_from(
         durations_s=inferences.durations_ns / 1e9,
         stated_room_c=stated_room_c,
     )
+
+
+def thinned(soak: Soak, most: int) -> Soak:
+    """The soak with every n-th telemetry sample, so that there are at most so many; its inferences stay whole."""
+    step = -(-len(soak.at_s) // most)
+    return soak if step == 1 else replace(soak, **{name: getattr(soak, name)[::step] for name in _SAMPLED})
 
 
 def _area(at: Floats, values: Floats, areas: Floats, edges: Floats) -> Floats:

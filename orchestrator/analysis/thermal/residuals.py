@@ -40,7 +40,8 @@ def unexplained_step_c(design: Design, tau_s: float, jacobian: Floats, residuals
     edges = np.linspace(design.at_s[0] + EDGE_S, design.at_s[-1] - EDGE_S, CANDIDATES)
     since = design.at_s[:, None] - edges
     steps = np.where(since > 0, 1 - np.exp(-np.maximum(since, 0) / tau_s), 0.0)
-    basis = np.linalg.qr(jacobian / np.linalg.norm(jacobian, axis=0))[0]
+    norms = np.linalg.norm(jacobian, axis=0)
+    basis = np.linalg.qr(jacobian / np.where(norms > 0, norms, 1.0))[0]
     own = steps - basis @ (basis.T @ steps)
     weight = (own**2).sum(axis=0)
     seen = weight > 1e-3
