@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.wire.spec import Regime
+from orchestrator.figures import write_figures
 from orchestrator.lifecycle import StudyState
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.runs import list_runs, run_series
@@ -25,7 +26,7 @@ def living(tmp_path: Path) -> Iterator[LivingFarm]:
         yield farm
 
 
-def test_a_sustained_run_is_seen_while_it_lasts_and_ranked_by_itself(living: LivingFarm) -> None:
+def test_a_sustained_run_is_seen_while_it_lasts_and_ranked_by_itself(living: LivingFarm, tmp_path: Path) -> None:
     database = living.farm.database
     study = living.submit("onnx", overrides=SHORT, inference=Inference.SCRIPTED, protocol="sustained")
     (run,) = list_runs(database, study=study)
@@ -42,3 +43,6 @@ def test_a_sustained_run_is_seen_while_it_lasts_and_ranked_by_itself(living: Liv
     (row,) = leaderboard(database, regime=Regime.SUSTAINED).rows
     assert (row.regime, row.runs) == ("sustained", 1)
     assert leaderboard(database, regime=Regime.BURST).rows == ()
+
+    drawn = write_figures(database, study, tmp_path / "figures", ("svg",))
+    assert {"ranking-1", "timeline", "rise", "latency-temperature", "clock-residency", "onset-survival"} <= set(drawn)
