@@ -227,6 +227,28 @@ def measure(
             study.state, study.ended_at_s = StudyState.DONE, START_S + len(runs) * RUN_S
 
 
+def begin_soak(database: Database, device: str = "pi5-1") -> str:
+    """A soak of `fp32` on a device, two minutes in its window, of which one has come; the run's id."""
+    study = add_study(database, devices=(device,), labels=("fp32",), protocol="sustained", blocks=1)
+    (run,) = run_ids(database, study)
+    window = inferences([500_000_000] * 120, Phase.WINDOW, 130_000_000_000)
+    samples = telemetry(130_000_000_000, 190_000_000_000, 1.0)
+    chunks = (("window", 120, pack_inferences(window)), ("telemetry", len(samples.at_ns), pack_telemetry(samples)))
+    with database.write() as session:
+        row = session.get_one(RunRow, run)
+        row.state, row.attempts_made, row.started_at_s = RunState.RUNNING, 1, START_S
+        attempt = AttemptRow(run=row, number=1, device_id=row.device_id, state=AttemptState.STARTED, cursor_seq=20)
+        attempt.phases = {"gate": 0, "idle": 10_000_000_000, "window": 130_000_000_000}
+        session.add(attempt)
+        session.flush()
+        attempt.started_at_s = attempt.opened_at_s - 250.0
+        session.add_all(
+            ChunkRow(attempt_id=attempt.id, seq=10 + number, kind=kind, count=count, blob=blob)
+            for number, (kind, count, blob) in enumerate(chunks)
+        )
+    return run
+
+
 def run_ids(database: Database, study_id: int, *, label: str | None = None, device: str | None = None) -> list[str]:
     """Runs of a study in block order, of one build label or device where asked."""
     query = (

@@ -63,3 +63,23 @@ def test_a_difference_is_a_document(pifarm: Pifarm, runs: list[str]) -> None:
 
 def test_an_unknown_run_is_refused(complain: Bad, measured: factories.Example) -> None:
     assert "unknown" in complain("run", "diff", "zzz", "zzz")
+
+
+def test_a_run_under_way_says_how_it_stands_and_what_its_soak_shows_so_far(
+    pifarm: Pifarm, database: Database, measured: factories.Example
+) -> None:
+    soaking = factories.begin_soak(database)
+    out = pifarm("run", "show", soaking).out
+    assert "under way: measuring for 2 min" in out
+    assert "52.5 °C, 2400 MHz, 500 ms, 120 inferences" in out
+    assert "the soak so far" in out
+    assert "peak memory" not in out, "figures come with the end"
+    progress = read_json(pifarm, "run", "show", soaking)["account"]["progress"]
+    assert (progress["phase"], progress["temperature_c"]) == ("window", 52.5)
+
+
+def test_a_run_that_has_ended_has_no_progress_but_its_room_and_labels(pifarm: Pifarm, runs: list[str]) -> None:
+    assert read_json(pifarm, "run", "show", runs[0])["account"]["progress"] is None
+    lines = [line.split() for line in pifarm("run", "show", runs[0]).out.splitlines()]
+    assert ["room", "not", "known"] in lines
+    assert ["labels", "of", "the", "device", "then", "cooling=fan"] in lines

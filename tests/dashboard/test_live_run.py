@@ -3,10 +3,8 @@
 import pytest
 from sqlalchemy import select
 
-from agent.wire.records import Phase
-from orchestrator.db.columns import pack_inferences, pack_telemetry
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow
+from orchestrator.db.tables import AttemptRow, RunRow
 from orchestrator.lifecycle import AttemptState, RunState
 from tests import factories
 from tests.dashboard.conftest import OpenPage, text_of
@@ -19,23 +17,7 @@ def soaking(database: Database) -> str:
     """A soak that has been measuring for two minutes, of which one has come."""
     factories.add_device(database)
     factories.add_model(database, labels=("fp32",))
-    study = factories.add_study(database, protocol="sustained", blocks=1)
-    (run,) = factories.run_ids(database, study)
-    chunks = [
-        ("window", 120, pack_inferences(factories.inferences([500_000_000] * 120, Phase.WINDOW, 130_000_000_000))),
-        ("telemetry", 61, pack_telemetry(factories.telemetry(130_000_000_000, 190_000_000_000, 1.0))),
-    ]
-    with database.write() as session:
-        row = session.get_one(RunRow, run)
-        row.state, row.attempts_made, row.started_at_s = RunState.RUNNING, 1, factories.START_S
-        attempt = AttemptRow(run=row, number=1, device_id=row.device_id, state=AttemptState.STARTED, cursor_seq=20)
-        attempt.phases = {"gate": 0, "idle": 10_000_000_000, "window": 130_000_000_000}
-        session.add(attempt)
-        session.flush()
-        attempt.started_at_s = attempt.opened_at_s - 250.0
-        for number, (kind, count, blob) in enumerate(chunks):
-            session.add(ChunkRow(attempt_id=attempt.id, seq=10 + number, kind=kind, count=count, blob=blob))
-    return run
+    return factories.begin_soak(database)
 
 
 def test_a_running_soak_shows_how_it_stands_and_its_curve_so_far(open_page: OpenPage, soaking: str) -> None:
