@@ -168,6 +168,7 @@ def test_every_pair_of_a_group_is_compared(database: Database, tmp_path: Path) -
     assert low < ratio < high and ratio == pytest.approx(100 / 70, rel=0.05)
 
 
+@pytest.mark.integration
 def test_a_soak_has_its_windows_and_what_it_shows(database: Database, tmp_path: Path) -> None:
     factories.add_device(database, "pi4-1", board_type="pi4")
     factories.add_model(database, labels=("fp32",))

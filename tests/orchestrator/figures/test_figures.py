@@ -1,6 +1,7 @@
 """A study's figures: what is drawn of which runs, that captions say it, and that they become files."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from orchestrator.queries.rows import RunSeries, RunView
 from tests import factories
 from tests.examples import make_run, make_series
 
-BARE = simulate(specimen("pi4-bare", 1), Plan(load_s=500.0), 1).soak
-COOL = simulate(specimen("pi4-fan", 1), Plan(load_s=500.0), 1).soak
+BARE = simulate(specimen("pi4-bare", 1), Plan(load_s=330.0), 1).soak
+COOL = simulate(specimen("pi4-fan", 1), Plan(load_s=330.0), 1).soak
 
 
 def soaked_run(number: int = 0, **changes: Any) -> RunView:
@@ -94,7 +95,7 @@ def test_a_figure_with_a_simulated_board_says_so(soaks: dict[str, Figure]) -> No
 
 
 def test_a_rise_without_a_known_room_is_above_the_start() -> None:
-    blind = simulate(specimen("pi4-fan", 1), Plan(load_s=500.0, has_ambient=False), 1).soak
+    blind = replace(COOL, ambient_c=np.full(len(COOL.at_s), np.nan))
     run = soaked_run()
     figures = {figure.name: figure for figure in soak_figures(choose_runs([run]), [(run, blind)], series_of)}
     assert "a room is not known" in figures["rise"].caption
