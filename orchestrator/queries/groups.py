@@ -84,7 +84,7 @@ def as_regime(regime: Regime | str | None) -> Regime | None:
     try:
         return None if regime is None else Regime(regime)
     except ValueError as error:
-        raise SpecError(f"regime: expected {' or '.join(r.value for r in Regime)}, got {regime!r}") from error
+        raise SpecError(f"regime: expected one of {', '.join(r.value for r in Regime)}, got {regime!r}") from error
 
 
 def _order(group: Group) -> tuple[str, ...]:
