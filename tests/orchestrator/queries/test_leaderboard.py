@@ -305,7 +305,7 @@ def test_an_unknown_name_lists_what_there_is(database: Database, options: dict[s
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"regime": "cold"}, "burst or sustained"), ({"margin": 2.0}, "margin")]
+    ("options", "message"), [({"regime": "cold"}, "burst, sustained"), ({"margin": 2.0}, "margin")]
 )
 def test_bad_options_are_refused(database: Database, options: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
