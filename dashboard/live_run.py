@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from agent.wire.spec import Regime
 from dashboard import data, run_sections
 from orchestrator import numbers_text, progress_text
-from orchestrator.charts.timeline import Stretch
+from orchestrator.charts.timeline import Stretch, whole_stretch
 from orchestrator.lifecycle import ENDED_RUN_STATES
 from orchestrator.queries.progress import RunProgress
-from orchestrator.queries.rows import RunView
+from orchestrator.queries.rows import RunSeries, RunView
 
 REFRESH_S = 30.0
 
@@ -24,7 +25,9 @@ def show_progress(url: str, run_id: str) -> None:
         return
     _show_standing(found)
     series = data.read_series(url, run.run, None, found.lines)
-    run_sections.show_series(run, series, _planned(run, found))
+    if run.regime != Regime.BURST.value:
+        st.caption(f"A board that is busy for long is asked once a minute; this looks again every {REFRESH_S:.0f} s.")
+    run_sections.show_series(run, series, _planned(run, found, series))
 
 
 def _show_standing(found: RunProgress) -> None:
@@ -41,11 +44,12 @@ def _show_standing(found: RunProgress) -> None:
     with st.grid(min_column_width=120):
         for name, value in figures.items():
             st.metric(name, value)
-    st.caption(f"A board that soaks is asked once a minute; this looks again every {REFRESH_S:.0f} s.")
 
 
-def _planned(run: RunView, found: RunProgress) -> Stretch | None:
+def _planned(run: RunView, found: RunProgress, series: RunSeries) -> Stretch | None:
     """From the load to the planned end, so that the axis stays while the curve grows; None before that is known."""
     phases = run.attempts[-1].phases if run.attempts else {}
     from_s = phases.get("idle", phases.get("window"))
-    return None if found.planned_s is None or from_s is None else Stretch(from_s=from_s, to_s=found.planned_s)
+    if found.planned_s is None or from_s is None:
+        return None
+    return Stretch(from_s=from_s, to_s=max(found.planned_s, whole_stretch(series).to_s))

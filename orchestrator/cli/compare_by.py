@@ -54,6 +54,7 @@ def compare_by(
 
 def _draw(groups: Sequence["FactorComparison"], path: Path) -> None:
     from orchestrator.charts.figures.factors import Side, factor_chart
+    from orchestrator.charts.figures.legend import MOST
     from orchestrator.charts.render import save_figure
     from orchestrator.factor_text import latency_title
 
@@ -63,6 +64,10 @@ def _draw(groups: Sequence["FactorComparison"], path: Path) -> None:
             f"--figure: expected one group with runs, got {len(drawn)}; choose one by --regime, --device or --study"
         )
     (found,) = drawn
+    if len(found.levels) > MOST:
+        raise SpecError(
+            f"--figure: expected at most {MOST} values of {found.factor}, got {len(found.levels)}; see the table"
+        )
     sides = [
         Side(
             name=level.level,

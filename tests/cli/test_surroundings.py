@@ -29,6 +29,7 @@ def test_a_room_is_typed_in_shown_and_taken_back(pifarm: Pifarm) -> None:
         (("label", "pi5-kitchen", "case="), "no such label to take away"),
         (("label", "pi5-kitchen", "ambient=warm"), "expected degrees Celsius of a room"),
         (("label", "nobody", "cooling=fan"), "'nobody' is unknown"),
+        (("add", "new", "--local", "--label", "ambient=warm"), "expected degrees Celsius of a room"),
         (("ambient", "pi5-kitchen"), "expected either DEGREES"),
         (("ambient", "pi5-kitchen", "23", "--forget"), "expected either DEGREES"),
         (("ambient", "pi5-kitchen", "99"), "expected degrees Celsius of a room"),
