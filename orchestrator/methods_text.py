@@ -98,7 +98,8 @@ def _inputs(conduct: Conduct) -> Iterator[str]:
 
 def _procedure(conduct: Conduct) -> Iterator[str]:
     yield f"The protocol was {conduct.study.protocol} ({conduct.study.regime})."
-    yield from procedure(conduct.terms.protocol)
+    rates = [trace.rate_per_s for trace in conduct.traces if trace.rate_per_s is not None]
+    yield from procedure(conduct.terms.protocol, rates)
     if cut := sum((trace.segments or 1) > 1 for trace in conduct.traces):
         yield f"Heat cut the window of {_of_runs(cut, len(conduct.traces))} into segments."
     lengths_s = [trace.window_s for trace in conduct.traces if trace.window_s is not None]

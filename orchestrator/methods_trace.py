@@ -40,6 +40,7 @@ class Trace:
     samples: int | None
     window_s: float | None
     segments: int | None
+    rate_per_s: float | None
     has_p90: bool
     has_energy: bool
     opening: Opening | None
@@ -76,6 +77,7 @@ def trace_of(run: RunView) -> Trace:
         samples=run.samples,
         window_s=run.window_s,
         segments=run.segments,
+        rate_per_s=run.rate_per_s,
         has_p90=run.p90_ms is not None,
         has_energy=run.energy_j is not None,
         opening=_opening(attempt.gate) if attempt and attempt.gate else None,

@@ -1,14 +1,14 @@
 """What a protocol asks of each run, in sentences. Pure; settings that a protocol leaves out are not spoken of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agent.wire.ramp import Ramp
-from agent.wire.spec import Gate, Protocol, WarmUp, Window
+from agent.wire.spec import Gate, Pace, Protocol, WarmUp, Window
 from orchestrator.numbers_text import celsius, duration, percent
 
 
-def procedure(protocol: Protocol) -> Iterator[str]:
-    """Gate, warm-up, window and telemetry, in the order in which they come."""
+def procedure(protocol: Protocol, rates_per_s: Sequence[float] = ()) -> Iterator[str]:
+    """Gate, warm-up, window and telemetry, in the order in which they come; `rates_per_s` are runs' own."""
     if conditions := ", ".join(_conditions(protocol.gate)):
         yield (
             f"Each run waited at a gate until {conditions}; after {duration(protocol.gate.timeout_s)}, or longer where "
@@ -17,7 +17,10 @@ def procedure(protocol: Protocol) -> Iterator[str]:
     if protocol.recorded_idle_s:
         yield f"The idle board was then recorded for {duration(protocol.recorded_idle_s)}."
     yield _warm_up(protocol.warm_up)
-    yield _window(protocol) if protocol.ramp is None else _ramp(protocol.ramp)
+    if protocol.pace is not None and rates_per_s:
+        yield _search(protocol.pace, min(rates_per_s), max(rates_per_s))
+    else:
+        yield _window(protocol) if protocol.ramp is None else _ramp(protocol.ramp)
     if protocol.recorded_cooling_s:
         yield f"The cooling board was recorded for {duration(protocol.recorded_cooling_s)} afterwards."
     yield f"Sensors were read every {duration(protocol.telemetry_period_s)}."
@@ -71,6 +74,15 @@ def _ramp(ramp: Ramp) -> str:
         f"The die was led up to {celsius(ramp.high_c)} by a burner and down to {celsius(ramp.low_c)} by cooling, at "
         f"most {ramp.rate_c_per_min:g} K a minute{levels}; inferences came in slots, {duration(ramp.every_s)} apart, "
         f"in which nothing burned, and none began at {celsius(ramp.limit_c)} or above."
+    )
+
+
+def _search(pace: Pace, low: float, high: float) -> str:
+    deadline = "one period" if pace.deadline_s is None else duration(pace.deadline_s)
+    return (
+        "Each run was a step of a search for the highest rate that a board holds, and its rate followed from the steps "
+        f"before it: inferences were due at {low:.3g} to {high:.3g} a second, latency counts from the time an "
+        f"inference was due, and its deadline was {deadline} after that."
     )
 
 

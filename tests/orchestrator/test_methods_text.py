@@ -8,10 +8,11 @@ import pytest
 from agent.wire.spec import Inputs
 from orchestrator.ambient import AmbientSource
 from orchestrator.analysis.comparison import Observation, compare_all
+from orchestrator.analysis.rate_search import Search
 from orchestrator.lifecycle import RunState, StudyState, Verdict
 from orchestrator.methods_text import Conduct, methods_paragraph
 from orchestrator.methods_trace import trace_of
-from orchestrator.protocols import paced, preset
+from orchestrator.protocols import for_search, paced, preset
 from orchestrator.queries.rows import RunView
 from orchestrator.queries.study_parts import GroupPair, Terms
 from tests.examples import make_attempt, make_device, make_group, make_run, make_study
@@ -184,3 +185,10 @@ def test_of_many_devices_the_first_are_named() -> None:
     told = words(devices=devices)
     assert "on 15 devices: pi-00 (" in told and "pi-11 (Raspberry Pi 5 Model B Rev 1.0); and 3 more." in told
     assert "pi-11 and 3 more are simulated" in told
+
+
+def test_a_search_tells_the_rates_that_it_really_asked_for() -> None:
+    terms = Terms(protocol=for_search(Search()), inputs=Inputs(), input_shape="")
+    runs = [replace(run, rate_per_s=1.5 + run.block) for run in runs_of()]
+    told = words(runs, terms=terms, pairs=[])
+    assert "inferences were due at 1.5 to 3.5 a second" in told and "at 1 a second" not in told
