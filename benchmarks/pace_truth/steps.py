@@ -102,17 +102,24 @@ def true_rate(kind: BoardKind, latency_s: float, room_c: float = 25.0) -> float:
 
 
 def cool_rate(kind: BoardKind, latency_s: float, room_c: float) -> float:
-    """The rate at which it settles at the soft limit, one inference after another at most, whatever deadlines say.
+    """The rate at which its peaks settle at the soft limit, one after another at most, whatever deadlines say.
 
-    At the soft limit the clock is still the highest, and a fan turns as fast as it can.
+    At the soft limit the clock is still the highest, and a fan turns as fast as it can. Inferences heat in pulses,
+    which the junction follows by its own constant: its peak is above its mean by what that gives for a train of them.
     """
     silicon = kind.silicon
     resistance = silicon.junction_k_per_w + silicon.sink_k_per_w[-1]
     dynamic_w = silicon.load_w - silicon.idle_w - silicon.leakage_w(thermal.SOFT_LIMIT_C)
-    power_w = (thermal.SOFT_LIMIT_C - room_c) / resistance
-    share = (power_w - silicon.idle_w - silicon.leakage_w(thermal.SOFT_LIMIT_C)) / dynamic_w
     mean_s = latency_s * math.exp(NOISE**2 / 2) * (1 + SPIKES * (SPIKE - 1))
-    return min(share, 1.0) / mean_s
+    tau_s, _ = thermal.time_constants(silicon, len(silicon.sink_k_per_w) - 1)
+    share, peak_c = 1.0, 0.0
+    for _ in range(20):  # the peak follows from the share, and the share from the peak
+        power_w = (thermal.SOFT_LIMIT_C - peak_c - room_c) / resistance
+        share = (power_w - silicon.idle_w - silicon.leakage_w(thermal.SOFT_LIMIT_C)) / dynamic_w
+        share = min(max(share, 1e-3), 1.0)
+        top = math.expm1(-mean_s / tau_s) / math.expm1(-mean_s / share / tau_s)
+        peak_c = dynamic_w * silicon.junction_k_per_w * (top - share)
+    return share / mean_s
 
 
 @functools.cache

@@ -22,7 +22,8 @@ AIMED_STEPS = 7  # after so many, steps only halve: an aim that is off must not 
 LEAST_RISE_C = 3.0
 BELOW_SPEED = 0.9
 LOWER, LOWER_AFTER_LONG = 2.0, 1.25
-CLOSER = 0.9
+INNER = 0.8  # of `within` is for what lies between two steps, the rest for what a step may err by
+CLOSER = 0.9 * INNER
 
 
 class StepAnswer(enum.Enum):
@@ -45,7 +46,7 @@ class Stop(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What is sought: the held and the next rate within a share of each other. Steps of `step_s`, the last `long_s`.
+    """What is sought: a held rate within a share of the highest one. Steps of `step_s`, the last `long_s`.
 
     `start_per_s` is the first rate, None: from what is known of the board. `deadline_s` None: one period.
     """
@@ -125,8 +126,8 @@ class Bracket:
     is_speed: bool
 
     def is_narrow(self, within: float) -> bool:
-        """Whether the two are within a share of each other."""
-        return self.low is not None and self.high <= self.low * (1 + within) * (1 + 1e-9)
+        """Whether the two are so near that what was held is within a share of the truth."""
+        return self.low is not None and self.high <= self.low * (1 + INNER * within) * (1 + 1e-9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,8 @@ def test_a_search_ends_within_its_share_of_what_the_board_really_holds(name: str
 def test_the_true_rate_falls_with_the_room_and_with_the_time_of_an_inference() -> None:
     bare = specimen("pi4-bare", 1)
     assert true_rate(bare, 0.5, 20.0) > true_rate(bare, 0.5, 25.0) > true_rate(bare, 0.5, 30.0)
-    assert true_rate(bare, 0.5) == pytest.approx(2 * true_rate(bare, 1.0))
+    in_pulses = true_rate(bare, 0.5) / (2 * true_rate(bare, 1.0))
+    assert 1.0 < in_pulses < 1.02, "long inferences heat in pulses, whose peaks throttle a little sooner"
 
 
 def test_a_cooled_board_is_bound_by_its_deadlines_alone() -> None:

@@ -39,7 +39,7 @@ def test_a_search_shows_its_steps_and_its_result(pifarm: Pifarm, database: Datab
     steps(database, 1, lambda run: 3.0)
     shown = pifarm("study", "show", "1")
     said = " ".join(shown.out.split())
-    assert "fp32@onnxruntime,t1 on pi5-kitchen: holds 2.93/s for ever at 25.0 °C, not 3.07/s: throttled" in said
+    assert "fp32@onnxruntime,t1 on pi5-kitchen: holds 2.95/s for ever at 25.0 °C, not 3.05/s: throttled" in said
     assert "other rooms: run" in said and "it has no inference yet" in said
     document = read_json(pifarm, "study", "show", "1")
     (search,) = document["searches"]

@@ -96,7 +96,7 @@ def test_a_board_that_never_throttles_is_taken_to_just_below_its_own_speed() -> 
     steps, stop = seek(board(1000.0, 0.1), 5.0)
     bracket = bracket_of(steps)
     assert (stop, len(steps), bracket.is_speed) == (Stop.FOUND, 3, True)
-    assert bracket.low == pytest.approx(10 / 1.045) and bracket.high == pytest.approx(10.0)
+    assert bracket.low == pytest.approx(10 / 1.036) and bracket.high == pytest.approx(10.0)
 
 
 def test_a_long_step_that_fails_sends_the_search_below() -> None:
