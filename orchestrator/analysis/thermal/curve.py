@@ -124,8 +124,14 @@ class Soak:
 
 
 def soak_of(facts: RunFacts) -> Soak:
-    """The soak that an attempt was, all its inferences and all its telemetry."""
-    return soak_from(facts.board_type, facts.inferences, facts.telemetry, facts.stated_room_c)
+    """The soak that an attempt was, from its recorded idle on.
+
+    Before that a gate may have warmed the board by its burner, and the model was loaded and answered once: heat that no
+    recorded inference accounts for.
+    """
+    whole = soak_from(facts.board_type, facts.inferences, facts.telemetry, facts.stated_room_c)
+    is_own = whole.at_s >= -facts.protocol.recorded_idle_s
+    return replace(whole, **{name: getattr(whole, name)[is_own] for name in _SAMPLED})
 
 
 def soak_from(

@@ -63,7 +63,7 @@ def test_a_run_becomes_a_soak_that_starts_with_its_first_inference() -> None:
     facts = clean_run.run().facts()
     soak = soak_of(facts)
     assert (soak.starts_s[0], soak.board_type) == (0.0, "pi5")
-    assert len(soak.at_s) == len(facts.telemetry.at_ns) and float(soak.busy()[soak.is_loaded][5]) > 0.95
+    assert float(soak.busy()[soak.is_loaded][5]) > 0.95
     assert np.allclose(soak.mean_over_inferences(np.full(len(soak.at_s), 50.0)), 50.0)
 
 
