@@ -69,7 +69,7 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
             try:
                 study, devices = get_study(farm.database, study_id), list_devices(farm.database)
                 shown = [device for device in devices if device.name in study.devices]
-                if looks % LOOK_EVERY == 0 and study.regime == Regime.SUSTAINED.value:
+                if looks % LOOK_EVERY == 0 and study.regime != Regime.BURST.value:
                     told = _look_at(farm, shown)
             except DatabaseError:
                 progress.update(task, eta="waiting for the database")
@@ -106,5 +106,6 @@ def _device_line(device: DeviceView, progress: RunProgress | None = None) -> Tex
     heat = "" if device.last_temperature_c is None else f"  {device.last_temperature_c:.1f} °C"
     waiting = f" {at_the_gate(device)}" if at_the_gate(device) else ""
     phase = f" [{device.phase}]" if device.doing and device.phase and not waiting else ""
-    came = f"; {newest(progress)}" if progress is not None and progress.last_age_s is not None else ""
+    news = progress if device.doing else None
+    came = f"; {newest(news)}" if news is not None and news.last_age_s is not None else ""
     return Text(console.printable(f"  {device.name}{mark}: {doing}{phase}{waiting}{heat}{came}"))
