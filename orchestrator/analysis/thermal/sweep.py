@@ -2,8 +2,8 @@
 
 Temperature and clock are averaged over each inference. The first inference of each slot is left out: caches are cold
 after whatever ran before it. What is compared are medians of slots. Heating and cooling are compared at equal
-temperature, in cells of `CELL_C`; the interval is from a moving block bootstrap of the slots of either way (Kuensch,
-Annals of Statistics 17, 1989), blocks of `BLOCK_S`.
+temperature, in cells of `CELL_C`, what temperature does both ways being taken out; the interval is from a moving block
+bootstrap of the slots of either way (Kuensch, Annals of Statistics 17, 1989), blocks of `BLOCK_S`.
 """
 
 import itertools
@@ -151,10 +151,10 @@ def hysteresis_of(slots: Slots, seed: int = 0) -> tuple[Hysteresis | None, str]:
     up, down = (np.flatnonzero(way & known) for way in (slots.is_up, slots.is_down))
     if not len(up) or not len(down):
         return None, "it was not seen both ways"
-    logs = np.log(slots.latency_s)
     first = math.floor(float(slots.die_c[known].min()) / CELL_C)
     cells = np.floor(np.where(known, slots.die_c, 0.0) / CELL_C).astype(np.int64) - first
     most = int(cells[known].max()) + 1
+    logs = np.log(slots.latency_s) - _trend(slots, cells, np.concatenate((up, down)))
     share, both = _difference(logs, cells, up, down, most)
     if len(both) < LEAST_CELLS:
         wanted = f"{LEAST_CELLS} temperatures with {LEAST_IN_CELL} slots either way"
@@ -222,6 +222,18 @@ def _difference(logs: Floats, cells: Integers, up: Integers, down: Integers, mos
     (up_n, down_n), (up_sum, down_sum) = ([each[both] for each in pair] for pair in (counts, sums))
     weights = up_n * down_n / (up_n + down_n)
     return float(np.average(up_sum / up_n - down_sum / down_n, weights=weights)), both
+
+
+def _trend(slots: Slots, cells: Integers, chosen: Integers) -> Floats:
+    """What temperature does to log latency both ways; taken out, so that a place within a cell matters less."""
+    counts = np.bincount(cells[chosen])
+    used = np.flatnonzero(counts)
+    middles, levels = (
+        np.bincount(cells[chosen], weights=values[chosen])[used] / counts[used]
+        for values in (slots.die_c, np.log(slots.latency_s))
+    )
+    trend: Floats = np.interp(slots.die_c, middles, levels)
+    return trend
 
 
 def _resampled(way: Integers, at_ns: Integers, rng: np.random.Generator) -> Integers:
