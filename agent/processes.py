@@ -9,7 +9,8 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
+
+from agent.small_file import read_bytes
 
 IS_LINUX = sys.platform == "linux"
 _TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
@@ -64,7 +65,7 @@ def wait_gone(process: ProcessId, *, timeout_s: float) -> bool:
 
 def cpu_s(pid: int) -> float | None:
     """Processor time that a process and its reaped children have used, seconds."""
-    fields = _stat_fields(Path(f"/proc/{pid}/stat"))
+    fields = _stat_fields(f"/proc/{pid}/stat")
     return None if fields is None else sum(map(int, fields[11:15])) * _TICK_S
 
 
@@ -72,16 +73,16 @@ def rss_bytes(pid: int) -> int | None:
     """Resident memory of a process, None where it is gone."""
     if IS_LINUX:
         with contextlib.suppress(OSError, IndexError, ValueError):
-            return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE_BYTES or None
+            return int(read_bytes(f"/proc/{pid}/statm").split()[1]) * _PAGE_BYTES or None
         return None
     text = _ask_ps(pid, "rss")
     return int(text) * 1024 if text is not None and text.isdigit() else None
 
 
-def _stat_fields(stat: Path) -> list[bytes] | None:
+def _stat_fields(stat: str) -> list[bytes] | None:
     # The name stands in brackets and may hold anything; the fields after it start with the state (field 3).
     try:
-        return stat.read_bytes().rpartition(b")")[2].split()
+        return read_bytes(stat).rpartition(b")")[2].split()
     except OSError:
         return None
 
@@ -89,7 +90,7 @@ def _stat_fields(stat: Path) -> list[bytes] | None:
 def _start_from_proc(pid: int) -> str | None:
     # By its first thread, which started with it: qemu-user invents /proc/PID/stat for a process that asks after itself,
     # with another start than everyone else sees.
-    fields = _stat_fields(Path(f"/proc/{pid}/task/{pid}/stat"))
+    fields = _stat_fields(f"/proc/{pid}/task/{pid}/stat")
     if not fields or fields[0] in (b"Z", b"X"):
         return None
     return fields[19].decode()

@@ -20,7 +20,7 @@ from agent.wire.codec import loads
 from agent.wire.spec import Limits
 
 Message = tuple[Kind, bytes]
-_MEMORY_PERIOD_S = 0.3  # a little more than telemetry's usual period
+_LOADING_PERIOD_S, _LOADED_PERIOD_S = 0.3, 1.2  # of looks at memory: a little more than telemetry's usual periods
 
 
 class Signals:
@@ -128,8 +128,9 @@ class Watch:
             self._guard_memory(self.child.rss_bytes())
 
     def _guard_memory(self, used: int | None) -> None:
-        """A sample of telemetry counts as a look, so that at the usual period nothing is done twice."""
-        self._next_memory_ns = time.monotonic_ns() + int(_MEMORY_PERIOD_S * 1e9)
+        """A sample of telemetry counts as a look, so that nothing is done twice; memory grows while a model loads."""
+        period_s = _LOADED_PERIOD_S if self.is_loaded else _LOADING_PERIOD_S
+        self._next_memory_ns = time.monotonic_ns() + int(period_s * 1e9)
         allowed = self._limits.rss_bytes
         if used is not None and allowed is not None and used > allowed:
             raise RunFault(

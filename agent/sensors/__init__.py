@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from agent.small_file import read_bytes
+
 V = TypeVar("V")
 
 
@@ -80,7 +82,7 @@ SERIES = tuple(Look.__dataclass_fields__)
 def read_text(path: Path) -> str | None:
     """A small file's text without the white space or NUL around it, None where it cannot be read."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        return path.read_text().strip("\0 \n\t")
+        return read_bytes(path).decode().strip("\0 \n\t")
     return None
 
 

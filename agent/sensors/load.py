@@ -7,12 +7,12 @@ a second is coarse and may be slightly negative. Values are not clamped: means s
 import os
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from agent.processes import cpu_s
 from agent.sensors import Sensor
+from agent.small_file import read_bytes
 
-_STAT = Path("/proc/stat")
+_STAT = "/proc/stat"
 _TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 CORES = os.cpu_count() or 1
 
@@ -46,8 +46,8 @@ def find_foreign_load(own_pids: Callable[[], Iterable[int]]) -> Sensor[float] | 
 def busy_cpu_s() -> float | None:
     """Time that all cores together were busy since boot: all but idle and waiting for disks; guests are in user."""
     try:
-        with _STAT.open("rb") as file:
-            user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, file.readline().split()[1:9])
+        first_line = read_bytes(_STAT).split(maxsplit=9)
+        user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, first_line[1:9])
     except (OSError, ValueError):
         return None
     return (user + nice + system + irq + softirq + steal) * _TICK_S

@@ -47,12 +47,8 @@ def memory_available_bytes() -> int | None:
 
 def meminfo_bytes(name: str) -> int | None:
     """One line of /proc/meminfo in bytes."""
-    text = read_text(_MEMINFO) or ""
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        if key == name:
-            return int(value.split()[0]) * 1024
-    return None
+    _, is_there, after = f"\n{read_text(_MEMINFO)}".partition(f"\n{name}:")
+    return int(after.split(maxsplit=1)[0]) * 1024 if is_there else None
 
 
 def _file_sensor(source: str, path: Path, scale: float = 1.0) -> Sensor[float]:
