@@ -8,6 +8,7 @@ import sys
 NAMES = (
     "overhead",
     "agent_cost",
+    "soak_cost",
     "sampler",
     "push",
     "dispatch",
