@@ -1,7 +1,8 @@
 """What a reliable fit says of soaks that were not run: when a board throttles, how slow it gets, in which room.
 
-Each figure has a 95 % interval from the fit's bootstrap, widened by what a fit of this kind misses (`MODEL_ERROR` of
-the rise, `ROOM_ERROR_C`, and `LATENCY_ERROR` between runs, all assumed), and says where it leaves its range. Firmware:
+Each figure has a 95 % interval from the bootstrap of the fit, widened by what such a fit misses (`MODEL_ERROR` of the
+rise; `ROOM_ERROR_C`, or `STATED_ROOM_ERROR_C` where no thermometer told the room; `LATENCY_ERROR` between runs; all
+assumed), and says where it leaves its range. Firmware:
 the clock falls on a straight line from the top at the soft limit to the lowest at the hard one (sbc-bench logs of a
 Pi 3B lie within 90 MHz of that).
 """
@@ -20,7 +21,7 @@ from orchestrator.analysis.thermal.power_law import Points, relative_power
 
 SOFT_C, HARD_C = 80.0, 85.0
 SOFT_LIMITS_C = {"pi3+": 60.0}  # elsewhere `SOFT_C` (Raspberry Pi documentation, frequency management)
-MODEL_ERROR, ROOM_ERROR_C, LATENCY_ERROR = 0.015, 0.25, 0.01
+MODEL_ERROR, ROOM_ERROR_C, STATED_ROOM_ERROR_C, LATENCY_ERROR = 0.015, 0.25, 1.0, 0.01
 ROOM_REACH_C = 10.0
 NEAR_NEVER_C = 1.5
 STANDARD_ROOM_C = 25.0
@@ -79,7 +80,8 @@ class Predictor:
         rng = np.random.default_rng(self.seed)
         best = [fit.idle_c, fit.gain, fit.settled_c, *(fit.gains or ()), *fit.taus_s]
         draws = np.vstack(([each.value if each else math.nan for each in best], fit.draws))
-        draws[1:, 0] += rng.normal(0.0, ROOM_ERROR_C, len(draws) - 1)
+        room_error_c = ROOM_ERROR_C if fit.is_room_recorded else STATED_ROOM_ERROR_C
+        draws[1:, 0] += rng.normal(0.0, room_error_c, len(draws) - 1)
         scale = np.append(1.0, rng.normal(1.0, MODEL_ERROR, len(draws) - 1))
         nodes = len(fit.taus_s)
         draws[:, 1] *= scale

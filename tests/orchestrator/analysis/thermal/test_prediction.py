@@ -1,7 +1,9 @@
 """What a fit says of soaks that were not run."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agent.wire.codec import WireError
@@ -108,3 +110,11 @@ def test_what_a_soak_lacks_for_a_forecast_is_named() -> None:
         with pytest.raises(Refusal, match=words):
             predictor_of_soak(replace(soak, **changes), 0.6e9)  # type: ignore[arg-type]  # by name
     assert (soft_limit_c("pi3+"), soft_limit_c("pi4")) == (60.0, 80.0)
+
+
+def test_a_room_that_was_only_stated_makes_forecasts_less_sure_and_says_so() -> None:
+    stated = replace(PREDICTOR, fit=replace(PREDICTOR.fit, is_room_recorded=False))
+    recorded, found = PREDICTOR.settled_latency_s(28.0), stated.settled_latency_s(28.0)
+    assert found.value == recorded.value
+    assert found.high - found.low > recorded.high - recorded.low
+    assert any("stated" in words for words in found.outside)
