@@ -177,7 +177,7 @@ def _convert_items(arguments: tuple[Any, ...], items: list[Any], path: str) -> l
 def _convert_union(arguments: tuple[Any, ...], data: Any, path: str) -> Any:
     if data is None and type(None) in arguments:
         return None
-    failure = WireError(f"{path}: expected a value, got null")
+    failure: WireError | None = None
     for hint in arguments:
         if hint is type(None):
             continue
@@ -185,7 +185,7 @@ def _convert_union(arguments: tuple[Any, ...], data: Any, path: str) -> Any:
             return _convert(hint, data, path)
         except WireError as error:
             failure = error
-    raise failure
+    raise failure or WireError(f"{path}: expected a value, got null")
 
 
 def _convert_enum(hint: type[enum.Enum], data: Any, path: str) -> enum.Enum:
