@@ -112,6 +112,8 @@ def _print_account(account: "RunAccount") -> None:
     if account.soak is not None:
         title = "the soak" if account.progress is None else "the soak so far"
         console.print_table(title, ["figure", "value"], run_text.soak(account.soak))
+    if account.sweep is not None:
+        _print_sweep(account.sweep)
     if account.telemetry is not None:
         console.print_table("the board in the window", ["sensor", "readings"], run_text.telemetry(account.telemetry))
     for each in view.attempts:
