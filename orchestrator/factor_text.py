@@ -151,7 +151,8 @@ def _label_help(found: FactorComparison) -> str:
 
 def _difference(found: FactorComparison, own: Difference) -> str:
     interval = own.contrast.interval
-    span = "" if interval is None else f" [{interval[0]:+.1f}, {interval[1]:+.1f}]"
+    beside = f" (described alone: {_boards(len(own.contrast.boards_a))} beside {_boards(len(own.contrast.boards_b))})"
+    span = beside if interval is None else f" [{interval[0]:+.1f}, {interval[1]:+.1f}]"
     return f"{own.level}: {_FIGURES[own.figure]} is {own.contrast.difference:+.1f} K{span} against {found.baseline}"
 
 

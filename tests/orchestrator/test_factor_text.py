@@ -117,3 +117,11 @@ def test_a_figure_that_not_all_boards_give_says_how_many_do() -> None:
     bare, fan = found().levels
     partly = dataclasses.replace(found(), levels=(bare, dataclasses.replace(fan, settled_c=over_boards({"a": [73.3]}))))
     assert [row[6] for row in factor_text.rows(partly)] == ["n/a", "73.3 °C, 1 of 2 boards"]
+
+
+def test_kelvins_of_one_board_are_described_alone() -> None:
+    lonely = Difference(level="fan", figure="rise_c", contrast=contrast({"c": [31.0], "d": [32.0]}, {"a": [69.0]}))
+    line = list(factor_text.answers(found(differences=(lonely,))))[-1]
+    assert line == (
+        "fan: how far above the room it would settle is -37.5 K (described alone: 2 boards beside 1 board) against bare"
+    )
