@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from agent.burner import BurnerProcesses
 from agent.chronicle import Chronicle
-from agent.frames import Kind, Measured, Order, unpack_samples
+from agent.frames import Chunk, Kind, Measured, Order, unpack_samples
 from agent.machine import swapped_out_bytes
 from agent.protocol import Reading, is_disturbed, is_hot
 from agent.resolution import Resolution
@@ -94,9 +94,9 @@ class QuietWindow:
             self._take_samples(Kind.DONE)
 
     def _sweep(self, ramp: Ramp) -> Measured:
-        sweep = Sweep(ramp, self._watch, self._burner, self._chronicle, self._origin_ns)
+        sweep = Sweep(ramp, self._watch, self._burner, self._chronicle, self._note)
         stopped_by = sweep.run(self._protocol.window.max_s, self._is_report_due)
-        self.swept = sweep.swept
+        self.swept = sweep.swept(self._origin_ns)
         return Measured(stopped_by=stopped_by, peak_rss_bytes=self._watch.sampler.peak_rss_bytes or 0)
 
     def _take_samples(self, until: Kind, on_reading: Callable[[Reading], None] = lambda reading: None) -> bytes:
@@ -107,8 +107,11 @@ class QuietWindow:
             elif event[0] is until:
                 return event[1]
             else:
-                self._chronicle.note(self._resolution.record(unpack_samples(event[1]), self._origin_ns))
+                self._note(unpack_samples(event[1]))
         raise AssertionError("the watch never ends by itself")
+
+    def _note(self, chunk: Chunk) -> None:
+        self._chronicle.note(self._resolution.record(chunk, self._origin_ns))
 
     def _look_at_heat(self, reading: Reading) -> None:
         if is_hot(self._protocol.window, reading, reading.at_s - self._loaded_at_s) and self._watch.child:

@@ -8,7 +8,8 @@ above the ramp's limit.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from agent.burner import BurnerProcesses
 from agent.chronicle import Chronicle
@@ -18,27 +19,31 @@ from agent.protocol import Reading
 from agent.ramp import Leg, Pilot
 from agent.watch import Watch
 from agent.wire.ramp import Ramp, Swept
-from agent.wire.records import Inferences, Phase, StoppedBy
+from agent.wire.records import Phase, StoppedBy
 
 _CHUNK = 4096
 
 
 class Sweep:
-    """Lifecycle: one per window; `run` returns when the ramp is over or time is up, the burner being gone."""
+    """`say` notes the inferences of a chunk.
 
-    def __init__(self, ramp: Ramp, watch: Watch, burner: BurnerProcesses, chronicle: Chronicle, origin_ns: int) -> None:
+    Lifecycle: one per window; `run` returns when the ramp is over or time is up, the burner being gone.
+    """
+
+    def __init__(
+        self, ramp: Ramp, watch: Watch, burner: BurnerProcesses, chronicle: Chronicle, say: Callable[[Chunk], None]
+    ) -> None:
         self._pilot = Pilot(ramp)
         self._limit_c = ramp.limit_c
-        self._watch, self._burner, self._chronicle, self._origin_ns = watch, burner, chronicle, origin_ns
+        self._watch, self._burner, self._chronicle, self._say = watch, burner, chronicle, say
         self._told: list[Chunk] = []
         self._in_slot = 0
         self._stand_ns = 0
         self._has_slot = False
 
-    @property
-    def swept(self) -> Swept | None:
-        """What came of it; None where the die's temperature was never read."""
-        return self._pilot.swept(self._origin_ns, self._stand_ns)
+    def swept(self, origin_ns: int) -> Swept | None:
+        """What came of it, in nanoseconds since `origin_ns`; None where the die's temperature was never read."""
+        return self._pilot.swept(origin_ns, self._stand_ns)
 
     def run(self, longest_s: float, is_report_due: Callable[[Reading], bool]) -> StoppedBy:
         """Sweep for at most so long; raises `RunFault` where no slot can be."""
@@ -90,7 +95,7 @@ class Sweep:
 
     def _take(self, chunk: Chunk) -> None:
         if chunk.phase is Phase.WARM_UP:
-            self._chronicle.note(self._inferences([chunk]))
+            self._say(chunk)
             return
         self._told.append(chunk)
         self._has_slot = True
@@ -106,14 +111,14 @@ class Sweep:
     def _note(self) -> None:
         """Say all slots since the last time in one record."""
         if self._told:
-            self._chronicle.note(self._inferences(self._told))
+            self._say(_joined(self._told))
             self._told = []
 
-    def _inferences(self, chunks: list[Chunk]) -> Inferences:
-        return Inferences(
-            phase=chunks[0].phase,
-            first_index=chunks[0].first_index,
-            starts_ns=tuple(start - self._origin_ns for chunk in chunks for start in chunk.starts_ns),
-            durations_ns=tuple(duration for chunk in chunks for duration in chunk.durations_ns),
-            segment=chunks[0].segment,
-        )
+
+def _joined(chunks: Sequence[Chunk]) -> Chunk:
+    """Chunks of one phase that follow each other, as one."""
+    return replace(
+        chunks[0],
+        starts_ns=tuple(start for chunk in chunks for start in chunk.starts_ns),
+        durations_ns=tuple(duration for chunk in chunks for duration in chunk.durations_ns),
+    )
