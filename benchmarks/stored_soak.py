@@ -19,6 +19,7 @@ from agent.wire.journal import encode_line
 from agent.wire.records import Claimed, Ended, Inferences, Phase, PhaseEntered, Record, Telemetry
 from agent.wire.spec import Protocol
 from benchmarks.command import CannotMeasureError
+from benchmarks.lone_board import ARTIFACT_ID
 from dashboard.launch import APP
 from orchestrator import attempts, picking, results, studies
 from orchestrator.board import MAX_JOURNAL_BYTES
@@ -32,6 +33,7 @@ from orchestrator.studies import Submission
 
 T = TypeVar("T")
 MODEL, BOARD, RUNTIME, HASH = "soaked", "board", "scripted", "0" * 64
+MANIFEST = {"main": "nothing.onnx", "files": []}
 PAGE_PATIENCE_S = 60.0
 ALIGNED_NS = 128  # copies of the window stay on the unit of their records
 
@@ -111,7 +113,7 @@ def _later_telemetry(record: Telemetry, by_ns: int, from_ns: int, to_ns: int) ->
 def _plant(database: Database, protocol: Protocol) -> picking.Assignment:
     """A board, a model and a study of one run, which is about to be started."""
     facts = {"inputs": [], "outputs": [], "opset": {}, "runtimes": [RUNTIME]}
-    artifact = ArtifactRow(id=HASH, format="onnx", size_bytes=1, manifest={"main": "a.onnx", "files": []}, facts=facts)
+    artifact = ArtifactRow(id=ARTIFACT_ID, format="onnx", size_bytes=1, manifest=MANIFEST, facts=facts)
     device = DeviceRow(
         name=BOARD, address=BOARD, host_key="", machine_key=BOARD, board="simulated", board_type="pi5", simulated=True,
         probe={"runtimes": {RUNTIME: "1.0"}}, probed_at_s=0.0, python="python3", bundle_hash=HASH,
@@ -144,7 +146,10 @@ def _ingest(database: Database, attempt_id: int, journal: bytes) -> Ended:
 
 def _settle(database: Database, attempt_id: int, ended: Ended) -> None:
     with database.write() as session:
-        results.settle(session, session.get_one(AttemptRow, attempt_id), ended)
+        attempt = session.get_one(AttemptRow, attempt_id)
+        results.settle(session, attempt, ended)
+        if attempt.run.counted_attempt is None:
+            raise CannotMeasureError(f"the soak does not count: {attempt.code} {attempt.message}")
 
 
 def _open_page(run_id: str, times: int) -> Iterator[float]:
