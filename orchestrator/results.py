@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from agent.wire.codec import decode, encode
 from agent.wire.records import Ended, Environment, Fault, GatePassed, Loaded, Outcome, Phase
+from agent.wire.spec import Regime
 from orchestrator import attempts, baseline, studies
 from orchestrator.ambient import AmbientSource
 from orchestrator.analysis.facts import Declared, Floats, RunFacts
@@ -182,7 +183,12 @@ def _temperatures(facts: RunFacts) -> tuple[float | None, float | None, float | 
 
 
 def _energy_j(facts: RunFacts) -> float | None:
-    """Gross energy of one inference: mean power times mean latency; None below `ENERGY_SAMPLES` readings."""
+    """Gross energy of one inference: mean power times mean latency; None below `ENERGY_SAMPLES` readings.
+
+    None of a sweep: its board heats by a burner too.
+    """
+    if facts.protocol.regime is Regime.SWEEP:
+        return None
     power_w = facts.telemetry.series("power_w")[facts.in_window & (facts.telemetry.at_ns >= facts.headline_from_ns)]
     known = power_w[~np.isnan(power_w)]
     return float(known.mean()) * facts.summary.mean_ns / 1e9 if len(known) >= ENERGY_SAMPLES else None

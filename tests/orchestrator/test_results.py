@@ -1,5 +1,6 @@
 """What an ended attempt comes to: figures and verdict of its run, another try, or a failure that says why."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from agent.wire.codec import WireError
-from agent.wire.records import Fault, Inferences, Phase, Record
+from agent.wire.records import Fault, Inferences, Phase, Record, Telemetry
 from orchestrator import results, studies
 from orchestrator.analysis.validity import ANALYSIS_VERSION
 from orchestrator.attempts import OvertakenError
@@ -265,3 +266,19 @@ def test_figures_of_a_soak_that_an_older_analysis_did_not_make_come_with_the_rec
     set_columns(database, RunRow, run.id, settled_ms=None, known_until_s=None, onset_cause=None, stability=None)
     results.recompute_all(database)
     assert soak_figures(get_run(database, run.id)) == before
+
+
+@pytest.mark.parametrize(("protocol", "has_energy"), [("quick", True), ("sweep", False)])
+def test_energy_of_an_inference_is_told_unless_a_burner_took_its_share(
+    database: Database, protocol: str, has_energy: bool
+) -> None:
+    farm = plant(database, protocol=preset(protocol).protocol)
+    opened = start_attempt(database, farm.device_id)
+    records = [
+        dataclasses.replace(record, power_w=(5.0,) * len(record.at_ns)) if isinstance(record, Telemetry) else record
+        for record in completed_records(opened.run_id, opened.number)
+    ]
+    deliver(database, opened, records)
+    run = get_run(database, opened.run_id)
+    assert run.state is RunState.DONE
+    assert (run.energy_j is not None) is has_energy
