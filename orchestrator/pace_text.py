@@ -1,6 +1,7 @@
 """Searches for the highest rate, and forecasts of soaks, in words and table rows. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 
 from orchestrator.analysis.thermal.predicting import SETTLED, THROTTLES
 from orchestrator.numbers_text import ABSENT, celsius, duration, ms, percent, plain
@@ -18,12 +19,18 @@ def rate(rate_per_s: float | None) -> str:
 
 
 def forecast(found: ForecastView | None, say: Say, *, never: str = "never") -> str:
-    """A figure with its interval, and what it is not to be relied on for."""
+    """A figure with its interval; a star where `doubts` say why it is not to be relied on."""
     if found is None:
         return ABSENT
     value, low, high = (never if each is None else say(each) for each in (found.value, found.low, found.high))
-    doubt = f" (beyond what the fit was made for: {'; '.join(found.outside)})" if found.outside else ""
-    return f"{value} [{low}, {high}]{doubt}"
+    return f"{value} [{low}, {high}]{' *' if found.outside else ''}"
+
+
+def doubts(forecasts: Iterable[ForecastView | None]) -> Iterator[str]:
+    """What forecasts with a star are beyond, each thing once."""
+    said = (words for each in forecasts if each is not None for words in each.outside)
+    for words in dict.fromkeys(said):
+        yield f"  * {words}"
 
 
 def headline(found: PaceResult) -> str:
@@ -49,6 +56,7 @@ def search_lines(found: PaceResult) -> Iterator[str]:
             yield "  deadlines: too few inferences to show that at most 1 % are missed"
     for each in found.elsewhere:
         yield f"  at {celsius(each.room_c)}, by the fit: {forecast(each.rate_per_s, rate)}"
+    yield from doubts(each.rate_per_s for each in found.elsewhere)
     if not found.elsewhere and found.no_elsewhere:
         yield f"  other rooms: {found.no_elsewhere}"
     yield f"  {'goes on' if found.ended is None else found.ended}"
@@ -89,6 +97,12 @@ def prediction_rows(found: PredictionView) -> list[list[str]]:
         fast = forecast(found.highest_room_continuous_c, celsius, never="no room")
         rows.append([f"warmest room in which continuous load settles at {wanted}", fast])
     return rows
+
+
+def forecasts_of(found: PredictionView) -> Iterator[ForecastView]:
+    """All forecasts of a prediction."""
+    values = (getattr(found, field.name) for field in fields(found))
+    return (value for value in values if isinstance(value, ForecastView))
 
 
 def check_row(found: CheckedFigure) -> list[str]:

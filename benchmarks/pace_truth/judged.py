@@ -96,7 +96,7 @@ def judge(found: Sequence[Sought], search: Search, words: str) -> Iterator[Figur
     errors = [each.error for each in found if each.error is not None]
     near = [abs(error) <= search.within for error in errors] + [False] * (len(found) - len(errors))
     for_ever = [each for each in found if each.is_for_ever]
-    true = [each.error is not None and each.error <= 0 for each in for_ever]
+    true = [(each.held or 0.0) <= cool_rate(each.kind, each.latency_s) for each in for_ever]
     steps = [float(len(each.steps)) for each in found]
     elsewhere = [(each, each.other_room) for each in found if each.other_room is not None]
     truths = [cool_rate(each.kind, each.latency_s, OTHER_ROOM_C) for each, _ in elsewhere]
@@ -110,7 +110,7 @@ def judge(found: Sequence[Sought], search: Search, words: str) -> Iterator[Figur
     yield Figure(what=f"confirmed by a long step, {words}", unit="of boards", ours=_share(_confirmed(found)))
     yield Figure(what=f"'for ever' is said, {words}", unit="of boards", ours=share_of(len(for_ever), len(found)))
     if for_ever:
-        yield Figure(what=f"'for ever' is true, {words}", unit="of those", ours=_share(true), targets=ALL)
+        yield Figure(what=f"'for ever' is true of its heat, {words}", unit="of those", ours=_share(true), targets=ALL)
     yield Figure(what=f"steps, {words}", unit="median", ours=median_of(steps))
     yield Figure(what=f"steps, {words}", unit="most", ours=Estimate(center=max(steps), count=len(steps)))
     if elsewhere:

@@ -1,7 +1,7 @@
 """Paced runs of simulated boards, and the highest rate that each of them really holds.
 
 Everything is computed on a clock that is turned: `orchestrator.simulator.thermal` turns the die, an open loop of
-inferences heats it by the share of each half second in which one runs, at a speed that falls with the clock.
+inferences heats it by the share of each tick in which one runs, at a speed that falls with the clock.
 """
 
 import functools
@@ -25,6 +25,7 @@ from orchestrator.simulator.boards import BoardKind
 NOISE, SPIKES, SPIKE = 0.01, 0.005, 1.10  # of an inference's time: lognormal, and how many are so much longer
 ROOM_NOISE_C = 0.05
 LONG_QUEUE = 60_000
+SHORT_TICK_S = 0.1  # for inferences that heat in pulses
 Floats = npt.NDArray[np.float64]
 
 
@@ -80,19 +81,20 @@ def paced_run(
     silicon, plan = kind.silicon, Plan()
     die = started(silicon, plan)
     rows = []
-    for tick in range(int((idle_s + load_s + protocol.recorded_cooling_s) / STEP_S)):
-        at_s = tick * STEP_S - idle_s
+    tick_s = SHORT_TICK_S if latency_s > STEP_S else STEP_S
+    for tick in range(int((idle_s + load_s + protocol.recorded_cooling_s) / tick_s)):
+        at_s = tick * tick_s - idle_s
         rows.append((at_s, die.junction_c, thermal.shown_clock_hz(silicon, die.clock_hz), die.bits, die.fan_level))
         speed = speed_of(silicon, thermal.shown_clock_hz(silicon, die.clock_hz))
-        busy = loop.spend(at_s, at_s + STEP_S, speed) if at_s >= 0.0 else 0.0
+        busy = loop.spend(at_s, at_s + tick_s, speed) if at_s >= 0.0 else 0.0
         die = thermal.advance(
-            silicon, die, utilisation=busy, requested_hz=silicon.max_hz, ambient_c=plan.room_c, dt_s=STEP_S
+            silicon, die, utilisation=busy, requested_hz=silicon.max_hz, ambient_c=plan.room_c, dt_s=tick_s
         )
     return RunFacts(
         protocol=protocol,
         board_type=next(type_ for prefix, type_ in BOARD_TYPES.items() if kind.name.startswith(prefix)),
         inferences=_inferences(loop, idle_s),
-        telemetry=_telemetry(kind, np.array(rows)[:: int(1 / STEP_S)], idle_s, np.random.default_rng(seed)),
+        telemetry=_telemetry(kind, np.array(rows)[:: round(1 / tick_s)], idle_s, np.random.default_rng(seed)),
     )
 
 
@@ -101,7 +103,7 @@ def true_rate(kind: BoardKind, latency_s: float, room_c: float = 25.0) -> float:
     return min(cool_rate(kind, latency_s, room_c), busiest() / latency_s)
 
 
-def cool_rate(kind: BoardKind, latency_s: float, room_c: float) -> float:
+def cool_rate(kind: BoardKind, latency_s: float, room_c: float = 25.0) -> float:
     """The rate at which its peaks settle at the soft limit, one after another at most, whatever deadlines say.
 
     At the soft limit the clock is still the highest, and a fan turns as fast as it can. Inferences heat in pulses,

@@ -184,7 +184,7 @@ def _search(within: str, start: float | None, deadline_ms: float | None, step_mi
 
 def _print_prediction(found: "PredictionView") -> None:
     from orchestrator.numbers_text import celsius
-    from orchestrator.pace_text import prediction_rows
+    from orchestrator.pace_text import doubts, forecasts_of, prediction_rows
 
     simulated = " (simulated)" if found.simulated else ""
     console.say(f"{found.variant} on {found.device}{simulated}, run {found.run}, load {found.load}")
@@ -192,20 +192,22 @@ def _print_prediction(found: "PredictionView") -> None:
         f"in a room of {celsius(found.room_c)}, from a die of {celsius(found.start_c)}; "
         f"fitted at {celsius(found.fitted_room_c)}"
     )
-    if not found.is_reliable:
-        console.say(f"the fit is unreliable: {'; '.join(found.flaws)}")
     console.print_table("forecasts, each with its 95 % interval", ["figure", "forecast"], prediction_rows(found))
+    for line in doubts(forecasts_of(found)):
+        console.say(line)
 
 
 def _check(found: "CheckView", *, as_json: bool) -> None:
     if as_json:
         console.print_json({**console.as_json(found), "is_covered": found.is_covered})
     else:
-        from orchestrator.pace_text import check_row
+        from orchestrator.pace_text import check_row, doubts
 
         if not found.is_same:
             console.say("the two runs differ in board or variant: one does not foretell the other")
         columns = ["figure", "foretold from " + found.run, "measured in " + found.held_out, "error", "covered"]
         console.print_table("", columns, [check_row(each) for each in found.figures])
+        for line in doubts(each.forecast for each in found.figures):
+            console.say(line)
     if not found.is_covered:
         raise typer.Exit(queueing.EXIT_FAILED)
