@@ -22,6 +22,7 @@ FAULT_OF: Mapping[str, Fault] = {
     "unknown_input": Fault.SPEC,  # an input that cannot be invented; the message names it and the option that helps
     "no_temperature": Fault.SPEC,  # a sweep on a board that does not tell how warm its die is
     "wall_limit": Fault.SPEC,  # load to end of window took longer than limits.wall_s
+    "no_profiler": Fault.SPEC,  # a profile of a runtime that has none
     "too_many_inferences": Fault.SPEC,  # the window holds more than limits.journal_bytes can keep
     # the model, on this kind of board
     "bad_model": Fault.MODEL,  # the runtime refuses the file

@@ -33,6 +33,7 @@ class Kind(bytes, enum.Enum):
     MEASURED = b"M"  # `Measured`; the window is over, samples follow
     SAMPLES = b"S"  # a chunk, see `pack_samples`
     DONE = b"D"  # that was all of this window, or of this slot
+    PROFILED = b"P"  # a journal record `Profiled`
 
 
 class Order(bytes, enum.Enum):
@@ -40,6 +41,7 @@ class Order(bytes, enum.Enum):
 
     WARM_UP = b"u"
     WINDOW = b"w"
+    PROFILE = b"p"
     SLOT = b"s"  # of a sweep: a first inference and some more, answered by `Kind.SAMPLES` and `Kind.DONE`
 
 
@@ -73,13 +75,16 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Inferences in a row of one phase of one segment; `first_index` counts in the phase over all segments."""
+    """Inferences in a row of one phase of one segment; `first_index` counts in the phase over all segments.
+
+    Times are nanoseconds of the monotonic clock.
+    """
 
     phase: Phase
     segment: int
     first_index: int
-    starts_ns: tuple[int, ...]
-    durations_ns: tuple[int, ...]
+    starts_ns: "array[int]"
+    durations_ns: "array[int]"
 
 
 class FrameReader:
@@ -125,6 +130,6 @@ def unpack_samples(payload: bytes) -> Chunk:
         phase=Phase.WARM_UP if letter == b"u" else Phase.WINDOW,
         segment=segment,
         first_index=first_index,
-        starts_ns=tuple(numbers[:half]),
-        durations_ns=tuple(numbers[half:]),
+        starts_ns=numbers[:half],
+        durations_ns=numbers[half:],
     )

@@ -28,7 +28,7 @@ from agent.errors import RunFault
 from agent.frames import HEAT_STOP, Failure, Job, Kind, Measured, Order, pack_samples, send_frame
 from agent.isolation import isolate
 from agent.protocol import Bounds, heat_floor, rest_of, stretch_of, warm_up_bounds, window_bounds
-from agent.runtimes import Feeds, Session, load_runtime
+from agent.runtimes import Feeds, Runtime, Session, load_runtime
 from agent.timing import (
     MIN_CAPACITY,
     Loop,
@@ -84,6 +84,8 @@ class Measurement:
         self._slot_s = 0.0 if self._protocol.ramp is None else self._protocol.ramp.slot_s
         self._tell_every_ns = int(self._protocol.report_every_s * 1e9)
         self._errors: tuple[type[Exception], ...] = ()
+        self._runtime: Runtime | None = None
+        self._feeds: Feeds = {}
 
     def run(self) -> None:
         """Load and obey; raises `RunFault`, into which the runtime's own exceptions are translated here."""
@@ -101,6 +103,7 @@ class Measurement:
         load_ns, session = _timed(lambda: runtime.load(model, spec.threads, spec.runtime_options))
         feeds = _feeds(session, spec)
         self._call = session.bind(feeds)
+        self._runtime, self._feeds = runtime, feeds
         self._errors = runtime.errors
         first_ns, outputs = _timed(self._answer)
         self._fastest_ns = max(first_ns // 4, 1)
@@ -127,6 +130,8 @@ class Measurement:
                 send_frame(self._results, Kind.WARMED)
             elif order == Order.SLOT.value:
                 self._infer_slot()
+            elif order == Order.PROFILE.value:
+                self._profile()
             else:
                 self._measure()
 
@@ -135,6 +140,15 @@ class Measurement:
             return self._call()
         except self._errors as error:
             raise RunFault("inference_failed", f"the first inference failed: {error}") from error
+
+    def _profile(self) -> None:
+        """Profile in a session of its own; the measured one knew nothing of it."""
+        spec, model = self._job.spec, Path(self._job.model_path)
+        profiler = getattr(self._runtime, "profile", None)
+        if spec.profiling is None or profiler is None:
+            raise RunFault("no_profiler", f"{spec.runtime} has no profiler that this agent knows")
+        profiled = profiler(model, spec.threads, spec.runtime_options, self._feeds, spec.profiling)
+        send_frame(self._results, Kind.PROFILED, dumps(profiled).encode())
 
     def _warm(self) -> None:
         _still_garbage()

@@ -27,7 +27,7 @@ from agent.claim import teller
 from agent.contact import StateNote
 from agent.errors import RunAborted, RunFault
 from agent.etiquette import Etiquette
-from agent.frames import Job, Kind
+from agent.frames import Job, Kind, Order
 from agent.gate import PERIOD_S, pass_gate
 from agent.gatekeeper import LIVE_BITS
 from agent.home import Home
@@ -42,6 +42,7 @@ from agent.spool import Spool
 from agent.telemetry import Sampler
 from agent.watch import Signals, Watch
 from agent.wire.codec import loads
+from agent.wire.profile import Profiled
 from agent.wire.records import Ended, Fault, Loaded, Outcome, Phase
 from agent.wire.spec import RunSpec
 
@@ -53,7 +54,8 @@ class Supervisor:
         self._home, self._folder, self._claim, self._spec, self._lock = home, folder, claim, spec, lock
         self._period_s, self._report_every_s = spec.protocol.telemetry_period_s, spec.protocol.report_every_s
         self._burner = BurnerProcesses()
-        self._sampler = Sampler(find_sensors(home.root, self._own_pids), claim.origin_ns, self._child_rss_bytes)
+        sensors = find_sensors(home.root, self._own_pids, home.notes.thermometer)
+        self._sampler = Sampler(sensors, claim.origin_ns, self._child_rss_bytes)
         self._watch = Watch(self._sampler, Signals(), spec.limits)
         self._spool = Spool(folder.path)
         self._chronicle = Chronicle(self._spool, self._sampler, claim.origin_ns)
@@ -98,6 +100,7 @@ class Supervisor:
                     self._returns += 1
             self._chronicle.speak()
             self._pass_gate()
+        self._profile()
         self._record_cooling()
 
     def _introduce(self) -> None:
@@ -167,6 +170,17 @@ class Supervisor:
             self._chronicle.speak()
             self._publish(until_ns=time.monotonic_ns() + int(cooling_s * 1e9))
         self._quiet.take_rest()
+
+    def _profile(self) -> None:
+        """Let the runtime profile the model, now that nothing is timed any more."""
+        profiling = self._spec.profiling
+        if profiling is None or self._watch.child is None:
+            return
+        expected_s = 1.0 + (profiling.warm_ups + profiling.inferences) * self._first_s
+        self._publish(until_ns=time.monotonic_ns() + int(expected_s * 1e9))
+        with self._watch.on_the_clock():
+            self._watch.child.order(Order.PROFILE)
+            self._chronicle.note(loads(Profiled, self._watch.expect(Kind.PROFILED)))
 
     def _record_cooling(self) -> None:
         """Let the board cool after its window, the measuring process being gone; written down once a minute."""

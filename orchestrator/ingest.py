@@ -4,12 +4,14 @@ Nothing that a board says is trusted: a piece of a journal that does not fit the
 `WireError` and stores no row. What earlier pieces brought stays as evidence; no figure is made from it.
 """
 
+import zlib
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from agent.wire.codec import WireError, encode, require
+from agent.wire.codec import WireError, dumps, encode, require
 from agent.wire.journal import Cursor, read_lines
+from agent.wire.profile import Profiled
 from agent.wire.records import (
     Claimed,
     Ended,
@@ -26,7 +28,7 @@ from orchestrator.attempts import OvertakenError, require_open
 from orchestrator.baseline import learn_gate
 from orchestrator.db.columns import pack_inferences, pack_telemetry
 from orchestrator.db.tables import AttemptRow, ChunkRow
-from orchestrator.journal_order import TELEMETRY, Progress, progress_of
+from orchestrator.journal_order import PROFILE, TELEMETRY, Progress, progress_of
 
 MAX_JOURNAL_LINES = 100_000
 SLACK_BYTES = 1024 * 1024
@@ -92,6 +94,9 @@ def _store(session: Session, attempt: AttemptRow, seq: int, record: Record) -> N
                     blob=pack_telemetry(record),
                 )
             )
+        case Profiled():
+            blob = zlib.compress(dumps(record).encode())
+            session.add(ChunkRow(attempt_id=attempt.id, seq=seq, kind=PROFILE, count=len(record.operators), blob=blob))
         case PhaseEntered():
             attempt.phases = {**attempt.phases, record.phase.value: record.at_ns}
         case Claimed():

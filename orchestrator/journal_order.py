@@ -3,7 +3,8 @@
 One claim first; environment and load once; phases in the order of their times; inferences after the load, numbered
 without a gap, none begun before the one before it had ended, in each segment warm-up before window, and no window
 before its phase; a further segment only behind a window, with gate and phase entered since; telemetry in the order of
-time; a completed run has a window in its last segment; the end last. Pure but for what `progress_of` reads.
+time; a profile once, behind the window; a completed run has a window in its last segment; the end last. Pure but for
+what `progress_of` reads.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import WireError
+from agent.wire.profile import Profiled
 from agent.wire.records import (
     Claimed,
     Ended,
@@ -29,6 +31,7 @@ from orchestrator.db.columns import unpack_inferences, unpack_telemetry
 from orchestrator.db.tables import AttemptRow, ChunkRow
 
 TELEMETRY = "telemetry"
+PROFILE = "profile"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class Progress:
     sampled_ns: int = 0
     segment: int = 0
     has_window: bool = False
+    has_profile: bool = False
 
     def take(self, record: Record) -> None:
         """Go on past a record; raises `WireError` where it cannot come now."""
@@ -70,6 +74,9 @@ class Progress:
             case Telemetry() if record.at_ns:
                 _require(record.at_ns[0] >= self.sampled_ns, "telemetry from before the telemetry before it")
                 self.sampled_ns = record.at_ns[-1]
+            case Profiled():
+                _require(self.has_window and not self.has_profile, "a profile elsewhere than once behind the window")
+                self.has_profile = True
             case Ended():
                 self._take_end(record)
 
@@ -120,6 +127,9 @@ def progress_of(session: Session, attempt: AttemptRow) -> Progress:
     )
     segments = dict[str, int]()
     for kind, (count, blob) in _last_chunks(session, attempt).items():
+        if kind == PROFILE:
+            progress.has_profile = True
+            continue
         if kind == TELEMETRY:
             progress.sampled_ns = int(unpack_telemetry(blob).at_ns[-1]) if count else 0
             continue

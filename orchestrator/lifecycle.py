@@ -9,10 +9,11 @@ from collections.abc import Mapping
 
 
 class StudyKind(enum.Enum):
-    """What a study is for: what somebody submitted, a search for a rate, or the farm's own check of a device."""
+    """What a study is for: what somebody submitted, a search for a rate, a profile, the farm's check of a device."""
 
     SUBMITTED = "submitted"
     PACE = "pace"
+    PROFILE = "profile"
     CANARY = "canary"
 
 
@@ -73,7 +74,8 @@ class RunEvent(enum.Enum):
     RETRIED = "retried"
 
 
-USERS_KINDS = (StudyKind.SUBMITTED, StudyKind.PACE)  # what somebody asked for
+RANKED_KINDS = (StudyKind.SUBMITTED, StudyKind.PACE)
+USERS_KINDS = (*RANKED_KINDS, StudyKind.PROFILE)  # what somebody asked for
 GIVEN_UP = "abandoned"  # code of an attempt that an operator gave up without a word from its board
 MAX_DEVICE_FAULTS = 3
 MAX_INVALID_RESULTS = 2

@@ -63,6 +63,7 @@ class Assignment:
     runtime_options: Mapping[str, Scalar]
     protocol: Protocol
     inputs: Inputs
+    is_profile: bool = False
 
 
 class Idle(enum.Enum):
@@ -213,6 +214,7 @@ def _assignment(session: Session, attempt: AttemptRow) -> Assignment:
         runtime_options=variant.options,
         protocol=protocol,
         inputs=decode(Inputs, study.inputs),
+        is_profile=study.kind is StudyKind.PROFILE,
     )
 
 

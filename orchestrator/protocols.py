@@ -43,6 +43,15 @@ def _sweep(ramp: Ramp) -> Protocol:
     )
 
 
+PROFILE = Protocol(
+    name="profile",
+    regime=Regime.BURST,
+    gate=Gate(max_c=75.0, timeout_s=60.0),
+    warm_up=WarmUp(min_inferences=3, min_s=0.5, max_s=30.0),
+    window=Window(min_inferences=10, min_s=1.0, max_s=60.0),
+)
+"""Of a run that is profiled after its window, for its operators' sake; never ranked."""
+
 PRESETS: Mapping[str, Preset] = {
     "quick": Preset(
         protocol=Protocol(

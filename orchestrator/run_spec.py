@@ -1,6 +1,7 @@
 """What a board is sent to start an attempt: the assignment as a spec of the wire, under the attendant's fence."""
 
 from agent.wire import WIRE_VERSION
+from agent.wire.profile import Profiling
 from agent.wire.spec import Fence, RunSpec
 from orchestrator.db.tables import DeviceRow
 from orchestrator.farm import Farm
@@ -26,4 +27,5 @@ def run_spec(farm: Farm, assignment: Assignment, fence: Fence) -> RunSpec:
         protocol=assignment.protocol,
         inputs=assignment.inputs,
         limits=limits_for(assignment.protocol, memory_bytes, farm.settings.memory_share),
+        profiling=Profiling() if assignment.is_profile else None,
     )

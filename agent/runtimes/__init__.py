@@ -49,7 +49,11 @@ class Session(Protocol):
 
 
 class Runtime(Protocol):
-    """An installed runtime."""
+    """An installed runtime.
+
+    One that can profile has a further method ``profile(path, threads, options, feeds, profiling) -> Profiled`` (see
+    `agent.wire.profile`), which loads the file anew and raises `RunFault`.
+    """
 
     version: str
     errors: tuple[type[Exception], ...]  # what an inference may raise; translated outside of the timed call

@@ -8,6 +8,7 @@ XNNPACK has a pool of threads of its own: with it ONNX Runtime's pool has one th
 """
 
 import functools
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from agent.errors import RunFault
 from agent.runtimes import Feeds, Signature, pick_options
+from agent.runtimes.ort_profile import read_trace
+from agent.wire.profile import Profiled, Profiling
 from agent.wire.spec import Scalar
 
 _OWN = [error for error in vars(state).values() if isinstance(error, type) and issubclass(error, Exception)]
@@ -77,6 +80,29 @@ class OnnxRuntime:
         facts: dict[str, Scalar] = {"provider": session.get_providers()[0], "intra_op_threads": intra_op}
         pool = {} if providers[0] == _CPU else {"xnnpack_threads": threads}
         return OnnxSession(session, {**used, **facts, "inter_op_threads": 1, **pool})
+
+    def profile(
+        self, path: Path, threads: int, options: Mapping[str, Scalar], feeds: Feeds, profiling: Profiling
+    ) -> Profiled:
+        """What ONNX Runtime's own profiler says of a few inferences; its trace lies in the working folder meanwhile."""
+        used = pick_options(options, _DEFAULTS)
+        providers = _providers(str(used["provider"]), threads)
+        settings = _settings(threads if providers[0] == _CPU else 1, used)
+        settings.enable_profiling = True
+        settings.profile_file_prefix = str(Path.cwd() / "profile")
+        session = onnxruntime.InferenceSession(str(path), settings, providers=providers)
+        for _ in range(profiling.warm_ups + profiling.inferences):
+            session.run(None, dict(feeds))
+        trace = Path(session.end_profiling())
+        try:
+            profiled = read_trace(json.loads(trace.read_bytes()), warm_ups=profiling.warm_ups)
+        except (OSError, ValueError) as error:
+            raise RunFault("no_profiler", f"onnxruntime {self.version} left no readable trace: {error}") from error
+        finally:
+            trace.unlink(missing_ok=True)
+        if profiled is None:
+            raise RunFault("no_profiler", f"onnxruntime {self.version} left a trace without an inference")
+        return profiled
 
 
 def open_runtime() -> OnnxRuntime:

@@ -11,8 +11,8 @@ Wire format, by version:
     out.
 3   A board may idle before its window and cool after it, in phases `idle` and `cooling`; the inferences of a sustained
     window come while it lasts, in several chunks.
-4   Inferences come packed, in records of kind `packed`, and those of a sustained run in units of up to 128 ns. A sweep has
-    a ramp and tells at its end how far it came.
+4   Inferences come packed, in records of kind `packed`, those of a sustained run in units of up to 128 ns. A sweep has
+    a ramp and tells at its end how far it came. A run may be profiled after its window, in a record of kind `profile`.
 
 A reader accepts every version up to its own; `tests/golden/` holds a journal of each.
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.wire.codec import WireError, decode, dumps, excerpt, parse_json, require
-from agent.wire.packed import PackedInferences, pack
+from agent.wire.packed import PackedInferences, Written, pack
 from agent.wire.records import RECORD_KINDS, Inferences, Record, Telemetry
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
@@ -27,7 +27,7 @@ class Cursor:
     seq: int = 0
 
 
-def encode_line(seq: int, record: Record) -> bytes:
+def encode_line(seq: int, record: Written) -> bytes:
     """One journal line, newline included; inferences are packed."""
     body = pack(record) if isinstance(record, Inferences) else record
     text = dumps({"seq": seq, "kind": _KIND_OF[type(body)], "body": body}).encode("ascii")
@@ -53,7 +53,7 @@ def decode_line(line: bytes, seq: int) -> Record:
     most = MAX_LINE_BYTES if cls in _CHUNKS else MAX_FACTS_BYTES
     require(len(line) <= most, f"journal line {seq}: {envelope['kind']}", f"at most {most} bytes", len(line))
     where = f"journal line {seq}: {envelope['kind']}"
-    record: Record | PackedInferences = decode(cls, envelope["body"], where)
+    record: Written = decode(cls, envelope["body"], where)
     return _unpacked(record, where) if isinstance(record, PackedInferences) else record
 
 

@@ -5,18 +5,15 @@ are nearly empty, so that zlib leaves little more than the noise itself. Lossles
 to come out is known before, and no more than that is ever inflated.
 """
 
-import operator
-import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 from agent.wire.codec import MAX_ITEMS, WireError, require
-from agent.wire.records import Inferences, Phase
+from agent.wire.lanes import WIDTH, from_planes, to_lanes, to_planes
+from agent.wire.records import Inferences, Phase, Record
 
-_WIDTH = 8  # bytes of a value
 _LEVEL = 6
 
 
@@ -42,12 +39,12 @@ class PackedInferences:
 
     def unpacked(self) -> Inferences:
         """The inferences; raises `WireError` unless `columns` hold just as many."""
-        planes = _inflate(self.columns, _WIDTH * (2 * self.count - 1))
-        edge = _WIDTH * (self.count - 1)
-        durations = [value * self.unit_ns for value in _from_planes(planes[edge:])]
+        planes = _inflate(self.columns, WIDTH * (2 * self.count - 1))
+        edge = WIDTH * (self.count - 1)
+        durations = [value * self.unit_ns for value in from_planes(planes[edge:])]
         steps = [0] * (2 * self.count - 1)
         steps[0::2] = durations
-        steps[1::2] = [value * self.unit_ns for value in _from_planes(planes[:edge])]
+        steps[1::2] = [value * self.unit_ns for value in from_planes(planes[:edge])]
         edges_ns = list(accumulate(steps, initial=self.start_ns))
         return Inferences(
             phase=self.phase,
@@ -59,45 +56,41 @@ class PackedInferences:
         )
 
 
+Written = Record | PackedInferences
+"""What a journal's line is made of."""
+
+
 def pack(record: Inferences) -> PackedInferences:
     """The same inferences in few bytes; `unpacked` gives them back."""
-    starts_ns = record.starts_ns
-    gaps_ns = map(operator.sub, starts_ns[1:], map(operator.add, starts_ns, record.durations_ns))
-    stream = zlib.compressobj(level=_LEVEL, strategy=zlib.Z_RLE)
-    parts: list[bytes] = []
-    for column in (gaps_ns, record.durations_ns):
-        for plane in _to_planes(column, record.unit_ns):
-            parts.append(stream.compress(plane))
-            if plane.strip(b"\0"):
-                parts.append(stream.flush(zlib.Z_BLOCK))  # a code of its own: planes differ in how full they are
     return PackedInferences(
         phase=record.phase,
         first_index=record.first_index,
-        start_ns=starts_ns[0],
-        count=len(starts_ns),
-        columns=b"".join([*parts, stream.flush()]),
+        start_ns=record.starts_ns[0],
+        count=len(record.starts_ns),
+        columns=pack_columns(
+            to_lanes(array("q", record.starts_ns)),
+            to_lanes(array("q", record.durations_ns)),
+            len(record.starts_ns),
+            record.unit_ns,
+        ),
         unit_ns=record.unit_ns,
         segment=record.segment,
     )
 
 
-def _to_planes(values_ns: Iterable[int], unit_ns: int) -> Sequence[bytes]:
-    values = array("Q", values_ns if unit_ns == 1 else [value // unit_ns for value in values_ns])
-    if sys.byteorder == "big":
-        values.byteswap()
-    data = values.tobytes()
-    return [data[place::_WIDTH] for place in range(_WIDTH)]
-
-
-def _from_planes(planes: bytes) -> "array[int]":
-    count = len(planes) // _WIDTH
-    data = bytearray(len(planes))
-    for place in range(_WIDTH):
-        data[place::_WIDTH] = planes[place * count : (place + 1) * count]
-    values = array("Q", bytes(data))
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
+def pack_columns(starts_ns: int, durations_ns: int, count: int, unit_ns: int) -> bytes:
+    """The `columns` of `count` inferences, given as lanes, whose times are in units and in order."""
+    ends_ns = starts_ns + durations_ns
+    last = ends_ns >> 8 * WIDTH * (count - 1)
+    gaps_ns = (starts_ns >> 8 * WIDTH) - (ends_ns - (last << 8 * WIDTH * (count - 1)))
+    stream = zlib.compressobj(level=_LEVEL, strategy=zlib.Z_RLE)
+    parts: list[bytes] = []
+    for column, size in ((gaps_ns // unit_ns, count - 1), (durations_ns // unit_ns, count)):
+        for plane in to_planes(column, size):
+            parts.append(stream.compress(plane))
+            if plane.strip(b"\0"):
+                parts.append(stream.flush(zlib.Z_BLOCK))  # a code of its own: planes differ in how full they are
+    return b"".join([*parts, stream.flush()])
 
 
 def _inflate(stream: bytes, size: int) -> bytes:

@@ -1,4 +1,7 @@
-"""What a runtime's own profiler says of a model: how long each operator took, over a few inferences of a run apart."""
+"""What a runtime's own profiler says of a model: how long each operator took, over a few inferences of a run apart.
+
+`Profiling` is part of a `RunSpec`, `Profiled` a record of its own, after the window.
+"""
 
 from dataclasses import dataclass
 
@@ -10,6 +13,18 @@ MAX_SHAPES = 100
 MAX_RANK = 32
 MAX_TOTAL_NS = 2**53
 MAX_CALLS = 2**31
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profiling:
+    """That a run is to be profiled after its window: so many inferences, after some that are not counted."""
+
+    inferences: int = 20
+    warm_ups: int = 5
+
+    def __post_init__(self) -> None:
+        require(1 <= self.inferences <= 1000, "inferences", "1..1000", self.inferences)
+        require(0 <= self.warm_ups <= 1000, "warm_ups", "0..1000", self.warm_ups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

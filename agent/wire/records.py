@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.wire.codec import require
+from agent.wire.profile import Profiled
 from agent.wire.ramp import Swept
 from agent.wire.spec import MAX_SEGMENTS, Scalar
 
@@ -302,7 +303,7 @@ def _require_time(name: str, at_ns: int) -> None:
     require(0 <= at_ns <= MAX_NS, name, f"nanoseconds of 0..{MAX_NS}", at_ns)
 
 
-Record = Claimed | Environment | PhaseEntered | GatePassed | Loaded | Inferences | Telemetry | Ended
+Record = Claimed | Environment | PhaseEntered | GatePassed | Loaded | Inferences | Telemetry | Profiled | Ended
 RECORD_KINDS: Mapping[str, type] = {
     "claimed": Claimed,
     "environment": Environment,
@@ -311,5 +312,6 @@ RECORD_KINDS: Mapping[str, type] = {
     "loaded": Loaded,
     "inferences": Inferences,
     "telemetry": Telemetry,
+    "profile": Profiled,
     "ended": Ended,
 }

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.wire.codec import require
+from agent.wire.profile import Profiling
 from agent.wire.ramp import Ramp
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -261,6 +262,7 @@ class RunSpec:
     inputs: Inputs = field(default_factory=Inputs)
     limits: Limits = field(default_factory=Limits)
     runtime_options: Mapping[str, Scalar] = field(default_factory=dict)
+    profiling: Profiling | None = None
 
     def __post_init__(self) -> None:
         require(self.wire_version >= 1, "wire_version", "1 or more", self.wire_version)

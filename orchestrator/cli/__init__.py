@@ -22,6 +22,7 @@ from orchestrator.cli import (
     leaderboard,
     logs,
     model,
+    profile,
     published,
     run,
     simulate,
@@ -45,6 +46,7 @@ app.add_typer(device.app, name="device")
 app.add_typer(model.app, name="model")
 app.add_typer(variant.app, name="variant")
 app.add_typer(study.app, name="study")
+run.app.command("profile")(profile.show_profile)
 app.add_typer(run.app, name="run")
 app.add_typer(canary.app, name="canary")
 app.add_typer(thermal.app, name="thermal")
@@ -63,6 +65,7 @@ app.command("submit")(submit.submit)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("compare")(compare.compare)
 app.command("choose")(choose.choose)
+app.command("profile")(profile.profile)
 app.command("export")(study.export)
 app.command("report")(study.report)
 app.command("import")(published.import_results)

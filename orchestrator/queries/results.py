@@ -20,7 +20,7 @@ from orchestrator.db.tables import (
     StudyRow,
     VariantRow,
 )
-from orchestrator.lifecycle import ENDED_RUN_STATES, USERS_KINDS, RunState, Verdict
+from orchestrator.lifecycle import ENDED_RUN_STATES, RANKED_KINDS, RunState, Verdict
 from orchestrator.queries.leaderboard_rows import Group
 from orchestrator.queries.naming import only_given
 
@@ -61,7 +61,7 @@ _FACTS = ("governor", "clock_limit_hz", "architecture", "affinity")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which runs to look at; None is any. Canaries are looked at only where their study is named."""
+    """Which runs to look at; None is any. Canaries and profiles are looked at only where their study is named."""
 
     study: int | None = None
     device: str | None = None
@@ -166,7 +166,7 @@ def _query(selection: Selection) -> Select[*tuple[Any, ...]]:
         .outerjoin(AttemptRow, attempt)
         .where(
             RunRow.state.in_(ENDED_RUN_STATES),
-            *(() if selection.study is not None else (StudyRow.kind.in_(USERS_KINDS),)),
+            *(() if selection.study is not None else (StudyRow.kind.in_(RANKED_KINDS),)),
             *only_given(
                 (RunRow.study_id, selection.study),
                 (DeviceRow.name, selection.device),

@@ -16,6 +16,7 @@ from agent.processes import is_alive, rss_bytes
 from agent.wire.answers import LostCause, RefusedBecause, RunState
 from agent.wire.codec import dumps
 from agent.wire.journal import Cursor, read_lines
+from agent.wire.profile import Profiled, Profiling
 from agent.wire.records import (
     Claimed,
     Environment,
@@ -410,3 +411,19 @@ def test_a_sustained_run_is_written_down_while_it_lasts_between_recorded_idling_
     at_ns = [at for record in records if isinstance(record, Telemetry) for at in record.at_ns]
     for begins, ends in ((Phase.IDLE, Phase.WARM_UP), (Phase.COOLING, Phase.END)):
         assert sum(phases[begins] <= at <= phases[ends] for at in at_ns) >= 4, f"telemetry of the {begins.value}"
+
+
+def test_a_run_is_profiled_after_its_window_where_that_is_asked(board: Board) -> None:
+    records = board.run(make_spec(**REAL, profiling=Profiling(inferences=8, warm_ups=2)))
+    assert ended(records).outcome is Outcome.COMPLETED
+    (profiled,) = (record for record in records if isinstance(record, Profiled))
+    assert profiled.inferences == 8
+    assert {operator.kind for operator in profiled.operators} >= {"MatMul"}
+    assert sum(operator.total_ns for operator in profiled.operators) <= profiled.total_ns
+    window = max(place for place, record in enumerate(records) if isinstance(record, PhaseEntered))
+    assert records.index(profiled) > window, "nothing is timed while it profiles"
+
+
+def test_a_runtime_without_a_profiler_says_so(board: Board) -> None:
+    end = ended(board.run(make_spec(profiling=Profiling())))
+    assert (end.outcome, end.fault, end.code) == (Outcome.FAILED, Fault.SPEC, "no_profiler")

@@ -78,7 +78,7 @@ def test_a_field_of_the_wrong_kind_is_refused_or_legal_but_never_changed(field: 
     except WireError as error:
         assert field in str(error)
     else:
-        assert encode(spec)[field] == value or field in ("inputs", "limits", "runtime_options")
+        assert encode(spec)[field] == value or field in ("inputs", "limits", "runtime_options", "profiling")
 
 
 @pytest.mark.parametrize(

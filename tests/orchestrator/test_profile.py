@@ -1,0 +1,84 @@
+"""Profiles on their way from a journal to a table, and kept out of every ranking."""
+
+import pytest
+
+from agent.wire.codec import WireError
+from agent.wire.profile import OperatorTime, Profiled
+from agent.wire.records import Ended, Record
+from orchestrator import profile_text
+from orchestrator.analysis.profile import movers
+from orchestrator.db.session import Database
+from orchestrator.errors import NotFoundError
+from orchestrator.lifecycle import RANKED_KINDS, USERS_KINDS, StudyKind
+from orchestrator.queries.profile import read_profile
+from tests.journals import completed_records, encode_journal
+from tests.orchestrator.known_run import RUN, bring, start_known_run
+
+PROFILED = Profiled(
+    inferences=10,
+    total_ns=50_000_000,
+    operators=(
+        OperatorTime(
+            name="conv",
+            kind="Conv",
+            calls=10,
+            total_ns=30_000_000,
+            inputs=((1, 3, 8, 8), (4, 3, 1, 1)),
+            outputs=((1, 4, 8, 8),),
+        ),
+        OperatorTime(name="relu", kind="Relu", calls=10, total_ns=10_000_000),
+    ),
+)
+
+
+@pytest.fixture
+def started(database: Database) -> Database:
+    return start_known_run(database)
+
+
+def with_profile(*profiles: Record) -> bytes:
+    """The journal of a completed run with profiles before its end."""
+    records = list(completed_records(RUN))
+    place = next(index for index, record in enumerate(records) if isinstance(record, Ended))
+    return encode_journal([*records[:place], *profiles, *records[place:]])
+
+
+def test_a_profile_is_read_as_it_was_journaled(started: Database) -> None:
+    bring(started, with_profile(PROFILED))
+    found = read_profile(started, RUN)
+    assert found.profile.inference_ms == 5.0
+    assert [(each.name, each.time_ms, each.share) for each in found.profile.operators] == [
+        ("conv", 3.0, 0.75),
+        ("relu", 1.0, 0.25),
+    ]
+
+
+@pytest.mark.parametrize("count", range(2, 4))
+def test_a_run_has_one_profile(started: Database, count: int) -> None:
+    with pytest.raises(WireError, match="a profile elsewhere than once behind the window"):
+        bring(started, with_profile(*[PROFILED] * count))
+
+
+def test_a_profile_before_the_window_is_no_honest_boards(started: Database) -> None:
+    records = list(completed_records(RUN))
+    with pytest.raises(WireError, match="a profile elsewhere than once behind the window"):
+        bring(started, encode_journal([records[0], PROFILED, *records[1:]]))
+
+
+def test_a_run_that_was_not_profiled_names_the_command(started: Database) -> None:
+    bring(started, encode_journal(completed_records(RUN)))
+    with pytest.raises(NotFoundError, match="was not profiled; make one: pifarm profile "):
+        read_profile(started, RUN)
+
+
+def test_profiles_are_listed_and_never_ranked() -> None:
+    assert StudyKind.PROFILE in USERS_KINDS
+    assert StudyKind.PROFILE not in RANKED_KINDS
+
+
+def test_rows_show_time_share_and_speed(started: Database) -> None:
+    bring(started, with_profile(PROFILED))
+    view = read_profile(started, RUN).profile
+    assert profile_text.operator_rows(view.operators, 5)[0] == ["conv", "Conv", "3.00 ms", "75.0%", "0.00", "0.00"]
+    moved = profile_text.mover_rows(movers(view.operators, ()), 1)
+    assert moved == [["conv", "3.00 ms", "n/a", "-3.000 ms"]]
