@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("agent", "orchestrator", "dashboard")
 
 # A name stands for itself and for all below it: orchestrator.db covers orchestrator.db.tables.
-READS_ENVIRONMENT = ("orchestrator.config",)
+READS_ENVIRONMENT = ("orchestrator.config", "agent.runtimes")  # of the latter only what the agent itself has set
 SPEAKS_CELERY = ("orchestrator.queue",)
 SPEAKS_SSH = ("orchestrator.transport.ssh",)
 SERVES_SSH = ("orchestrator.simulator",)
@@ -42,6 +42,7 @@ SPEAKS_SQL = (
     "orchestrator.leases",
     "orchestrator.links",
     "orchestrator.picking",
+    "orchestrator.published",
     "orchestrator.queries",
     "orchestrator.quota",
     "orchestrator.references",
@@ -55,7 +56,7 @@ SPEAKS_SQL = (
     "orchestrator.surroundings",
 )
 RUNTIME_PLUGINS = ("orchestrator.simulator",)  # may import agent.runtimes: they travel inside the bundle
-COMPUTES_ON_BOARD = ("agent.inputs", "agent.measure", "agent.runtimes", "agent.tasks")  # may import numpy
+COMPUTES_ON_BOARD = ("agent.answer", "agent.inputs", "agent.measure", "agent.runtimes", "agent.tasks")  # may import numpy
 PURE = ("orchestrator.analysis", "orchestrator.doctor", "orchestrator.lifecycle", "orchestrator.scheduler")
 
 CELERY = ("celery", "kombu", "billiard")

@@ -92,7 +92,7 @@ def test_a_field_of_the_wrong_kind_is_refused_or_legal_but_never_changed(field: 
         (["main_file"], "../model.onnx", "run_spec.main_file: expected a relative name, got '../model.onnx'"),
         (["main_file"], "/model.onnx", "run_spec.main_file: expected a relative name, got '/model.onnx'"),
         (["artifact_id"], "..", "run_spec.artifact_id: expected a hexadecimal hash, got '..'"),
-        (["protocol", "regime"], "warm", "run_spec.protocol.regime: expected one of burst, sustained, sweep, got 'warm'"),
+        (["protocol", "regime"], "warm", "protocol.regime: expected one of burst, sustained, sweep, got 'warm'"),
         (["protocol", "gate", "band_c"], 0.0, "run_spec.protocol.gate.band_c: expected more than 0, got 0.0"),
         (["protocol", "window", "max_s"], 0.0, "window.max_s: expected at least min_s (0.3), got 0.0"),
         (["inputs", "shapes"], {"x": [1, 0]}, "run_spec.inputs.shapes.x: expected sizes of 1 or more, got (1, 0)"),
