@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.wire.codec import loads
+from agent.wire.codec import loads, require
 from agent.wire.spec import Scalar
 
 SCRIPTED = "scripted"
@@ -20,15 +20,30 @@ _LOCK_FOLDER = Path("/run/lock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedThermometer:
+    """The room's thermometer, where the owner names one: a file of thousandths of a degree, as the kernel has them, or
+    a command that prints degrees Celsius. At most one of the two; neither: the agent looks for one."""
+
+    path: str | None = None
+    command: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        is_one = self.path is None or not self.command
+        require(is_one, "thermometer", "a path or a command, not both", self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoardNotes:
     """``board.json``: `root` is the prefix of hardware paths, `python` an interpreter that has the runtimes already,
-    `lock` another path of the machine's lock (tests), `board` facts that replace what would be read."""
+    `lock` another path of the machine's lock (tests), `board` facts that replace what would be read, `thermometer` the
+    room's."""
 
     root: str = "/"
     simulated: bool = False
     python: str | None = None
     lock: str | None = None
     board: Mapping[str, Scalar] = field(default_factory=dict)
+    thermometer: NamedThermometer = field(default_factory=NamedThermometer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

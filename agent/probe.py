@@ -30,7 +30,7 @@ def probe(home: Home, runtimes: Sequence[str], new_owner: Fence | None = None) -
     if new_owner is not None:
         _hand_over(home, new_owner)
     fence = read_fence(home.path)
-    sensors = find_sensors(home.root, lambda: [os.getpid()])
+    sensors = find_sensors(home.root, lambda: [os.getpid()], home.notes.thermometer)
     tried = {name: preflight_apart(home, name) for name in runtimes}
     answer = Probe(
         machine_id=machine_id(),

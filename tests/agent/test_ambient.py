@@ -1,13 +1,17 @@
 """The room's thermometer: found where there is one, read in the background, and left alone while the board is quiet."""
 
 import os
+import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from agent.home import NamedThermometer, open_home
 from agent.sensors.ambient import PERIOD_S, Thermometer, find_thermometer, read_room_c
 from agent.sensors.discover import find_sensors
+from agent.wire.codec import WireError
 from tests.agent.trees import PiTree
 
 ONE_WIRE = "sys/bus/w1/devices/28-3c01d607ce5a/temperature"
@@ -88,7 +92,7 @@ def test_what_no_working_thermometer_says_is_no_reading(tree: PiTree, said: str)
 
 def test_a_reading_is_given_once_and_the_next_asked_for_when_it_is_time(tree: PiTree, clock: Clock) -> None:
     tree.put(ONE_WIRE, "21000\n")
-    thermometer = Thermometer("1-wire", tree.root / ONE_WIRE, 20.0, clock)
+    thermometer = Thermometer("1-wire", partial(read_room_c, tree.root / ONE_WIRE), 20.0, clock)
     assert [thermometer.read(), thermometer.read()] == [20.0, None]
     clock.move(PERIOD_S)
     assert thermometer.read() is None
@@ -97,7 +101,7 @@ def test_a_reading_is_given_once_and_the_next_asked_for_when_it_is_time(tree: Pi
 
 
 def test_nobody_waits_for_a_slow_thermometer(slow: SlowFile, clock: Clock) -> None:
-    thermometer = Thermometer("1-wire", slow.path, 20.0, clock)
+    thermometer = Thermometer("1-wire", partial(read_room_c, slow.path), 20.0, clock)
     clock.move(PERIOD_S)
     assert [thermometer.read(), thermometer.read()] == [20.0, None]
     clock.move(PERIOD_S)
@@ -110,7 +114,7 @@ def test_nobody_waits_for_a_slow_thermometer(slow: SlowFile, clock: Clock) -> No
 
 
 def test_no_conversion_is_begun_while_the_board_must_be_quiet(tree: PiTree, clock: Clock) -> None:
-    thermometer = Thermometer("1-wire", tree.root / ONE_WIRE, 20.0, clock)
+    thermometer = Thermometer("1-wire", partial(read_room_c, tree.root / ONE_WIRE), 20.0, clock)
     tree.put(ONE_WIRE, "21000\n")
     thermometer.read()
     thermometer.hush(True)
@@ -121,3 +125,35 @@ def test_no_conversion_is_begun_while_the_board_must_be_quiet(tree: PiTree, cloc
     thermometer.hush(False)
     thermometer.wait()
     assert thermometer.read() == 21.0
+
+
+def test_the_file_that_the_owner_names_goes_before_whatever_else_is_there(tree: PiTree) -> None:
+    tree.put(ONE_WIRE, "21000\n")
+    tree.put("sys/class/hwmon/hwmon9/temp3_input", "18250\n")
+    named = NamedThermometer(path="/sys/class/hwmon/hwmon9/temp3_input")
+    sensors = find_sensors(tree.root, list, named)
+    assert sensors.look().ambient_c == 18.25
+    assert sensors.sources["ambient_c"] == "file /sys/class/hwmon/hwmon9/temp3_input"
+
+
+def test_a_command_of_the_owner_tells_the_room_too(tree: PiTree) -> None:
+    named = NamedThermometer(command=(sys.executable, "-c", "print(22.75)"))
+    thermometer = find_thermometer(tree.root, named)
+    assert thermometer is not None
+    assert (thermometer.read(), thermometer.source) == (22.75, f"command {sys.executable}")
+
+
+@pytest.mark.parametrize("program", ["print('warm')", "print(-200)", "raise SystemExit(1)", ""])
+def test_a_named_thermometer_that_does_not_answer_is_absent_and_not_replaced(tree: PiTree, program: str) -> None:
+    tree.put(ONE_WIRE, "21000\n")
+    assert find_thermometer(tree.root, NamedThermometer(command=(sys.executable, "-c", program))) is None
+    assert find_thermometer(tree.root, NamedThermometer(command=("/no/such/program",))) is None
+    assert find_thermometer(tree.root, NamedThermometer(path="/no/such/file")) is None
+
+
+def test_board_json_names_one_thermometer_and_not_two(tmp_path: Path) -> None:
+    (tmp_path / "board.json").write_text('{"thermometer": {"command": ["room", "lab"]}}')
+    assert open_home(tmp_path).notes.thermometer == NamedThermometer(command=("room", "lab"))
+    (tmp_path / "board.json").write_text('{"thermometer": {"path": "/t", "command": ["room"]}}')
+    with pytest.raises(WireError, match="a path or a command, not both"):
+        open_home(tmp_path)
