@@ -7,7 +7,8 @@ import time
 
 from agent.spool import Spool
 from agent.telemetry import Sampler
-from agent.wire.records import Phase, PhaseEntered, Record
+from agent.wire.packed import Written
+from agent.wire.records import Phase, PhaseEntered
 
 
 class Chronicle:
@@ -18,13 +19,13 @@ class Chronicle:
         self._spool = spool
         self._sampler = sampler
         self._origin_ns = origin_ns
-        self._kept: list[Record] | None = None
+        self._kept: list[Written] | None = None
 
     def now_ns(self) -> int:
         """Time since the claim."""
         return time.monotonic_ns() - self._origin_ns
 
-    def note(self, *records: Record) -> None:
+    def note(self, *records: Written) -> None:
         """Say something."""
         if self._kept is None:
             self._spool.append(*records)

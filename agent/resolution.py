@@ -5,10 +5,9 @@ no error adds up, and a duration is off by less than a unit. A unit is a power o
 the shortest inference (6.1e-5) and at most 128 ns: a Raspberry Pi's own clock ticks every 18 or 52 ns.
 """
 
-import operator
-
 from agent.frames import Chunk
-from agent.wire.records import Inferences
+from agent.wire.lanes import repeat, to_lanes
+from agent.wire.packed import PackedInferences, pack_columns
 from agent.wire.spec import Protocol, Regime
 
 LONGEST_UNIT_NS = 128
@@ -25,19 +24,21 @@ class Resolution:
     def __init__(self, protocol: Protocol) -> None:
         self._unit_ns = LONGEST_UNIT_NS if protocol.regime is Regime.SUSTAINED else 1
 
-    def record(self, chunk: Chunk, origin_ns: int) -> Inferences:
+    def record(self, chunk: Chunk, origin_ns: int) -> PackedInferences:
         """The chunk's inferences, times since `origin_ns`."""
         self._unit_ns = unit_ns = min(self._unit_ns, unit_for(min(chunk.durations_ns)))
-        starts_ns = [(start - origin_ns) & -unit_ns for start in chunk.starts_ns]
-        ends_ns = map(operator.add, chunk.starts_ns, chunk.durations_ns)
-        cut_ends_ns = [(end - origin_ns) & -unit_ns for end in ends_ns]
-        return Inferences(
+        count, whole_units = len(chunk.starts_ns), repeat(2**64 - unit_ns, len(chunk.starts_ns))
+        starts_ns = to_lanes(chunk.starts_ns) - repeat(origin_ns, count)
+        ends_ns = (starts_ns + to_lanes(chunk.durations_ns)) & whole_units
+        starts_ns &= whole_units
+        return PackedInferences(
             phase=chunk.phase,
             first_index=chunk.first_index,
-            starts_ns=tuple(starts_ns),
-            durations_ns=tuple(map(operator.sub, cut_ends_ns, starts_ns)),
-            segment=chunk.segment,
+            start_ns=(chunk.starts_ns[0] - origin_ns) & -unit_ns,
+            count=count,
+            columns=pack_columns(starts_ns, ends_ns - starts_ns, count, unit_ns),
             unit_ns=unit_ns,
+            segment=chunk.segment,
         )
 
 

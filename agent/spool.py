@@ -12,7 +12,8 @@ from pathlib import Path
 from agent.errors import RunFault
 from agent.run_folder import JOURNAL, LAST_WORDS_BYTES
 from agent.wire.journal import encode_line
-from agent.wire.records import Ended, Record
+from agent.wire.packed import Written
+from agent.wire.records import Ended
 
 RESERVE = "reserve"
 
@@ -30,7 +31,7 @@ class Spool:
         """Bytes written so far."""
         return self._ends[-1] if self._ends else 0
 
-    def append(self, *records: Record) -> None:
+    def append(self, *records: Written) -> None:
         """Write records, each whole or not at all; raises `RunFault` when the disk is full."""
         for record in records:
             self._write(encode_line(len(self._ends), record))

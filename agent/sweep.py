@@ -8,6 +8,7 @@ above the ramp's limit.
 """
 
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -119,6 +120,6 @@ def _joined(chunks: Sequence[Chunk]) -> Chunk:
     """Chunks of one phase that follow each other, as one."""
     return replace(
         chunks[0],
-        starts_ns=tuple(start for chunk in chunks for start in chunk.starts_ns),
-        durations_ns=tuple(duration for chunk in chunks for duration in chunk.durations_ns),
+        starts_ns=array("q", [start for chunk in chunks for start in chunk.starts_ns]),
+        durations_ns=array("q", [duration for chunk in chunks for duration in chunk.durations_ns]),
     )

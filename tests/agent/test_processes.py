@@ -68,8 +68,8 @@ def test_messages_come_whole_however_the_pipe_cuts_them(messages: list[tuple[Kin
 def test_samples_come_back_as_they_were_packed(
     phase: Phase, segment: int, first: int, pairs: list[tuple[int, int]]
 ) -> None:
-    starts, durations = tuple(start for start, _ in pairs), tuple(duration for _, duration in pairs)
-    payload = pack_samples(phase, segment, first, array("q", starts), array("q", durations))
+    starts, durations = array("q", [start for start, _ in pairs]), array("q", [duration for _, duration in pairs])
+    payload = pack_samples(phase, segment, first, starts, durations)
     chunk = Chunk(phase=phase, segment=segment, first_index=first, starts_ns=starts, durations_ns=durations)
     assert unpack_samples(payload) == chunk
 

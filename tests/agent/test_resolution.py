@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from array import array
 
 import pytest
 from hypothesis import given
@@ -30,14 +31,14 @@ def chunk_of(timed: list[tuple[int, int]], from_ns: int = ORIGIN_NS) -> Chunk:
         phase=Phase.WINDOW,
         segment=0,
         first_index=0,
-        starts_ns=tuple(starts),
-        durations_ns=tuple(duration for _, duration in timed),
+        starts_ns=array("q", starts),
+        durations_ns=array("q", [duration for _, duration in timed]),
     )
 
 
 @given(TIMED)
 def test_a_burst_is_written_down_to_the_nanosecond(timed: list[tuple[int, int]]) -> None:
-    record = Resolution(BURST).record(chunk_of(timed), ORIGIN_NS)
+    record = Resolution(BURST).record(chunk_of(timed), ORIGIN_NS).unpacked()
     assert record.durations_ns == tuple(duration for _, duration in timed)
     assert (record.starts_ns[0], record.unit_ns) == (timed[0][0], 1)
 
@@ -45,7 +46,7 @@ def test_a_burst_is_written_down_to_the_nanosecond(timed: list[tuple[int, int]])
 @given(TIMED)
 def test_a_soak_is_off_by_less_than_a_ten_thousandth_and_no_error_adds_up(timed: list[tuple[int, int]]) -> None:
     chunk = chunk_of(timed)
-    record = Resolution(SOAK).record(chunk, ORIGIN_NS)
+    record = Resolution(SOAK).record(chunk, ORIGIN_NS).unpacked()
     for start, said in zip(chunk.starts_ns, record.starts_ns, strict=True):
         assert 0 <= start - ORIGIN_NS - said < min(record.unit_ns, LONGEST_UNIT_NS + 1)
     for duration, said in zip(chunk.durations_ns, record.durations_ns, strict=True):
@@ -56,7 +57,7 @@ def test_a_soak_is_off_by_less_than_a_ten_thousandth_and_no_error_adds_up(timed:
 def test_chunks_of_whatever_pace_stay_in_their_order(chunks: list[list[tuple[int, int]]]) -> None:
     resolution, from_ns, records = Resolution(SOAK), ORIGIN_NS, []
     for timed in chunks:
-        records.append(resolution.record(chunk_of(timed, from_ns), ORIGIN_NS))
+        records.append(resolution.record(chunk_of(timed, from_ns), ORIGIN_NS).unpacked())
         from_ns += sum(gap + duration for gap, duration in timed)
     for before, after in itertools.pairwise(records):
         assert before.end_ns <= after.starts_ns[0]
