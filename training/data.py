@@ -2,17 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor
 
-from orchestrator.demo.detection.scenes import MOST_OBJECTS, Glyphs, Scene, draw_scene
-from orchestrator.demo.digits import FILES
-
-TRAINING_SEED: Final = 8
+from orchestrator.demo.detection.scenes import MOST_OBJECTS, Scene, draw_scene
+from training.glyphs import TRAINING_SEED, training_glyphs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +23,6 @@ class Batch:
     boxes: Tensor
     labels: Tensor
     is_object: Tensor
-
-
-def training_glyphs() -> Glyphs:
-    """All digits but the held-out ones."""
-    digits = load_digits()
-    with np.load(FILES / "held-out.npz", allow_pickle=False) as stored:
-        kept = np.setdiff1d(np.arange(len(digits.target)), stored["indices"])
-    return Glyphs(images=digits.images[kept].astype(np.uint8), labels=digits.target[kept].astype(np.uint8))
 
 
 def draw_batches(size: int) -> Iterator[Batch]:

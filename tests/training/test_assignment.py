@@ -8,6 +8,8 @@ torch = pytest.importorskip("torch")
 
 from training.assignment import assign, overlaps
 
+pytestmark = pytest.mark.integration
+
 # A row of four cells of 8 pixels.
 CENTRES = torch.tensor([[4.0, 4], [12, 4], [20, 4], [28, 4]])
 CELLS = (CENTRES, torch.full((4,), 8.0))

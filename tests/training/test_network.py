@@ -7,24 +7,19 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from orchestrator.demo.detection.scenes import Scene, draw_scene, held_out_glyphs
-from training.data import to_batch, training_glyphs
+from orchestrator.demo.detection.scenes import Scene, draw_scene
+from training.data import to_batch
+from training.glyphs import training_glyphs
 from training.loss import loss_of
 from training.network import PLANS, Detector, fused
 
 SLIM = PLANS["slim"]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
 def scenes() -> list[Scene]:
     return [draw_scene(training_glyphs(), 1, number) for number in range(4)]
-
-
-def test_training_digits_are_not_those_of_validation() -> None:
-    training, held_out = training_glyphs(), held_out_glyphs()
-    assert len(training.labels) + len(held_out.labels) == 1797
-    known = {image.tobytes() for image in training.images}
-    assert not [image for image in held_out.images if image.tobytes() in known]
 
 
 def test_a_batch_says_what_the_scenes_say(scenes: list[Scene]) -> None:
