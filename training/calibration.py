@@ -1,6 +1,7 @@
 """Writes examples for static int8: ``python -m training.calibration FILE.npz``.
 
-`pifarm variant make --calibration` takes the file. Scenes of training digits, beyond those that training draws, so that no range comes from what validation measures.
+`pifarm variant make --calibration` takes the file. Scenes of training digits, beyond those that training draws, so that
+no range comes from what validation measures.
 """
 
 import argparse
