@@ -72,8 +72,8 @@ class StepFound:
     """What one step showed; temperatures are null where they could not be told.
 
     `is_for_ever`: the temperature that it settles at is known, and below the limit. `service_s` is the mean time of an
-    inference. `rise_c` is how far its load would take the unthrottled die above `idle_c`; `limit_c` where the firmware
-    begins to throttle. `unsure` says what was not checked.
+    inference. `rise_c` is how far its load would take the unthrottled die above `idle_c`, in the mean; a single
+    inference takes it `pulse_c` higher. `limit_c`: where the firmware begins to throttle. `unsure`: what was not checked.
     """
 
     answer: StepAnswer
@@ -88,6 +88,7 @@ class StepFound:
     idle_c: float | None = None
     rise_c: float | None = None
     room_c: float | None = None
+    pulse_c: float = 0.0
     unsure: tuple[str, ...] = ()
 
 
@@ -110,7 +111,7 @@ class Step:
         found = self.found
         if found is None or found.idle_c is None or found.rise_c is None or found.rise_c < LEAST_RISE_C:
             return None
-        share = (found.limit_c - found.idle_c) / found.rise_c
+        share = (found.limit_c - found.pulse_c - found.idle_c) / found.rise_c
         return min(self.rate_per_s, 1 / found.service_s) * share if share > 0 else None
 
 

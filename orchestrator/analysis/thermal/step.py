@@ -2,8 +2,8 @@
 
 A step is held where no live bit says capped, throttled or soft limit, the true clock did not fall below what was asked
 for, no more deadlines were missed than `pacing` allows, and the die settles below the temperature at which its firmware
-begins to throttle. Where it settles is said by a fit without a flaw that matters here, or by the die itself once it
-stands still; without either a rate is held for the time of the step, and not for ever.
+begins to throttle, peaks of single inferences included. Where it settles is said by a fit without a flaw that matters
+here, or by the die itself once it stands still; without either a rate is held for the time of the step, not for ever.
 """
 
 import math
@@ -18,7 +18,7 @@ from orchestrator.analysis.thermal.curve import HEAT_BITS, Soak, soak_of
 from orchestrator.analysis.thermal.fit import Flaw, ThermalFit, fit
 from orchestrator.analysis.thermal.frame import LAST_S, Refusal
 from orchestrator.analysis.thermal.onset import CLOCK_SHARE, LEAST_LOW_S
-from orchestrator.analysis.thermal.prediction import soft_limit_c
+from orchestrator.analysis.thermal.prediction import ROOM_ERROR_C, soft_limit_c
 
 ERRORS = 2.0
 TOLERATED = {Flaw.IMPRECISE}  # the error of the settled temperature says it already
@@ -64,9 +64,10 @@ def _found(
 ) -> StepFound:
     limit_c = soft_limit_c(board_type)
     usable = fitted if fitted is not None and set(fitted.flaws) <= TOLERATED else None
+    pulse_c = _pulse_c(fitted, service_s, 1 / paced.rate_per_s)
     return StepFound(
-        answer=_answer(paced, soak, usable, limit_c),
-        is_for_ever=_is_below(soak, usable, limit_c),
+        answer=_answer(paced, soak, usable, limit_c - pulse_c),
+        is_for_ever=_is_below(soak, usable, limit_c - pulse_c),
         deadlines=paced.answer.value,
         offered=paced.offered,
         missed=paced.missed,
@@ -77,6 +78,7 @@ def _found(
         idle_c=_finite(fitted.idle_c.value) if fitted and fitted.idle_c else None,
         rise_c=_finite(fitted.gain.value * fitted.full_drive) if fitted and fitted.gain else None,
         room_c=soak.room_c if soak else None,
+        pulse_c=pulse_c,
         unsure=unsure,
     )
 
@@ -95,7 +97,7 @@ def _answer(paced: PaceSummary, soak: Soak | None, usable: ThermalFit | None, li
 def _is_below(soak: Soak | None, usable: ThermalFit | None, limit_c: float) -> bool:
     """Whether it is known that the temperature settles below the limit."""
     if usable is not None:
-        return usable.settled_c.value + ERRORS * usable.settled_c.error < limit_c
+        return usable.settled_c.value + ERRORS * math.hypot(usable.settled_c.error, ROOM_ERROR_C) < limit_c
     if soak is None or soak.end_s < 2 * LAST_S:
         return False
     halves = [
@@ -106,6 +108,17 @@ def _is_below(soak: Soak | None, usable: ThermalFit | None, limit_c: float) -> b
         return False
     before_c, last_c = (float(np.nanmean(half)) for half in halves)
     return abs(last_c - before_c) <= STILL_C and last_c + STILL_BELOW_C < limit_c
+
+
+def _pulse_c(fitted: ThermalFit | None, service_s: float, period_s: float) -> float:
+    """How far the die's peaks are above its mean: each node follows a train of pulses by its own constant."""
+    if fitted is None or fitted.gains is None or service_s >= period_s:
+        return 0.0
+    share, pulse_c = service_s / period_s, 0.0
+    for gain, tau in zip(fitted.gains, fitted.taus_s, strict=True):
+        top = math.expm1(-service_s / tau.value) / math.expm1(-period_s / tau.value)
+        pulse_c += max(gain.value, 0.0) * (top - share)
+    return pulse_c if math.isfinite(pulse_c) else 0.0
 
 
 def _fit(soak: Soak) -> tuple[ThermalFit | None, tuple[str, ...]]:
