@@ -340,10 +340,11 @@ def test_an_inference_that_fails_late_is_a_failed_run(board: Board) -> None:
     assert (end.fault, end.code) == (Fault.MODEL, "inference_failed")
 
 
-def test_a_window_that_its_journal_cannot_hold_says_so(board: Board) -> None:
+@pytest.mark.parametrize("regime", [Regime.BURST, Regime.SUSTAINED])
+def test_a_window_that_its_journal_cannot_hold_says_so(board: Board, regime: Regime) -> None:
     limits = Limits(wall_s=60, journal_bytes=64)
     options = {"median_ms": 1.0, "spin": True}
-    end = ended(board.run(make_spec(limits=limits, runtime_options=options)))
+    end = ended(board.run(make_spec(protocol=short_protocol(regime=regime), limits=limits, runtime_options=options)))
     assert (end.fault, end.code) == (Fault.SPEC, "too_many_inferences")
 
 
