@@ -64,10 +64,12 @@ def score_files(paths: Sequence[Path], images: int = VALIDATION_SCENES) -> list[
         write_dataset(folder, images)
         data = read_coco(folder)
         pack_images(data, data.files.keys(), folder / "images.npz")
-        return [_score(path, folder / "images.npz", data, task) for path in paths]
+        found = (predict(path, folder / "images.npz", data, task) for path in paths)
+        return [score_detections(data.truth, each, task.classes) for each in found]
 
 
-def _score(path: Path, packed: Path, data: CocoFolder, task: Task) -> DetectionScores:
+def predict(path: Path, packed: Path, data: CocoFolder, task: Task) -> dict[int, Detections]:
+    """What a model file finds in the packed images of a data set, by image."""
     infer = _open(path)
     found: dict[int, Detections] = {}
     with np.load(packed, allow_pickle=False) as arrays:
@@ -75,7 +77,7 @@ def _score(path: Path, packed: Path, data: CocoFolder, task: Task) -> DetectionS
             width, height = data.truth.sizes[int(name)]
             outputs = infer(prepare(arrays[name], task.image))
             found[int(name)] = detect(outputs, task, width=width, height=height)
-    return score_detections(data.truth, found, task.classes)
+    return found
 
 
 def _open(path: Path) -> Infer:

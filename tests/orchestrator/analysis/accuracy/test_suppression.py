@@ -71,8 +71,9 @@ def test_what_stays_is_apart_and_what_went_was_close_to_a_better_one(seed: int, 
         assert (place in stayed) is not is_hidden
 
 
+@pytest.mark.integration
 def test_it_agrees_with_torchvision() -> None:
-    torch, ops = pytest.importorskip("torch"), pytest.importorskip("torchvision.ops")
+    ops, torch = pytest.importorskip("torchvision.ops"), pytest.importorskip("torch")
     for seed in range(20):
         boxes, scores = scattered(seed, 200)
         classes = np.random.default_rng(seed).integers(0, 3, 200)

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.analysis.accuracy.scoring import DetectionScores
-from orchestrator.demo.detection import FILES, METRICS_FILE, MODEL_NAME, DetectorVariant, detector_variants
+from orchestrator.analysis.accuracy.scoring import DetectionScores, score_detections
+from orchestrator.datasets.coco import read_coco
+from orchestrator.datasets.packing import pack_images
+from orchestrator.datasets.task_file import read_task
+from orchestrator.demo.detection import FILES, METRICS_FILE, MODEL_NAME, TASK_FILE, DetectorVariant, detector_variants
+from orchestrator.demo.detection.dataset import write_dataset
 from orchestrator.formats import read_model
-from training.score import score_files
+from tests.orchestrator.analysis.accuracy.reference import assert_equal_to_pycocotools
+from training.score import predict, score_files
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +42,15 @@ def test_a_file_scores_what_its_record_says(label: str, scored: dict[str, Detect
     assert (scores.images, scores.objects) == (record["images"], record["objects"])
     assert scores.map50 == pytest.approx(VARIANTS[label].map50, abs=0.002)
     assert scores.map50_95 == pytest.approx(VARIANTS[label].map50_95, abs=0.002)
+
+
+def test_the_scores_of_the_study_are_those_of_pycocotools(tmp_path: Path) -> None:
+    write_dataset(tmp_path, 60)
+    data, task = read_coco(tmp_path), read_task(TASK_FILE)
+    pack_images(data, data.files.keys(), tmp_path / "images.npz")
+    found = predict(VARIANTS["slim"].path, tmp_path / "images.npz", data, task)
+    scores = score_detections(data.truth, found, task.classes)
+    assert_equal_to_pycocotools(scores, data.truth, found, task.classes)
 
 
 @pytest.mark.parametrize("label", ONNX)
