@@ -73,7 +73,7 @@ class StepFound:
 
     `is_for_ever`: the temperature that it settles at is known, and below the limit. `service_s` is the mean time of an
     inference. `rise_c` is how far its load would take the unthrottled die above `idle_c`, in the mean; a single
-    inference takes it `pulse_c` higher. `limit_c`: where the firmware begins to throttle. `unsure`: what was not checked.
+    inference takes it `pulse_c` higher. `limit_c`: where the firmware throttles. `unsure`: what was not checked.
     """
 
     answer: StepAnswer
