@@ -39,7 +39,7 @@ def test_a_sustained_run_is_seen_while_it_lasts_and_ranked_by_itself(living: Liv
     phases = list_runs(database, study=study)[0].attempts[0].phases
     assert {"idle", "window", "cooling"} <= set(phases)
     after_s = series.telemetry["at_s"][series.telemetry["at_s"] > series.start_s[-1]]
-    assert after_s[-1] - after_s[0] > 0.9, "cooling is recorded"
+    assert after_s[-1] - after_s[0] > 0.8, "cooling is recorded: 1 s less a period at either end"
     (row,) = leaderboard(database, regime=Regime.SUSTAINED).rows
     assert (row.regime, row.runs) == ("sustained", 1)
     assert leaderboard(database, regime=Regime.BURST).rows == ()
