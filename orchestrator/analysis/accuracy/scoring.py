@@ -2,8 +2,8 @@
 
 AP is the mean of the precision at 101 recalls, for boxes that overlap an object of their category by at least 0.5
 (map50), or the mean over 0.5, 0.55 ... 0.95 (map50_95); at most 100 detections of a category in an image count. Sizes
-are COCO's: an object of up to 32 x 32 pixels of the image is small, from 96 x 96 on it is large, on a border it is both.
-What the truth has no object of has no figure: null, never 0.
+are COCO's: an object of up to 32 x 32 pixels of the image is small, from 96 x 96 on it is large, on a border both. What
+the truth has no object of has no figure: null, never 0.
 """
 
 import math
