@@ -1,8 +1,12 @@
 """A sweep by the real agent: slots while the burner stands, and what is said of them."""
 
+import contextlib
+import dataclasses
 import itertools
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agent.timing import MOST_IN_SLOT, time_slot
@@ -14,7 +18,7 @@ from tests.agent.specs import make_spec
 from tests.agent.test_segments import assert_in_order
 from tests.agent.trees import PiTree
 
-RAMP = Ramp(low_c=60.0, high_c=80.0, every_s=0.3, slot_s=0.05)
+RAMP = Ramp(low_c=60.0, high_c=80.0, rate_c_per_min=120.0, every_s=0.3, slot_s=0.05)
 
 
 def sweep_spec(ramp: Ramp = RAMP, window_s: float = 3.0) -> RunSpec:
@@ -46,6 +50,11 @@ def window_of(records: list[Record]) -> list[tuple[int, int]]:
     return [(start, start + duration) for start, duration in pairs]
 
 
+def state(pid: int) -> str:
+    """What a process does: R runs or waits to, S sleeps, T is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 @pytest.mark.integration
 def test_inferences_come_in_slots_and_the_burner_stands_meanwhile(board: Board, tree: PiTree) -> None:
     records = board.run(sweep_spec())
@@ -62,6 +71,26 @@ def test_inferences_come_in_slots_and_the_burner_stands_meanwhile(board: Board, 
     assert end.swept.low_c == pytest.approx(48.3, abs=0.01)
     assert end.peak_rss_bytes is not None and end.peak_rss_bytes > 0
     assert_in_order(records)
+
+
+@pytest.mark.integration
+def test_no_process_of_the_burner_runs_while_one_infers(board: Board, tree: PiTree) -> None:
+    spec = dataclasses.replace(sweep_spec(), runtime_options={"median_ms": 40.0, "spin": True})
+    board.start(spec)
+    agent, measuring = board.processes(spec)
+    looks: list[tuple[int, int, bool]] = []  # from, to, whether a burner ran meanwhile
+    while board.folder(spec).end_record() is None:
+        with contextlib.suppress(psutil.Error, OSError):  # one of them has just ended
+            burners = {child.pid for child in psutil.Process(agent.pid).children()} - {measuring.pid}
+            from_ns = time.monotonic_ns()
+            runs = "R" in set(map(state, burners))
+            looks.append((from_ns, time.monotonic_ns(), runs))
+    claim = board.folder(spec).claim()
+    assert claim is not None
+    inferences = [(start + claim.origin_ns, end + claim.origin_ns) for start, end in window_of(board.finish(spec))]
+    inside = [runs for from_ns, to_ns, runs in looks if any(a <= from_ns and to_ns <= b for a, b in inferences)]
+    assert any(runs for _, _, runs in looks) and len(inside) > 10
+    assert not any(inside)
 
 
 @pytest.mark.integration
