@@ -108,7 +108,7 @@ def test_what_a_soak_lacks_for_a_forecast_is_named() -> None:
         ({"ambient_c": np.full(len(soak.at_s), np.nan)}, "room"),
     ):
         with pytest.raises(Refusal, match=words):
-            predictor_of_soak(replace(soak, **changes), 0.6e9)  # type: ignore[arg-type]  # by name
+            predictor_of_soak(replace(soak, **changes), 0.6e9)
     assert (soft_limit_c("pi3+"), soft_limit_c("pi4")) == (60.0, 80.0)
 
 
