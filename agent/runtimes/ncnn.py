@@ -1,7 +1,7 @@
 """ncnn on the processor: a .param file, and the .bin file of the same name that holds its weights.
 
 An inference is a fresh extractor that is fed and asked for every output, its results as numpy arrays. ncnn knows no
-batch and mostly no shapes: what its Input layers leave open has to be given, as (channels, height, width). Threads are
+batch and mostly no shapes: what its Input layers leave open has to be given, as (channels, height, width); a batch of one before it is left out. Threads are
 OpenMP's, so that ``allow_spinning`` is settled by the environment of the process.
 """
 
@@ -35,7 +35,7 @@ class NcnnSession:
 
     def bind(self, feeds: Feeds) -> Callable[[], Sequence[Any]]:
         """The timed call: an extractor, its inputs, every output."""
-        mats = [(name, ncnn.Mat(np.ascontiguousarray(tensor)).clone()) for name, tensor in feeds.items()]
+        mats = [(name, ncnn.Mat(_without_batch(tensor)).clone()) for name, tensor in feeds.items()]
         return functools.partial(_infer, self._net, mats, [output.name for output in self.outputs])
 
 
@@ -77,6 +77,12 @@ def _infer(net: Any, mats: Sequence[tuple[str, Any]], outputs: Sequence[str]) ->
             raise RuntimeError(f"ncnn gave up at the output {name} (code {code}); check the input's shape")
         found.append(np.array(mat))
     return found
+
+
+def _without_batch(tensor: Any) -> Any:
+    """A batch of one is left out: ncnn would take it for channels, and answer all the same."""
+    single = tensor[0] if tensor.ndim == 4 and len(tensor) == 1 else tensor
+    return np.ascontiguousarray(single)
 
 
 def _set(settings: Any, threads: int, options: Mapping[str, Scalar]) -> None:

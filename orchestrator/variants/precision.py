@@ -23,6 +23,7 @@ from orchestrator.variants.recipe import Made, Recipe, RecipeRefused
 TYPES: Final = {"u8": QuantType.QUInt8, "s8": QuantType.QInt8}
 MOST_EXAMPLES: Final = 512
 _TOOLS: Final = {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
+_MOVES: Final = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Flatten")
 _HALF: Final = (
     "onnxruntime has few half-precision kernels for processors: elsewhere it casts to single precision and back, which"
     " may be slower than the parent"
@@ -66,8 +67,26 @@ def quantise_statically(parent: Path, folder: Path, recipe: Recipe, calibration:
             per_channel=True,
             activation_type=TYPES[recipe.argument[:2]],
             weight_type=TYPES[recipe.argument[2:]],
+            nodes_to_exclude=joins_of_outputs(onnx.load(ready).graph),
         )
     return Made(main=main, tools=_TOOLS, notes=(f"calibrated on {examples.count} examples",))
+
+
+def joins_of_outputs(graph: onnx.GraphProto) -> list[str]:
+    """The nodes that put outputs of the network together, by name: they stay in single precision.
+
+    A detector's boxes reach to hundreds and its scores to 1. In one tensor they would share one scale, and a score
+    would be 0 or 1.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    waiting = [makers[value.name] for value in graph.output if value.name in makers]
+    found = []
+    while waiting:
+        node = waiting.pop()
+        if node.op_type in ("Concat", *_MOVES):
+            found += [node.name] if node.op_type == "Concat" else []
+            waiting += [makers[name] for name in node.input if name in makers]
+    return found
 
 
 class Examples(CalibrationDataReader):  # type: ignore[misc]  # the library has no types

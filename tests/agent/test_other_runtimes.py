@@ -142,6 +142,14 @@ def test_a_pickled_checkpoint_is_no_program(tmp_path: Path) -> None:
         load("torch", path)
 
 
+def test_a_batch_of_one_is_no_channel_to_ncnn(tmp_path: Path) -> None:
+    require("ncnn")
+    session = load("ncnn", SAVERS["ncnn"][1](tmp_path))
+    image = np.random.default_rng(1).standard_normal(SHAPE).astype(np.float32)
+    (batched,), (single,) = session.bind({"image": image})(), session.bind({"image": image[0]})()
+    np.testing.assert_array_equal(batched, single)
+
+
 def test_xnnpack_is_used_or_its_absence_is_said(tmp_path: Path) -> None:
     import onnxruntime
 

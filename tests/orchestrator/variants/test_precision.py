@@ -1,0 +1,49 @@
+"""What static quantisation leaves in single precision, and what it costs a detector otherwise."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from orchestrator.variants.precision import joins_of_outputs, quantise_statically
+from orchestrator.variants.recipe import Recipe
+from tests.orchestrator.variants.networks import SIZE, Builder
+
+pytestmark = pytest.mark.integration
+
+
+def detector(path: Path) -> Path:
+    """Boxes that reach to hundreds and scores up to 1, in one output."""
+    net = Builder()
+    net.weights.append(onnx.numpy_helper.from_array(np.array(200.0, np.float32), "hundreds"))
+    boxes = net.add("Mul", [net.add("Sigmoid", [net.conv("c1", "x", 3, 4)], "s1"), "hundreds"], "boxes")
+    scores = net.add("Sigmoid", [net.conv("c2", "x", 3, 2)], "scores")
+    return net.save(path, net.add("Concat", [boxes, scores], "out", axis=1), 6)
+
+
+def test_the_node_that_joins_outputs_is_found_through_what_only_moves_data(tmp_path: Path) -> None:
+    net = Builder()
+    inner = net.add("Concat", [net.conv("c1", "x", 3, 4), net.conv("c2", "x", 3, 4)], "inner", axis=1)
+    outer = net.add("Concat", [net.conv("c3", inner, 8, 4), "x"], "outer", axis=1)
+    path = net.save(tmp_path / "net.onnx", net.add("Identity", [outer], "out"), 7)
+    assert joins_of_outputs(onnx.load(path).graph) == ["outer"], "one inside of the network is none"
+
+
+def test_scores_beside_boxes_keep_their_resolution(tmp_path: Path) -> None:
+    parent = detector(tmp_path / "net.onnx")
+    rng = np.random.default_rng(2)
+    images = rng.standard_normal((20, 3, SIZE, SIZE)).astype(np.float32)
+    np.savez(tmp_path / "examples.npz", x=images)
+    (tmp_path / "made").mkdir()
+    made = quantise_statically(
+        parent, tmp_path / "made", Recipe(name="int8-static", argument="u8s8"), tmp_path / "examples.npz"
+    )
+    right, found = (
+        onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"x": images[:1]})[0]
+        for path in (parent, made.main)
+    )
+    scores = found[0, 4:]
+    assert len(np.unique(scores)) > 50, "with one scale for both there would be two or three"
+    assert np.abs(scores - right[0, 4:]).mean() < 0.05
