@@ -56,7 +56,7 @@ SPEAKS_SQL = (
     "orchestrator.surroundings",
 )
 RUNTIME_PLUGINS = ("orchestrator.simulator",)  # may import agent.runtimes: they travel inside the bundle
-COMPUTES_ON_BOARD = ("agent.answer", "agent.inputs", "agent.measure", "agent.runtimes", "agent.tasks")  # may import numpy
+COMPUTES_ON_BOARD = ("agent.answer", "agent.inputs", "agent.measure", "agent.runtimes", "agent.tasks")  # numpy too
 PURE = ("orchestrator.analysis", "orchestrator.doctor", "orchestrator.lifecycle", "orchestrator.scheduler")
 
 CELERY = ("celery", "kombu", "billiard")

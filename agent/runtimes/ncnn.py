@@ -1,8 +1,9 @@
 """ncnn on the processor: a .param file, and the .bin file of the same name that holds its weights.
 
 An inference is a fresh extractor that is fed and asked for every output, its results as numpy arrays. ncnn knows no
-batch and mostly no shapes: what its Input layers leave open has to be given, as (channels, height, width); a batch of one before it is left out. Threads are
-OpenMP's, so that ``allow_spinning`` is settled by the environment of the process.
+batch and mostly no shapes: what its Input layers leave open has to be given, as (channels, height, width), and a batch
+of one before it is left out. Threads are OpenMP's, so that ``allow_spinning`` is settled by the environment of the
+process.
 """
 
 import functools

@@ -158,7 +158,7 @@ def test_xnnpack_is_used_or_its_absence_is_said(tmp_path: Path) -> None:
         options = load("onnxruntime", path, threads=2, provider="xnnpack").options
         assert (options["intra_op_threads"], options["xnnpack_threads"], options["allow_spinning"]) == (1, 2, False)
     else:
-        with pytest.raises(RunFault, match="this build has no XNNPACK, it has .*CPUExecutionProvider"):
+        with pytest.raises(RunFault, match=r"this build has no XNNPACK, it has .*CPUExecutionProvider"):
             load("onnxruntime", path, provider="xnnpack")
     with pytest.raises(RunFault, match="provider: expected cpu or xnnpack, got 'gpu'"):
         load("onnxruntime", path, provider="gpu")

@@ -189,9 +189,7 @@ def running_servers() -> Iterator[Servers]:
 
 
 @contextlib.contextmanager
-def _with_boards(
-    farm: Farm, kinds: Sequence[str], servers: Servers | None, scenario: Scenario
-) -> Iterator[LivingFarm]:
+def _with_boards(farm: Farm, kinds: Sequence[str], servers: Servers | None, scenario: Scenario) -> Iterator[LivingFarm]:
     builds = [
         NewBuild(path=variant.path, label=variant.label, is_baseline=variant.is_baseline)
         for variant in demo.demo_variants()

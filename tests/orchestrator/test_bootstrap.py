@@ -14,9 +14,9 @@ from agent.wire.codec import dumps
 from orchestrator.bootstrap import Plan, Step, advance, bootstrap, choose_python
 from orchestrator.bundle import build_bundle
 from orchestrator.environments import JOB_LIMIT_S, Environment, Interpreter, Jobs, WheelhousePolicy
-from orchestrator.errors import DeviceError, SpecError
-from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
+from orchestrator.errors import DeviceError
 from orchestrator.runtimes import pinned_requirements
+from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
 from orchestrator.transport.errands import (
     Job,
     JobState,

@@ -19,7 +19,7 @@ def test_the_same_answers_are_alike_in_every_figure() -> None:
 
 def test_errors_are_absolute_and_relative_to_the_largest_magnitude() -> None:
     one = np.array([[[1.0, -4.0]]])
-    found = compare_answers([one], [one + [[[0.5, 0.0]]]])
+    found = compare_answers([one], [one + np.array([0.5, 0.0])])
     assert (found.max_error, found.mean_error, found.max_relative_error) == (0.5, 0.25, 0.125)
 
 
