@@ -15,8 +15,10 @@ UNIT := -m "not (ssh or postgres or browser or arm64 or integration)" \
 	--ignore tests/integration --ignore tests/arm64 --ignore tests/dashboard -o faulthandler_timeout=0
 
 SURVIVES := tests/integration/test_survives.py
+# Whole thermal studies in scaled time, a minute and more each.
+THERMAL := tests/integration/test_pace.py tests/integration/test_sweep.py tests/integration/test_example.py
 
-.PHONY: help setup torch demo test test-survives test-faults test-arm64 unit bench lint clean remake
+.PHONY: help setup torch demo test test-survives test-thermal test-faults test-arm64 unit bench lint clean remake
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +27,7 @@ help:
 	@echo "make demo    run the whole farm on this machine (ARGS='...' goes to pifarm demo)"
 	@echo "make test    run every test: unit, ssh, postgres, browser, integration"
 	@echo "make test-survives  one fault at a time against a real farm: what CI runs after the tests"
+	@echo "make test-thermal  soaks, sweeps and searches of whole studies on simulated boards, in scaled time"
 	@echo "make test-faults  kill, cut, fill and corrupt things during 224 runs, and count (ARGS='--seed 7')"
 	@echo "make test-arm64   set up and measure on emulated arm64 boards; needs root and Debian (docs/boards.md)"
 	@echo "make unit    run the unit tests only"
@@ -50,11 +53,14 @@ demo: .venv/stamp
 test: .venv/stamp
 	@bash scripts/install-test-packages
 	@$(PY) -m pytest -n 3 --dist loadfile -m "not arm64" --ignore tests/integration --hypothesis-profile thorough $(ARGS)
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration --ignore $(SURVIVES) $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration $(addprefix --ignore ,$(SURVIVES) $(THERMAL)) $(ARGS)
 
 # One fault at a time, each counted by the checker. CI runs it after the tests.
 test-survives: .venv/stamp
 	@$(PY) -m pytest -n 3 $(SURVIVES) $(ARGS)
+
+test-thermal: .venv/stamp
+	@$(PY) -m pytest -n 2 --dist loadfile $(THERMAL) $(ARGS)
 
 # Faults from a seed on simulated boards; what they cost is counted from the boards' own logs and the database.
 test-faults: .venv/stamp
