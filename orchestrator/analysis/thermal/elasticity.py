@@ -27,7 +27,8 @@ class Elasticity:
     """Each with its standard error; None where the soak cannot tell, and `why` says what was missing.
 
     `to_clock` is e; `to_temperature_per_k` is b: what temperature changes beyond what the clock does; None where both
-    moved together (correlation above 0.9), then e holds both. `hysteresis` is the latency while heating over that while
+    moved together (correlation above 0.9), then e holds both. `at_hz` is the clock around which e was found: where
+    memory takes a part of the time, e is smaller at a higher one. `hysteresis` is the latency while heating over that while
     cooling at the same clock and temperature, minus 1.
     """
 
@@ -37,6 +38,7 @@ class Elasticity:
     clock_range_hz: tuple[float, float] | None
     temperature_range_c: tuple[float, float] | None
     why: tuple[str, ...]
+    at_hz: float | None = None
 
 
 def elasticity_of(soak: Soak, seed: int = 0, resamples: int = 400) -> Elasticity:
@@ -76,6 +78,7 @@ def elasticity_of(soak: Soak, seed: int = 0, resamples: int = 400) -> Elasticity
         clock_range_hz=(float(np.exp(clock.min())), float(np.exp(clock.max()))) if has_clock else None,
         temperature_range_c=(float(die_c.min()), float(die_c.max())) if has_die else None,
         why=tuple(why),
+        at_hz=float(np.exp(clock.mean())) if moved_clock else None,
     )
 
 

@@ -46,13 +46,15 @@ def predictor_of(soak: Soak, min_hz: float | None, voltages: Mapping[str, Points
     fitted = fit(soak)
     if fitted.gains is None:
         raise Refusal("gains: the load did not change enough; expected 90 s of recorded idle or cooling")
+    follows = elasticity_of(soak)
     return Predictor(
         fit=fitted,
         top_hz=soak.top_hz,
         min_hz=min_hz,
         latency_s=cold_latency_s(soak),
         voltages=points,
-        elasticity=elasticity_of(soak).to_clock,
+        elasticity=follows.to_clock,
+        elasticity_at_hz=follows.at_hz,
         limit_c=soft_limit_c(soak.board_type),
     )
 

@@ -15,16 +15,17 @@ import numpy as np
 
 from agent.wire.codec import require
 from orchestrator.analysis.thermal.curve import Floats
-from orchestrator.analysis.thermal.fit import Estimate, ThermalFit
+from orchestrator.analysis.thermal.fit import MODEL_ERROR, Estimate, ThermalFit
 from orchestrator.analysis.thermal.frame import Drive
 from orchestrator.analysis.thermal.power_law import Points, relative_power
 
 SOFT_C, HARD_C = 80.0, 85.0
 SOFT_LIMITS_C = {"pi3+": 60.0}  # elsewhere `SOFT_C` (Raspberry Pi documentation, frequency management)
-MODEL_ERROR, ROOM_ERROR_C, STATED_ROOM_ERROR_C, LATENCY_ERROR = 0.015, 0.25, 1.0, 0.01
+ROOM_ERROR_C, STATED_ROOM_ERROR_C, LATENCY_ERROR = 0.25, 1.0, 0.01
 ROOM_REACH_C = 10.0
 NEAR_NEVER_C = 1.5
 STANDARD_ROOM_C = 25.0
+LEAST_SHARE, MOST_SHARE = 0.05, 1.2  # of the cold latency that goes by the clock
 ASSUMED_ELASTICITY = (0.6, 1.0)  # a memory-bound share of 0.1 to 0.3, assumed
 CLOCKS, MOMENTS = 160, 400
 INTERVAL = (0.025, 0.975)
@@ -57,8 +58,9 @@ class Check:
 class Predictor:
     """A fit, with what else a forecast needs. Clocks in Hz; `latency_s` is that at `top_hz`, cold.
 
-    `elasticity` of latency to clock, None where no soak showed it: then 0.6 to 1 is assumed. Raises `WireError` unless
-    the fit is of the drive `LOAD`, has gains and a recorded ambient.
+    `elasticity` of latency to clock around the clock `elasticity_at_hz`, None where no soak showed it: then 0.6 to 1 at
+    the top clock is assumed. From it follows which share of the cold latency goes by the clock; the rest, waiting for
+    memory, does not. Raises `WireError` unless the fit is of the drive `LOAD`, has gains and a recorded ambient.
     """
 
     fit: ThermalFit
@@ -67,6 +69,7 @@ class Predictor:
     latency_s: float
     voltages: Points
     elasticity: Estimate | None = None
+    elasticity_at_hz: float | None = None
     limit_c: float = SOFT_C
     seed: int = 0
     _draws: Floats = field(init=False)
@@ -90,7 +93,9 @@ class Predictor:
         known = self.elasticity
         mixed = rng.normal(known.value, known.error, len(draws)) if known else rng.uniform(low, high, len(draws))
         mixed[0] = known.value if known else (low + high) / 2
-        object.__setattr__(self, "_draws", np.column_stack((draws, mixed)))
+        slowed = self.top_hz / (self.elasticity_at_hz or self.top_hz)
+        shares = np.clip(mixed / np.maximum(slowed - mixed * (slowed - 1.0), 0.05), LEAST_SHARE, MOST_SHARE)
+        object.__setattr__(self, "_draws", np.column_stack((draws, shares)))
         colds_s = self.latency_s * np.append(1.0, np.exp(rng.normal(0.0, LATENCY_ERROR, len(draws) - 1)))
         object.__setattr__(self, "_colds_s", colds_s)
         clocks = np.linspace(self.min_hz, self.top_hz, CLOCKS)
@@ -123,11 +128,9 @@ class Predictor:
     def highest_room_c(self, latency_s: float) -> Forecast:
         """The warmest room in which the settled latency is at most this; minus infinity: in none."""
         ratio = self.latency_s / latency_s
-        elasticity = self._draws[:, -1]
-        clock = np.where(
-            ratio >= 1, self.top_hz, self.top_hz * np.minimum(ratio, 1.0) ** (1 / np.maximum(elasticity, 0.05))
-        )
-        clock = np.maximum(clock, self.min_hz)
+        share = self._draws[:, -1]
+        slowed = 1.0 + (max(1.0 / ratio, 1.0) - 1.0) / share
+        clock = np.maximum(self.top_hz / slowed, self.min_hz)
         power = relative_power(clock, self.top_hz, self.voltages)
         rise_c = self._idle_c(0.0) + self._gains().sum(axis=1) * power
         rooms_c = self._law_c(clock) - rise_c if ratio <= 1 else np.full(len(clock), -math.inf)
@@ -177,7 +180,7 @@ class Predictor:
         settled_c = self._idle_c(room_c)[:, None] + self._gains().sum(axis=1)[:, None] * self._powers
         clock = _crossings(clocks, settled_c - self._law_c(clocks))
         clock = np.clip(clock, self.min_hz, self.top_hz)
-        return self._colds_s * (self.top_hz / clock) ** self._draws[:, -1]
+        return self._colds_s * (1.0 + self._draws[:, -1] * (self.top_hz / clock - 1.0))
 
     def _outside(self, room_c: float, start_c: float | None = None, *, is_cold: bool = False) -> tuple[str, ...]:
         fit = self.fit
