@@ -28,8 +28,8 @@ class Elasticity:
 
     `to_clock` is e; `to_temperature_per_k` is b: what temperature changes beyond what the clock does; None where both
     moved together (correlation above 0.9), then e holds both. `at_hz` is the clock around which e was found: where
-    memory takes a part of the time, e is smaller at a higher one. `hysteresis` is the latency while heating over that while
-    cooling at the same clock and temperature, minus 1.
+    memory takes a part of the time, e is smaller at a higher one. `hysteresis` is the latency while heating over that
+    while cooling at the same clock and temperature, minus 1.
     """
 
     to_clock: Estimate | None
