@@ -27,7 +27,7 @@ from orchestrator.board import Board, explain_loss
 from orchestrator.canary.judging import judge_canary
 from orchestrator.canary.planting import plant_if_due
 from orchestrator.db.tables import AttemptRow, DeviceRow
-from orchestrator.equipping import equip
+from orchestrator.equipping import equip, note_equipped
 from orchestrator.errors import (
     BusyError,
     ClaimedError,
@@ -150,8 +150,10 @@ class Attendant:
         try:
             link.transport.open()
             if not assignment.is_equipped:
-                equip(self.farm, link.transport, assignment, SLICE_S)
-                return EQUIPPING_RETRY_S
+                equipped = equip(self.farm, link.transport, assignment, SLICE_S)
+                with self._writing() as session:
+                    note_equipped(session, assignment.device_id, equipped)
+                return EQUIPPING_RETRY_S if equipped.doing else 0.0
             if not (assignment.is_staged or self._bring(link, assignment)):
                 return 0.0
         except (TransportError, DeviceError):

@@ -33,6 +33,7 @@ SPEAKS_SQL = (
     "orchestrator.canary",
     "orchestrator.catalog",
     "orchestrator.db",
+    "orchestrator.equipping",
     "orchestrator.events",
     "orchestrator.farm",
     "orchestrator.fleet",

@@ -4,7 +4,9 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import psutil
@@ -12,8 +14,8 @@ import pytest
 from sqlalchemy import select, update
 
 from agent.wire.spec import Gate, Protocol, Regime, WarmUp, Window
-from orchestrator import leases, studies
-from orchestrator.attend import attend
+from orchestrator import leases, links, studies
+from orchestrator.attend import Attendant, attend
 from orchestrator.bundle import build_bundle
 from orchestrator.catalog import NewBuild, add_model
 from orchestrator.config import Settings
@@ -24,7 +26,7 @@ from orchestrator.farm import Farm
 from orchestrator.lifecycle import AttemptState, RunState
 from orchestrator.picking import SCRIPTED
 from tests.racing import at_once
-from tests.small_farm import add_device, get_run, make_submission, runs_of, set_columns
+from tests.small_farm import add_device, get_device, get_run, make_submission, runs_of, set_columns
 
 pytestmark = pytest.mark.integration
 
@@ -205,3 +207,45 @@ def all_attempts(machine: ThisMachine) -> list[AttemptRow]:
     """Every attempt, in order."""
     with machine.farm.database.read() as session:
         return list(session.scalars(select(AttemptRow).order_by(AttemptRow.id)))
+
+
+def test_a_board_is_given_a_runtime_that_it_was_never_asked_for(this_machine: ThisMachine) -> None:
+    database, device_id = this_machine.farm.database, this_machine.device_id
+    set_columns(database, DeviceRow, device_id, probe={"cores": 2, "runtimes": {"ncnn": "1.0"}})
+    study_id = this_machine.submit(blocks=1, threads=(1,), variants=("onnx",))
+    this_machine.work_until(lambda: this_machine.has_ended(study_id))
+    (run,) = runs_of(database, study_id)
+    assert (run.state, run.attempts_made) == (RunState.DONE, 1)
+    probe = get_device(database, device_id).probe
+    assert probe["runtimes"] == {"ncnn": "1.0", "onnxruntime": metadata.version("onnxruntime")}
+    assert probe["cores"] == 2, "the rest of the probe stays"
+
+
+def test_who_lost_the_lease_meanwhile_notes_nothing_of_a_runtime(this_machine: ThisMachine) -> None:
+    database, device_id = this_machine.farm.database, this_machine.device_id
+    set_columns(database, DeviceRow, device_id, probe={"runtimes": {}})
+    this_machine.submit(blocks=1, threads=(1,), variants=("onnx",))
+    lease = leases.take(database, device_id, "slow")
+    assert lease is not None
+
+    @contextmanager
+    def while_another_takes_over(farm: Farm, device: int) -> Iterator[links.Link]:
+        with links.link_to(farm, device) as link:
+            open_link = link.transport.open
+
+            def open_late() -> None:
+                open_link()
+                set_columns(database, DeviceRow, device_id, fence=lease.fence + 1)
+
+            link.transport.open = open_late  # type: ignore[method-assign]  # the moment after which it writes
+            yield link
+
+    attendant = Attendant(
+        farm=this_machine.farm,
+        lease=lease,
+        wake=lambda _: None,
+        pause=this_machine.waiting.wait,
+        connect=while_another_takes_over,
+    )
+    attendant.look_after()
+    assert get_device(database, device_id).probe == {"runtimes": {}}
