@@ -54,7 +54,7 @@ def board_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
         Column(name="Speedup, 95 %", values=[numbers_text.ratio_interval(row.speedup_ci) for row in rows]),
         *_metric_columns(rows),
         *_heat_columns(rows),
-        Column(name="Size", values=[row.size_bytes for row in rows], shown=numbers_text.size),
+        Column(name="Size", values=[row.size_bytes or None for row in rows], shown=numbers_text.size),
         Column(name="Peak memory", values=[row.peak_rss_bytes for row in rows], shown=numbers_text.size),
         Column(name="Verdicts", values=[row_text.verdicts(row.verdicts) for row in rows]),
         Column(name="Runs", values=[row.runs for row in rows], shown=numbers_text.count),

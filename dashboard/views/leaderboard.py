@@ -91,7 +91,7 @@ def _show_group(
         chosen = _show_table(group, rows)
         title = row_text.group_title(group)
         st.altair_chart(ranking_chart(rows), key=f"chart {_key(group)}", alt=f"Interval bars of {title}")
-        st.caption("Dot: median. Bar: its 95 % interval. Tick: p90. Hollow: simulated or provisional.")
+        st.caption("Dot: median. Bar: its 95 % interval. Tick: p90. Hollow: simulated, published or provisional.")
         _show_runs(chosen or rows[0], data.read_runs(url, study=study, device=device), is_chosen=chosen is not None)
 
 

@@ -1,6 +1,7 @@
 """The ranking of one group as interval bars: bar = 95 % interval, dot = median, tick = p90.
 
-Simulated figures have another colour and a hollow dot, so that no picture of them passes for a measurement.
+Simulated figures have another colour and a hollow dot, published ones a hollow dot: no picture of them passes for a
+measurement.
 """
 
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ def _facts(row: LeaderboardRow) -> dict[str, object]:
         "low_ms": row.ci_low_ms,
         "high_ms": row.ci_high_ms,
         "p90_ms": row.p90_ms,
-        "is_hollow": row.simulated or row.provisional,
+        "is_hollow": row.simulated or row.provisional or not row.runs,
         "median": numbers_text.ms(row.median_ms),
         "interval": numbers_text.ms_interval(row.ci_low_ms, row.ci_high_ms),
         "p90": numbers_text.ms(row.p90_ms),

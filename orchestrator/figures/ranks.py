@@ -29,7 +29,7 @@ def ranking_figure(rows: Sequence[LeaderboardRow], number: int) -> Figure:
         title=f"Latency of {row_text.group_title(group)}",
         caption=(
             f"{where}. Dot: median of an inference in ms; bar: its 95 % interval; tick: p90. "
-            f"{_runs_of(rows)} Hollow: simulated or provisional."
+            f"{_runs_of(rows)} Hollow: simulated, published or provisional."
         ),
         chart=legend.marked(ranking_chart(rows), (row.simulated for row in rows)),
     )

@@ -37,7 +37,7 @@ def ranking_table(rows: Sequence[LeaderboardRow]) -> Table:
                 numbers_text.ms(row.p90_ms),
                 numbers_text.ratio_with_interval(row.speedup, row.speedup_ci),
                 *(row_text.metric(row.metrics.get(name)) for name in metrics),
-                numbers_text.size(row.size_bytes),
+                numbers_text.size(row.size_bytes or None),
                 numbers_text.size(row.peak_rss_bytes),
                 numbers_text.count(row.runs),
                 row_text.verdicts(row.verdicts),
