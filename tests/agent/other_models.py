@@ -92,7 +92,10 @@ def save_pt2(folder: Path) -> Path:
     import torch
 
     path = folder / "net.pt2"
-    torch.export.save(torch.export.export(_module(), (torch.zeros(SHAPE),)), str(path))
+    program = torch.export.export(_module(), (torch.zeros(SHAPE),))
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # where it was made is nobody's business
+    torch.export.save(program, str(path))
     return path
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +163,12 @@ def test_xnnpack_is_used_or_its_absence_is_said(tmp_path: Path) -> None:
             load("onnxruntime", path, provider="xnnpack")
     with pytest.raises(RunFault, match="provider: expected cpu or xnnpack, got 'gpu'"):
         load("onnxruntime", path, provider="gpu")
+
+
+def test_what_travels_to_boards_says_nothing_of_where_it_was_made() -> None:
+    folder = Path(str(resources.files("agent.runtimes")))
+    tiny = [path for path in folder.glob("tiny.*") if path.is_file()]
+    assert len(tiny) >= len(LIBRARIES)
+    assert not [
+        path.name for path in tiny if b"site-packages" in path.read_bytes() or b"stack_trace" in path.read_bytes()
+    ]
