@@ -106,6 +106,7 @@ def look_at(farm: Farm, *, low_disk_bytes: int = LOW_DISK_BYTES) -> FarmStatus:
             *_about_devices(devices),
             *_about_failures(recent_failures(farm.database)),
             *(_about_disk(settings, free_bytes) if free_bytes < low_disk_bytes else ()),
+            *_about_canaries(settings, devices),
             *(Attention(about="home", message=complaint) for complaint in complaints(settings)),
         ),
     )
@@ -165,6 +166,12 @@ def _about_failures(failures: Sequence[FailureView]) -> Iterator[Attention]:
 
 def _about_disk(settings: Settings, free_bytes: int) -> Iterator[Attention]:
     yield Attention(about="disk", message=f"{size(free_bytes)} are free for {settings.home}")
+
+
+def _about_canaries(settings: Settings, devices: Sequence[DeviceView]) -> Iterator[Attention]:
+    if devices and settings.canary_every_s <= 0:
+        message = "off (canary_every_s is 0): a board that is no longer what it was is not noticed between studies"
+        yield Attention(about="canaries", message=message)
 
 
 def uptime_s(since_s: float) -> float:

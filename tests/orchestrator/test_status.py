@@ -1,5 +1,6 @@
 """The state of the farm at a glance: true for parts, servers, queue and devices, and what wants attention."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -167,6 +168,14 @@ def test_services_of_their_own_are_known_by_their_signs_of_life(database: Databa
 def test_a_disk_that_fills_up_wants_attention(farm: Farm) -> None:
     assert about(look_at(farm), "disk") == []
     assert "are free for" in about(look_at(farm, low_disk_bytes=2**62), "disk")[0]
+
+
+def test_canaries_that_are_off_want_attention_once_there_are_boards(farm: Farm, database: Database) -> None:
+    without = dataclasses.replace(farm, settings=Settings(home=farm.settings.home, canary_every_s=0.0))
+    assert about(look_at(without), "canaries") == []
+    plant(database)
+    assert "canary_every_s is 0" in about(look_at(without), "canaries")[0]
+    assert about(look_at(farm), "canaries") == []
 
 
 def test_what_others_can_read_wants_attention(farm: Farm) -> None:
