@@ -1,5 +1,8 @@
-"""What a board waits for at its gate, in words, the same on every page. Pure."""
+"""What a board waits for at its gate, and a study for a person, in words, the same on every page. Pure."""
 
+from collections.abc import Sequence
+
+from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.rows import DeviceView
 
 _MINUTE_S = 60.0
@@ -13,6 +16,18 @@ def at_the_gate(device: DeviceView) -> str:
         return ""
     left = "" if device.ready_in_s is None else f"; {about(device.ready_in_s)}"
     return f"waits at the gate: {device.waiting_for}{left}"
+
+
+def stuck(devices: Sequence[DeviceView]) -> str:
+    """Why a study on these devices cannot go on before somebody acts: all that is left waits for sick ones.
+
+    Nothing where any of them works or may be given work, and for drained ones: who drained them is there.
+    """
+    waiting = [device for device in devices if device.doing or device.queued]
+    if not waiting or any(device.doing or device.state is not DeviceState.SICK for device in waiting):
+        return ""
+    causes = "; ".join(f"{device.name} is sick: {device.state_reason}" for device in waiting)
+    return f"{causes}; then: " + ", ".join(f"pifarm device resume {device.name}" for device in waiting)
 
 
 def about(left_s: float) -> str:

@@ -21,7 +21,7 @@ from orchestrator.queries.farm import list_devices
 from orchestrator.queries.progress import RunProgress, run_progress
 from orchestrator.queries.rows import DeviceView, StudyView
 from orchestrator.queries.studies import get_study
-from orchestrator.waiting_text import at_the_gate
+from orchestrator.waiting_text import at_the_gate, stuck
 
 REFRESH_S = 1.0
 LOOK_EVERY = 10  # refreshes from one look at what soaks have brought to the next; it comes once a minute
@@ -35,13 +35,19 @@ def ring(farm: Farm) -> None:
 
 
 def watch_study(farm: Farm, study_id: int) -> bool:
-    """Show a study's progress until it ends, starting the farm if none runs; whether all its runs were done."""
+    """Show a study's progress until it ends, starting the farm if none runs; whether all its runs were done.
+
+    What is left of a study may wait for nothing but sick devices: then it stays queued, and that is said instead.
+    """
     study = get_study(farm.database, study_id)
     if study.state is StudyState.ACTIVE:
         with embedded.running(farm.settings):
             ring(farm)
             study = _follow(farm, study_id)
     failed = study.counts.get("failed", 0) + study.counts.get("cancelled", 0)
+    if study.state is StudyState.ACTIVE:
+        reason = stuck(_devices_of(farm, study))
+        console.tell(f"study {study_id} waits: {reason}, pifarm study watch {study_id}")
     if failed:
         console.tell(
             f"study {study_id}: {failed} of {study.total} runs did not end well; see pifarm study show {study_id}"
@@ -67,8 +73,8 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
             if farm.settings.has_own_broker:
                 embedded.ensure_running(farm.settings)
             try:
-                study, devices = get_study(farm.database, study_id), list_devices(farm.database)
-                shown = [device for device in devices if device.name in study.devices]
+                study = get_study(farm.database, study_id)
+                shown = _devices_of(farm, study)
                 if looks % LOOK_EVERY == 0 and study.regime != Regime.BURST.value:
                     told = _look_at(farm, shown)
             except DatabaseError:
@@ -77,7 +83,13 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
             progress.update(task, completed=_ended(study), total=study.total, eta=_time_left(study))
             looks += 1
             live.update(Group(progress, *(_device_line(device, told.get(device.name)) for device in shown)))
+            if stuck(shown):
+                break
     return study
+
+
+def _devices_of(farm: Farm, study: StudyView) -> list[DeviceView]:
+    return [device for device in list_devices(farm.database) if device.name in study.devices]
 
 
 def _time_left(study: StudyView) -> str:

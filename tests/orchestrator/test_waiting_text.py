@@ -2,8 +2,9 @@
 
 import pytest
 
+from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.rows import DeviceView
-from orchestrator.waiting_text import about, at_the_gate
+from orchestrator.waiting_text import about, at_the_gate, stuck
 from tests.orchestrator.devices import make_device_view
 
 
@@ -38,3 +39,29 @@ def test_a_board_that_is_not_at_a_gate_waits_for_nothing(change: dict[str, objec
 )
 def test_a_time_is_told_no_more_exactly_than_it_is_known(left_s: float, text: str) -> None:
     assert about(left_s) == text
+
+
+def sick(name: str = "pi4-1", **changes: object) -> DeviceView:
+    """A board that is out of service, with work in its queue."""
+    return make_device_view(name=name, state=DeviceState.SICK, state_reason="canary slow", queued=2, **changes)
+
+
+def test_a_study_that_waits_for_sick_boards_alone_says_why_and_what_to_do() -> None:
+    assert stuck([make_device_view(), sick()]) == "pi4-1 is sick: canary slow; then: pifarm device resume pi4-1"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        make_device_view(queued=1),
+        make_device_view(doing="m/fp32"),
+        make_device_view(state=DeviceState.DRAINED, queued=1),
+    ],
+)
+def test_a_study_that_goes_on_elsewhere_or_by_whom_has_drained_its_board_is_not_stuck(other: DeviceView) -> None:
+    assert stuck([sick(), other]) == ""
+
+
+def test_a_sick_board_that_still_works_or_has_nothing_to_do_holds_nobody_up() -> None:
+    assert stuck([sick(doing="m/fp32")]) == ""
+    assert stuck([make_device_view(state=DeviceState.SICK)]) == ""
