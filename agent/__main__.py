@@ -18,7 +18,8 @@ from agent.home import Home, open_home
 from agent.report import MAX_BYTES, Reply, report
 from agent.wire.answers import Answer, Refused
 from agent.wire.codec import WireError, dumps
-from agent.wire.spec import Fence, is_plain_name
+from agent.wire.names import is_plain_name
+from agent.wire.spec import Fence
 
 _WAIT_S = 8.0
 PRIVATE_UMASK = 0o077

@@ -6,8 +6,8 @@ from typing import Any
 
 from agent.device import BOARD_TYPES
 from agent.errors import FAULT_OF
-from agent.wire import ramp, records, spec
-from agent.wire.answers import Answer, BusyProcess, Examined, Probe, Refused, Setting, Status, Timer, Tuned
+from agent.wire import evaluation, ramp, records, spec, task
+from agent.wire.answers import Answer, BusyProcess, Examined, Probe, Progress, Refused, Setting, Status, Timer, Tuned
 from agent.wire.codec import encode
 from agent.wire.journal import LINE_KINDS, encode_line
 from docs import constants
@@ -24,9 +24,9 @@ from tests import test_import_rules as import_rules
 
 REQUESTS = (
     spec.RunSpec, spec.Fence, spec.Protocol, spec.Gate, spec.WarmUp, spec.Window, spec.Pace, ramp.Ramp, spec.Inputs,
-    spec.Limits,
+    spec.Limits, evaluation.Evaluation, task.Task, task.ImageInput, task.Detection,
 )  # fmt: skip
-ANSWERS = (Answer, Status, Refused, Probe, Tuned, Setting, Examined, BusyProcess, Timer)
+ANSWERS = (Answer, Status, Progress, Refused, Probe, Tuned, Setting, Examined, BusyProcess, Timer)
 LIVES = (
     lifecycle.StudyState, lifecycle.RunState, lifecycle.AttemptState, lifecycle.DeviceState, lifecycle.Verdict,
 )  # fmt: skip

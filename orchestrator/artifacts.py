@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from agent.wire.spec import is_relative_name
+from agent.wire.names import is_relative_name
 from orchestrator.errors import InternalError, NotFoundError, SpecError
 
 CHUNK_BYTES: Final = 1024 * 1024

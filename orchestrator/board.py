@@ -9,7 +9,8 @@ from typing import NoReturn
 
 from agent.wire.answers import Answer, Examined, LostCause, Probe, Refused, RefusedBecause, Status, Tuned
 from agent.wire.codec import WireError, dumps, essence, loads, require
-from agent.wire.spec import Fence, RunSpec, is_plain_name
+from agent.wire.names import is_plain_name
+from agent.wire.spec import Fence, RunSpec
 from orchestrator.bundle import bundle_target
 from orchestrator.errors import (
     BusyError,

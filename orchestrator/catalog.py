@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.wire.spec import is_plain_name
+from agent.wire.names import is_plain_name
 from orchestrator.artifacts import ArtifactStore, Manifest
 from orchestrator.canary.workload import FILE as CANARY_FILE
 from orchestrator.canary.workload import MODEL as CANARY_MODEL

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from agent.wire.answers import Probe
 from agent.wire.codec import decode, encode
-from agent.wire.spec import Fence, is_plain_name
+from agent.wire.names import is_plain_name
+from agent.wire.spec import Fence
 from orchestrator import leases
 from orchestrator.ambient import require_sound_label
 from orchestrator.board import Board

@@ -10,6 +10,7 @@ PHASES = {
     "idle": "idling, recorded",
     "warm_up": "warming up",
     "window": "measuring",
+    "evaluating": "answering the data set",
     "cooling": "cooling, recorded",
     "end": "ending",
 }

@@ -21,6 +21,7 @@ _PHASES = {
     "idle": "idled, recorded",
     "warm_up": "warmed up",
     "window": "measured",
+    "evaluating": "answered the data set",
     "cooling": "cooled, recorded",
     "end": "ended",
 }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from agent.wire.spec import is_plain_name
+from agent.wire.names import is_plain_name
 from orchestrator.errors import DeviceError
 from orchestrator.transport import Transport
 from orchestrator.transport.errands import JobState, Survey, job_state, launch_job, stop_job

@@ -13,8 +13,10 @@ Wire format, by version:
     window come while it lasts, in several chunks.
 4   Inferences come packed, in records of kind `packed`, those of a sustained run in units of up to 128 ns. A sweep has
     a ramp and tells at its end how far it came. A run may be profiled after its window, in a record of kind `profile`.
+5   A run may answer a data set in place of warm-up and window, in a phase `evaluating` and records of kind `predicted`;
+    a status tells how far it has come.
 
 A reader accepts every version up to its own; `tests/golden/` holds a journal of each.
 """
 
-WIRE_VERSION = 4
+WIRE_VERSION = 5

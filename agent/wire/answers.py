@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.wire.codec import require
+from agent.wire.names import is_plain_name
 from agent.wire.records import Phase
-from agent.wire.spec import MAX_FENCE, Scalar, is_plain_name
+from agent.wire.spec import MAX_FENCE, Scalar
 
 MAX_SETTINGS = 1000
 MAX_EXAMINED = 20
@@ -36,11 +37,23 @@ class LostCause(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How much of a long piece of work is done: `done` examples `of` all."""
+
+    done: int
+    of: int
+
+    def __post_init__(self) -> None:
+        require(0 <= self.done <= self.of, "done", f"0..{self.of}", self.done)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Answer of `start` and `status`. `next_report_in_s` is when to come back; until then the board wants quiet.
 
     `journal_bytes` follow the answer's line on standard output, read from the offset that was asked for. At the gate,
-    `waiting_for` says why the board waits, and `ready_in_s` about how much longer, where that can be told.
+    `waiting_for` says why the board waits, and `ready_in_s` about how much longer, where that can be told. `progress`
+    is that of an evaluation.
     """
 
     run_id: str
@@ -53,6 +66,7 @@ class Status:
     waiting_for: str = ""
     temperature_c: float | None = None
     ready_in_s: float | None = None
+    progress: Progress | None = None
 
     def __post_init__(self) -> None:
         require(self.ready_in_s is None or self.ready_in_s >= 0, "ready_in_s", "0 or more", self.ready_in_s)

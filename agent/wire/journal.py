@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.wire.codec import WireError, decode, dumps, excerpt, parse_json, require
+from agent.wire.evaluation import Predicted
 from agent.wire.packed import PackedInferences, Written, pack
 from agent.wire.records import RECORD_KINDS, Inferences, Record, Telemetry
 
@@ -16,7 +17,7 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 MAX_FACTS_BYTES = 128 * 1024  # of a line that is no chunk of raw data: such records are shown whole
 LINE_KINDS: Mapping[str, type] = {**RECORD_KINDS, "packed": PackedInferences}
 _KIND_OF = {cls: kind for kind, cls in LINE_KINDS.items()}
-_CHUNKS = (PackedInferences, Inferences, Telemetry)
+_CHUNKS = (PackedInferences, Inferences, Telemetry, Predicted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

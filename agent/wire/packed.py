@@ -10,7 +10,8 @@ from array import array
 from dataclasses import dataclass
 from itertools import accumulate
 
-from agent.wire.codec import MAX_ITEMS, WireError, require
+from agent.wire.codec import MAX_ITEMS, require
+from agent.wire.inflating import inflate
 from agent.wire.lanes import WIDTH, from_planes, to_lanes, to_planes
 from agent.wire.records import Inferences, Phase, Record
 
@@ -39,7 +40,7 @@ class PackedInferences:
 
     def unpacked(self) -> Inferences:
         """The inferences; raises `WireError` unless `columns` hold just as many."""
-        planes = _inflate(self.columns, WIDTH * (2 * self.count - 1))
+        planes = inflate(self.columns, WIDTH * (2 * self.count - 1), "columns")
         edge = WIDTH * (self.count - 1)
         durations = [value * self.unit_ns for value in from_planes(planes[edge:])]
         steps = [0] * (2 * self.count - 1)
@@ -91,14 +92,3 @@ def pack_columns(starts_ns: int, durations_ns: int, count: int, unit_ns: int) ->
             if plane.strip(b"\0"):
                 parts.append(stream.flush(zlib.Z_BLOCK))  # a code of its own: planes differ in how full they are
     return b"".join([*parts, stream.flush()])
-
-
-def _inflate(stream: bytes, size: int) -> bytes:
-    inflater = zlib.decompressobj()
-    try:
-        data = inflater.decompress(stream, size + 1)  # one more, so that too much is seen and the end is reached
-    except zlib.error as error:
-        raise WireError(f"columns: expected a zlib stream ({error})") from error
-    require(len(data) == size, "columns", f"{size} bytes of gaps and durations", len(data))
-    require(inflater.eof and not inflater.unused_data, "columns", "one whole zlib stream", len(stream))
-    return data

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.wire.codec import require
+from agent.wire.evaluation import Predicted
 from agent.wire.profile import Profiled
 from agent.wire.ramp import Swept
 from agent.wire.spec import MAX_SEGMENTS, Scalar
@@ -27,7 +28,7 @@ COLDEST_C, HOTTEST_C = -273.15, 1000.0
 
 
 class Phase(enum.Enum):
-    """Where a run is; `idle`, `warm_up` and `window` together are the quiet window."""
+    """Where a run is; `idle`, `warm_up` and `window` together are the quiet window. `evaluating` comes in its place."""
 
     GATE = "gate"
     LOAD = "load"
@@ -35,6 +36,7 @@ class Phase(enum.Enum):
     IDLE = "idle"
     WARM_UP = "warm_up"
     WINDOW = "window"
+    EVALUATING = "evaluating"
     COOLING = "cooling"
     END = "end"
 
@@ -303,7 +305,9 @@ def _require_time(name: str, at_ns: int) -> None:
     require(0 <= at_ns <= MAX_NS, name, f"nanoseconds of 0..{MAX_NS}", at_ns)
 
 
-Record = Claimed | Environment | PhaseEntered | GatePassed | Loaded | Inferences | Telemetry | Profiled | Ended
+Record = (
+    Claimed | Environment | PhaseEntered | GatePassed | Loaded | Inferences | Telemetry | Profiled | Predicted | Ended
+)
 RECORD_KINDS: Mapping[str, type] = {
     "claimed": Claimed,
     "environment": Environment,
@@ -313,5 +317,6 @@ RECORD_KINDS: Mapping[str, type] = {
     "inferences": Inferences,
     "telemetry": Telemetry,
     "profile": Profiled,
+    "predicted": Predicted,
     "ended": Ended,
 }

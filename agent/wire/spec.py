@@ -5,16 +5,15 @@ A `RunSpec` is all that a board needs to know; a protocol is data inside it. An 
 
 import dataclasses
 import enum
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.wire.codec import require
+from agent.wire.evaluation import Evaluation
+from agent.wire.names import is_hash, is_plain_name, is_relative_name
 from agent.wire.profile import Profiling
 from agent.wire.ramp import Ramp
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_HEX = re.compile(r"[0-9a-f]{8,64}")
 Scalar = str | int | float | bool
 MAX_FENCE = 2**53  # a board may make a farm count on from below it
 MAX_SEGMENTS = 20
@@ -28,17 +27,6 @@ class Regime(enum.Enum):
     BURST = "burst"
     SUSTAINED = "sustained"
     SWEEP = "sweep"
-
-
-def is_plain_name(text: str) -> bool:
-    """Whether a text is safe as one path component on any board."""
-    return _NAME.fullmatch(text) is not None
-
-
-def is_relative_name(text: str) -> bool:
-    """Whether a text is a relative path of printable names, without a way out of its folder."""
-    parts = text.split("/")
-    return text.isprintable() and "\\" not in text and all(part not in ("", ".", "..") for part in parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +234,8 @@ class RunSpec:
     """One attempt at one run.
 
     `artifact_id` names the folder ``artifacts/<artifact_id>/`` in the agent's home, `main_file` the file in it that
-    `runtime` loads. `bundle_hash` is the agent's own, so that status and abort find the same code again.
+    `runtime` loads. `bundle_hash` is the agent's own, so that status and abort find the same code again. With an
+    `evaluation` the run answers a data set in place of warm-up and window, and nothing of it is timed.
     """
 
     wire_version: int
@@ -263,26 +252,19 @@ class RunSpec:
     limits: Limits = field(default_factory=Limits)
     runtime_options: Mapping[str, Scalar] = field(default_factory=dict)
     profiling: Profiling | None = None
+    evaluation: Evaluation | None = None
 
     def __post_init__(self) -> None:
         require(self.wire_version >= 1, "wire_version", "1 or more", self.wire_version)
         require(is_plain_name(self.run_id), "run_id", "a plain name", self.run_id)
         require(1 <= self.attempt <= 99, "attempt", "1..99", self.attempt)
-        require(
-            _HEX.fullmatch(self.bundle_hash) is not None,
-            "bundle_hash",
-            "a hexadecimal hash",
-            self.bundle_hash,
-        )
-        require(
-            _HEX.fullmatch(self.artifact_id) is not None,
-            "artifact_id",
-            "a hexadecimal hash",
-            self.artifact_id,
-        )
+        for name in ("bundle_hash", "artifact_id"):
+            require(is_hash(getattr(self, name)), name, "a hexadecimal hash", getattr(self, name))
         require(is_relative_name(self.main_file), "main_file", "a relative name", self.main_file)
         require(is_plain_name(self.runtime), "runtime", "a plain name", self.runtime)
         require(1 <= self.threads <= 64, "threads", "1..64", self.threads)
+        is_one = self.evaluation is None or self.profiling is None
+        require(is_one, "evaluation", "none in a run that is profiled", "both")
 
     @property
     def folder(self) -> str:

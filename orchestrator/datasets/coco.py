@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from agent.wire.spec import is_relative_name
+from agent.wire.names import is_relative_name
 from orchestrator.analysis.accuracy.truth import TrueObject, Truth
 from orchestrator.datasets.pictures import Levels, decode_picture
 from orchestrator.errors import SpecError

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from agent.wire.spec import is_relative_name
+from agent.wire.names import is_relative_name
 from orchestrator.errors import ModelError
 from orchestrator.formats.foreign import recognise
 from orchestrator.formats.model_file import ModelFile, ModelFormat

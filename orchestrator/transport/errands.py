@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any, TypeVar
 
 from agent.wire.codec import WireError, decode, excerpt, parse_json, require
-from agent.wire.spec import is_plain_name
+from agent.wire.names import is_plain_name
 from orchestrator.errors import DeviceError
 from orchestrator.transport import Completed, Transport
 

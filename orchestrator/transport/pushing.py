@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from agent.wire.codec import excerpt, parse_json
-from agent.wire.spec import is_relative_name
+from agent.wire.names import is_relative_name
 from orchestrator.errors import DeviceError, SpecError, TransportError
 from orchestrator.transport import Progress, Pushed
 
