@@ -17,9 +17,9 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime
 
+from agent.detection.detecting import Detections, detect
 from agent.tasks import prepare
 from agent.wire.task import Task
-from orchestrator.analysis.accuracy.detecting import Detections, detect
 from orchestrator.analysis.accuracy.scoring import DetectionScores, score_detections
 from orchestrator.datasets.coco import CocoFolder, read_coco
 from orchestrator.datasets.packing import pack_images

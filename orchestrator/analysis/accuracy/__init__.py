@@ -1,6 +1,5 @@
-"""How right a network is: its raw outputs, as a board returns them, made into detections or classes, and scored.
+"""How right a network is: detections or classes, as a board returns them, scored.
 
-`decoding` reads what the families of detectors put out, `suppression` thins it out, `detecting` does both for an image
-and brings the boxes back to it; `truth` holds what is right; `scoring` compares detections, `classifying` classes.
-Pure: arrays in, figures out.
+`truth` holds what is right; `scoring` compares detections, `classifying` classes. How detections come out of raw
+outputs is in `agent.detection`. Pure: arrays in, figures out.
 """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.analysis.accuracy.decoding import Array
+from agent.detection.decoding import Array
 from orchestrator.errors import ModelError, SpecError
 
 FEW = 5

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from faster_coco_eval import COCO, COCOeval_faster
 
-from orchestrator.analysis.accuracy.detecting import Detections
+from agent.detection.detecting import Detections
 from orchestrator.analysis.accuracy.truth import Truth
 from orchestrator.errors import SpecError
 

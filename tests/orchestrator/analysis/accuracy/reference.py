@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.analysis.accuracy.detecting import Detections
+from agent.detection.detecting import Detections
 from orchestrator.analysis.accuracy.scoring import DetectionScores
 from orchestrator.analysis.accuracy.truth import Truth
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from orchestrator.analysis.accuracy.detecting import Detections
+from agent.detection.detecting import Detections
 from orchestrator.analysis.accuracy.scoring import score_detections
 from orchestrator.analysis.accuracy.truth import TrueObject, Truth
 from orchestrator.errors import SpecError

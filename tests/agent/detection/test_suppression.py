@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.analysis.accuracy.boxes import Floats, overlaps
-from orchestrator.analysis.accuracy.suppression import suppress
+from agent.detection.boxes import Floats, overlaps
+from agent.detection.suppression import suppress
 
 
 def kept(

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agent.detection.boxes import Floats, to_image
+from agent.detection.decoding import Array, decode_outputs
+from agent.detection.suppression import Integers, suppress
 from agent.wire.task import Decoder, Task, place
-from orchestrator.analysis.accuracy.boxes import Floats, to_image
-from orchestrator.analysis.accuracy.decoding import Array, decode_outputs
-from orchestrator.analysis.accuracy.suppression import Integers, suppress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,7 +23,7 @@ class Detections:
 def detect(outputs: Sequence[Array], task: Task, *, width: int, height: int) -> Detections:
     """The detections of one image of that size, from the outputs that a network gave for it.
 
-    Raises `ModelError` where the outputs do not fit the task.
+    Raises `MisfitError` where the outputs do not fit the task.
     """
     candidates = decode_outputs(outputs, task)
     wanted = task.detection

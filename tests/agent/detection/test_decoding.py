@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.detection.decoding import Array, Candidates, MisfitError, decode_outputs
 from agent.wire.task import BoxUnit, ClassesPerBox, Decoder, ImageInput, Task, TaskKind
-from orchestrator.analysis.accuracy.decoding import Array, Candidates, decode_outputs
-from orchestrator.errors import ModelError
 from tests.orchestrator.analysis.accuracy.tasks import a_detector
 
 # Two boxes in 64 x 64: around (10, 20), 4 wide and 8 high; around (40, 30), 20 wide and 10 high.
@@ -96,32 +95,37 @@ def test_an_image_without_anything_above_the_threshold_has_no_candidates() -> No
         (Decoder.YOLOV8, (2, 6, 100), r"\(1, 6, boxes\)"),
         (Decoder.YOLOV5, (1, 7, 100), r"\(1, boxes, 7\)"),
         (Decoder.END_TO_END, (1, 100, 7), r"\(1, detections, 6\)"),
-        (Decoder.END_TO_END, (100, 6), r"\(1, detections, 6\)"),
+        (Decoder.END_TO_END, (6,), r"\(1, detections, 6\)"),
     ],
 )
 def test_an_output_that_does_not_fit_is_told_with_what_was_expected(
     decoder: Decoder, shape: tuple[int, ...], expected: str
 ) -> None:
-    with pytest.raises(ModelError, match=f"^detection.decoder: {decoder.value} with 2 classes expects {expected}"):
+    with pytest.raises(MisfitError, match=f"^detection.decoder: {decoder.value} with 2 classes expects {expected}"):
         decode_outputs([np.zeros(shape)], a_detector(decoder))
 
 
+def test_an_output_without_an_axis_for_the_batch_is_read_alike() -> None:
+    (output,) = yolov8()
+    assert rows(decode_outputs([output[0]], a_detector())) == rows(decode_outputs([output], a_detector()))
+
+
 def test_an_output_that_is_not_there_is_told() -> None:
-    with pytest.raises(ModelError, match=r"detection\.output: the network has 1 outputs, none at 3"):
+    with pytest.raises(MisfitError, match=r"detection\.output: the network has 1 outputs, none at 3"):
         decode_outputs(yolov8(), a_detector(output=3))
 
 
 def test_fewer_levels_than_anchors_are_told() -> None:
     task = a_detector(Decoder.YOLOV5_RAW, anchors=((1, 2), (3, 4)))
-    with pytest.raises(ModelError, match="expected 2 outputs"):
+    with pytest.raises(MisfitError, match="expected 2 outputs"):
         decode_outputs([np.zeros((1, 1, 2, 2, 7))], task)
 
 
 def test_classes_that_the_task_does_not_name_are_told() -> None:
-    with pytest.raises(ModelError, match=r"expected classes 0\.\.1, got 2\.\.2"):
+    with pytest.raises(MisfitError, match=r"expected classes 0\.\.1, got 2\.\.2"):
         decode_outputs([np.array([[[0, 0, 1, 1, 0.9, 2.0]]])], a_detector(Decoder.END_TO_END))
 
 
 def test_an_output_that_is_no_number_is_a_broken_variant() -> None:
-    with pytest.raises(ModelError, match="no finite numbers"):
+    with pytest.raises(MisfitError, match="no finite numbers"):
         decode_outputs(yolov8(scores=np.full((2, 2), np.nan)), a_detector())

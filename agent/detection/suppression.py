@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.analysis.accuracy.boxes import Floats, overlaps
+from agent.detection.boxes import Floats, overlaps
 
 Integers = npt.NDArray[np.int64]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from agent.detection.detecting import detect
 from agent.wire.task import Decoder, Fit, ImageInput, Task, TaskKind
-from orchestrator.analysis.accuracy.detecting import detect
 from tests.orchestrator.analysis.accuracy.tasks import a_detector
 
 # In an input of 64 x 64, an image of 128 x 64 lies in rows 16 to 48, at half its size.

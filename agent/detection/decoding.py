@@ -11,14 +11,17 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from agent.detection.boxes import Floats, from_centres
+from agent.detection.suppression import Integers
 from agent.wire.task import BoxUnit, ClassesPerBox, Decoder, Detection, ImageInput, Task
-from orchestrator.analysis.accuracy.boxes import Floats, from_centres
-from orchestrator.analysis.accuracy.suppression import Integers
-from orchestrator.errors import ModelError
 
 Array = npt.NDArray[Any]
 BOX: Final = 4  # numbers that make a box
 END_TO_END_ROW: Final = 6
+
+
+class MisfitError(ValueError):
+    """A network's outputs that are not what its task says; the message says what came and what to change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,29 +44,30 @@ class _Scored:
 def decode_outputs(outputs: Sequence[Array], task: Task) -> Candidates:
     """The candidates of one image above the task's threshold, from the network's outputs in order.
 
-    Raises `ModelError` where the outputs are not what the task's decoder expects, with what came and what to change.
+    Raises `MisfitError` where the outputs are not what the task's decoder expects, with what came and what to change.
     """
     detection = task.detection
     if detection is None:
-        raise ModelError(f"task: kind {task.kind.value} has no detections; write detection into the task file")
+        raise MisfitError(f"task: kind {task.kind.value} has no detections; write detection into the task file")
     wanted = list(outputs[detection.output :])
     if not wanted:
-        raise ModelError(f"detection.output: the network has {len(outputs)} outputs, none at {detection.output}")
+        raise MisfitError(f"detection.output: the network has {len(outputs)} outputs, none at {detection.output}")
     if detection.decoder is Decoder.END_TO_END:
-        return _end_to_end(_floats(wanted[0]), task, detection)
+        return _end_to_end(_floats(wanted[0], 3), task, detection)
     if detection.decoder is Decoder.YOLOV5_RAW:
-        scored = _raw_levels([_floats(output) for output in wanted], task, detection)
+        scored = _raw_levels([_floats(output, 5) for output in wanted], task, detection)
     else:
-        scored = _DENSE[detection.decoder](_floats(wanted[0]), task, detection)
+        scored = _DENSE[detection.decoder](_floats(wanted[0], 3), task, detection)
     boxes = _in_pixels(from_centres(scored.centred), detection, task.image)
     return _above_threshold(boxes, scored.scores, detection)
 
 
-def _floats(output: Array) -> Floats:
+def _floats(output: Array, rank: int) -> Floats:
+    """The output with so many axes: a format that knows no batch, such as ncnn, leaves the first one out."""
     values = output.astype(np.float64)
     if not np.isfinite(values).all():
-        raise ModelError("output: it has values that are no finite numbers; the variant is broken")
-    return values
+        raise MisfitError("output: it has values that are no finite numbers; the variant is broken")
+    return values[np.newaxis] if values.ndim == rank - 1 else values
 
 
 def _yolov8(output: Floats, task: Task, detection: Detection) -> _Scored:
@@ -91,7 +95,7 @@ def _raw_levels(outputs: Sequence[Floats], task: Task, detection: Detection) -> 
     levels = outputs[: len(detection.anchors)]
     if len(levels) < len(detection.anchors):
         expected = f"{len(detection.anchors)} outputs, one for each level of detection.anchors"
-        raise ModelError(f"detection.anchors: expected {expected}, got {len(levels)}")
+        raise MisfitError(f"detection.anchors: expected {expected}, got {len(levels)}")
     scored = [
         _raw_level(level, np.asarray(anchors, np.float64).reshape(-1, 2), task, detection)
         for level, anchors in zip(levels, detection.anchors, strict=True)
@@ -125,7 +129,7 @@ def _end_to_end(output: Floats, task: Task, detection: Detection) -> Candidates:
     classes = np.rint(rows[:, BOX + 1]).astype(np.int64)
     if classes.size and not (classes.min() >= 0 and classes.max() < len(task.classes)):
         came = f"{classes.min()}..{classes.max()}"
-        raise ModelError(
+        raise MisfitError(
             f"output: expected classes 0..{len(task.classes) - 1}, got {came}; the task names other classes"
         )
     return Candidates(boxes=_in_pixels(rows[:, :BOX], detection, task.image), scores=rows[:, BOX], classes=classes)
@@ -150,8 +154,8 @@ def _above_threshold(boxes: Floats, scores: Floats, detection: Detection) -> Can
     return Candidates(boxes=boxes[places[order]], scores=found[order], classes=classes[order].astype(np.int64))
 
 
-def _unfit(output: Floats, expected: str, task: Task, detection: Detection) -> ModelError:
-    return ModelError(
+def _unfit(output: Floats, expected: str, task: Task, detection: Detection) -> MisfitError:
+    return MisfitError(
         f"detection.decoder: {detection.decoder.value} with {len(task.classes)} classes expects {expected}, "
         f"output {detection.output} is {list(output.shape)}; name another decoder, output or list of classes"
     )
