@@ -2,20 +2,18 @@
 
 What was there before lies in ``tuning.json`` in the home, so it outlives a reboot; a second `prepare` never overwrites
 it, and `restore` forgets it only when all of it is back. The limit f_max is kept as it is: raising it is its owner's
-decision. A file is written directly where that is permitted, else through ``sudo -n tee``, whose command line holds
-only a path made here. `renew` writes the same again: after a throttle a governor may be shown and yet not be applied
-until a cpufreq file is touched (raspberrypi/firmware#1469).
+decision. `renew` writes the same again: after a throttle a governor may be shown and yet not be applied until a cpufreq
+file is touched (raspberrypi/firmware#1469).
 """
 
-import os
 import re
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.home import Home, write_whole
+from agent.kernel_file import Write, set_file, write_directly
 from agent.sensors import read_text
 from agent.sensors.firmware import Mailbox, open_firmware, parse_clock_hz
 from agent.wire.answers import Setting, Tuned, Way
@@ -31,10 +29,6 @@ _FILE = "tuning.json"
 _CPU = "sys/devices/system/cpu"
 _POLICY = re.compile(r"policy\d{1,4}")
 _VALUE = re.compile(r"[a-z0-9_]{1,32}")
-_TEE = "/usr/bin/tee"
-_SUDO_S = 10.0
-
-Write = Callable[[Path, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,17 +88,6 @@ def renew(
     return facts
 
 
-def write_directly(path: Path, text: str) -> None:
-    """Write a kernel file; raises `OSError`. One without any write bit has nothing behind it that would take it."""
-    if not path.stat().st_mode & 0o222:
-        raise PermissionError(f"{path.name} is read-only")
-    descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
-
-
 def _read_kept(home: Home) -> Kept | None:
     return loads(Kept, (home.path / _FILE).read_bytes()) if is_prepared(home) else None
 
@@ -136,7 +119,7 @@ def _apply(home: Home, wanted: Mapping[str, Mapping[str, str]], write: Write) ->
             continue
         folder = home.root / _CPU / "cpufreq" / policy
         for name in _in_order(folder, values):
-            settings.append(_set(home, folder / name, values[name], write))
+            settings.append(set_file(home, folder / name, values[name], write))
     return tuple(settings)
 
 
@@ -147,40 +130,6 @@ def _in_order(folder: Path, values: Mapping[str, str]) -> Sequence[str]:
     up = now.isdigit() and lowest.isdigit() and int(lowest) > int(now)
     order = (GOVERNOR, HIGHEST, LOWEST) if up else (GOVERNOR, LOWEST, HIGHEST)
     return [name for name in order if _VALUE.fullmatch(values.get(name, ""))]
-
-
-def _set(home: Home, path: Path, value: str, write: Write) -> Setting:
-    before = read_text(path)
-    way, problem = Way.SYSFS, ""
-    try:
-        write(path, value)
-    except OSError as error:
-        way, problem = _set_by_sudo(home, path, value, error.strerror or str(error))
-    after = read_text(path)
-    if after != value and not problem:
-        problem = "it was written, and reads otherwise"
-    name = f"{path.parent.name}/{path.name}"
-    return Setting(name=name, before=before, wanted=value, after=after, way=way, problem=problem)
-
-
-def _set_by_sudo(home: Home, path: Path, value: str, why_not: str) -> tuple[Way, str]:
-    sudo = home.root / "usr/bin/sudo"
-    if not os.access(sudo, os.X_OK):
-        return Way.NONE, f"written directly: {why_not}; there is no sudo"
-    try:
-        done = subprocess.run(
-            [str(sudo), "-n", _TEE, str(path)],
-            input=f"{value}\n".encode(),
-            capture_output=True,
-            timeout=_SUDO_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Way.NONE, f"written directly: {why_not}; sudo: {error}"[:200]
-    if done.returncode == 0:
-        return Way.SUDO, ""
-    told = done.stderr.decode(errors="replace").strip()[-100:]
-    return Way.NONE, f"written directly: {why_not}; sudo without password: {told or done.returncode}"
 
 
 def _wanted_hz(kept: Kept) -> float | None:
