@@ -57,7 +57,8 @@ SPEAKS_SQL = (
     "orchestrator.surroundings",
 )
 RUNTIME_PLUGINS = ("orchestrator.simulator",)  # may import agent.runtimes: they travel inside the bundle
-SHARED_ARITHMETIC = ("agent.detection",)  # what outputs mean, said once: boards answer by it, the farm compares by it
+# What images and outputs mean, said once: boards answer by it, the farm compares by it.
+SHARED_ARITHMETIC = ("agent.detection", "agent.tasks")
 COMPUTES_ON_BOARD = (  # numpy too
     *("agent.answer", "agent.detection", "agent.evaluate", "agent.examples", "agent.inputs", "agent.measure"),
     *("agent.runtimes", "agent.tasks"),

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from orchestrator.demo.detection.scenes import MOST_OBJECTS, Scene, draw_scene
-from training.glyphs import TRAINING_SEED, training_glyphs
+from orchestrator.demo.detection.scenes import MOST_OBJECTS, TRAINING_SEED, Scene, draw_scene, training_glyphs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import argparse
 import json
 import platform
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -36,7 +36,7 @@ VARIANT_FILES: Final = {
     "slim-torchscript": "slim.torchscript",
 }
 DATA: Final = "Optical Recognition of Handwritten Digits, UCI, doi 10.24432/C50P49, CC BY 4.0"
-TOOLS: Final = ("numpy", "onnx", "onnxruntime", "torch", "scikit-learn", "faster-coco-eval")
+TOOLS: Final = ("numpy", "onnx", "onnxruntime", "torch", "faster-coco-eval")
 Infer = Callable[[Any], Sequence[Any]]
 
 
@@ -102,7 +102,7 @@ def _open_torchscript(path: Path) -> Infer:
     return infer
 
 
-def write_metrics(folder: Path, *, steps: int, batch: int, seed: int) -> None:
+def write_metrics(folder: Path, *, steps: Mapping[str, int], batch: int, seed: int) -> None:
     """Scores the files in `folder` and writes ``metrics.json`` there, with how they were made."""
     paths = [folder / name for name in VARIANT_FILES.values()]
     scored = dict(zip(VARIANT_FILES, score_files(paths), strict=True))
@@ -111,7 +111,7 @@ def write_metrics(folder: Path, *, steps: int, batch: int, seed: int) -> None:
         "model": MODEL_NAME,
         "baseline": BASELINE,
         "validation": {"seed": VALIDATION_SEED, "images": first.images, "objects": first.objects},
-        "training": {"seed": seed, "steps": steps, "scenes_a_step": batch},
+        "training": {"seed": seed, "steps": dict(steps), "scenes_a_step": batch},
         "data": DATA,
         "tools": {"python": platform.python_version(), **{name: metadata.version(name) for name in TOOLS}},
         "measured_on": platform.machine(),

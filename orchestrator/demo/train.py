@@ -56,6 +56,8 @@ def main() -> None:
     held_out, training = order[:HELD_OUT_IMAGES], order[HELD_OUT_IMAGES:]
     stored_labels = labels[held_out].astype(np.uint8)
     np.savez_compressed(folder / "held-out.npz", images=images[held_out], labels=stored_labels, indices=held_out)
+    kept = np.sort(training)
+    np.savez_compressed(folder / "training.npz", images=images[kept], labels=labels[kept].astype(np.uint8))
 
     tensors = to_tensors(images[training])
     network = train(tensors, labels[training])

@@ -7,9 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from orchestrator.demo.detection.scenes import Scene, draw_scene
+from orchestrator.demo.detection.scenes import Scene, draw_scene, training_glyphs
 from training.data import to_batch
-from training.glyphs import training_glyphs
 from training.loss import loss_of
 from training.network import PLANS, Detector, fused
 

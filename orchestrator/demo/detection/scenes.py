@@ -22,6 +22,7 @@ TRIES: Final = 20
 LEAST_CONTRAST: Final = 70
 VALIDATION_SEED: Final = 7
 VALIDATION_SCENES: Final = 500
+TRAINING_SEED: Final = 8
 Integers = npt.NDArray[np.int64]
 Random = np.random.Generator
 
@@ -52,7 +53,16 @@ class Scene:
 
 def held_out_glyphs() -> Glyphs:
     """The 360 digits that no training has seen."""
-    with np.load(DIGIT_FILES / "held-out.npz", allow_pickle=False) as stored:
+    return _read_glyphs("held-out.npz")
+
+
+def training_glyphs() -> Glyphs:
+    """The other 1437, for training and for calibration."""
+    return _read_glyphs("training.npz")
+
+
+def _read_glyphs(name: str) -> Glyphs:
+    with np.load(DIGIT_FILES / name, allow_pickle=False) as stored:
         return Glyphs(images=stored["images"], labels=stored["labels"])
 
 

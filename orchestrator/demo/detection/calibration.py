@@ -1,7 +1,7 @@
-"""Writes examples for static int8: ``python -m training.calibration FILE.npz``.
+"""Writes examples for static int8: ``python -m orchestrator.demo.detection.calibration FILE.npz``.
 
-`pifarm variant make --calibration` takes the file. Scenes of training digits, beyond those that training draws, so that
-no range comes from what validation measures.
+`pifarm variant make --calibration` takes the file, and so does the demo. Scenes of training digits, beyond those that
+training draws, so that no range comes from what validation measures.
 """
 
 import argparse
@@ -13,8 +13,7 @@ import numpy as np
 from agent.tasks import prepare
 from orchestrator.datasets.task_file import read_task
 from orchestrator.demo.detection import TASK_FILE
-from orchestrator.demo.detection.scenes import draw_scene
-from training.glyphs import TRAINING_SEED, training_glyphs
+from orchestrator.demo.detection.scenes import TRAINING_SEED, draw_scene, training_glyphs
 
 FIRST_SCENE: Final = 1_000_000
 EXAMPLES: Final = 100
@@ -27,7 +26,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=EXAMPLES)
     given = parser.parse_args()
     write_examples(given.path, given.count)
-    print(f"{given.count} examples of the input images in {given.path}")
+    print(f"{given.count} examples of the input images in {given.path}")  # noqa: T201 - a program's output
 
 
 def write_examples(path: Path, count: int = EXAMPLES) -> None:
