@@ -4,8 +4,6 @@ import hashlib
 import json
 import math
 import random
-import shlex
-import subprocess
 import sys
 import time
 import uuid
@@ -17,10 +15,13 @@ import psutil
 from orchestrator.simulator import thermal
 from orchestrator.simulator.boards import BoardKind, individual
 from orchestrator.simulator.conditions import Conditions
+from orchestrator.simulator.fan import FanDrive
+from orchestrator.simulator.guests import Guests
 from orchestrator.simulator.hardware import HardwareTree, Readings
 from orchestrator.simulator.load import RunLoad, ToldLoad
 from orchestrator.simulator.scaled_time import ScaledClock, make_interpreter
 from orchestrator.simulator.scenario import Scenario
+from orchestrator.simulator.throttle_poll import ThrottlePoll
 
 USER = "pi"
 MARKER = "PIFARM_SIMULATED_BOARD"
@@ -33,13 +34,11 @@ TICK_S = 0.25
 SENSOR_NOISE_C = 0.4
 AMBIENT_DRIFT_C = 1.0
 AMBIENT_DRIFT_PERIOD_S = 3600.0
-LONGEST_NUISANCE_S = 120.0
 MEMORY_BOUND = 0.2
 """Share of an inference that no clock makes slower."""
 _SHORTEST_TICK_S = 0.01
 _BUSY_FROM = 0.02
 _PLAIN = Scenario()
-_BUSY = "import sys, time\nend = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < end: pass"
 
 
 class BoardBody:
@@ -61,7 +60,8 @@ class BoardBody:
         self.tree = HardwareTree(home / "board", self.kind, self.serial)
         self.die = thermal.at_rest(self.kind.silicon)
         self.conditions = scenario.at(0.0)
-        self._nuisances: list[subprocess.Popen[bytes]] = []
+        self._guests = Guests(self.argv)
+        self._fan, self._poll = FanDrive(), ThrottlePoll()
         self._drift_phase = self._rng.uniform(0, 2 * math.pi)
         self._load = RunLoad(self.farm_folder / "runs", self._clock)
         self._told = ToldLoad(self._clock)
@@ -103,6 +103,7 @@ class BoardBody:
     def power_on(self) -> None:
         """Boot: a tree as the kernel shows it, sticky bits cleared, notes for the agent."""
         self.die = thermal.at_rest(self.kind.silicon, ambient_c=self._ambient_c())
+        self._fan, self._poll = FanDrive(), ThrottlePoll()
         self.tree.build()
         self.farm_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         board: dict[str, object] = {"serial": self.serial, "boot_id": str(uuid.uuid4())}
@@ -120,23 +121,36 @@ class BoardBody:
         if self.scenario.steps:
             self.conditions = self.scenario.at(now_s - self._first_s)
         dt_s, self._ticked_s = now_s - self._ticked_s, now_s
-        utilisation = min(self._load.utilisation() + self._told.utilisation(*self.tree.told_work()), 1.0)
-        self._nuisances = [process for process in self._nuisances if process.poll() is None]
+        self._guests.keep(self.conditions.busy_cores)
         busy_hz = self.tree.requested_hz(is_busy=True)
+        utilisation = self._utilisation()
         requested_hz = busy_hz if utilisation > _BUSY_FROM else self.tree.requested_hz(is_busy=False)
+        self._advance(utilisation, requested_hz, dt_s)
+        self.tree.count_clock(requested_hz, dt_s)
+        self._poll.look(self.die.bits & thermal.LIVE_BITS, now_s)
+        self.tree.show(self._readings(requested_hz))
+        self.tree.keep_pace(self._slowdown(busy_hz), self._load.cores)
+
+    def _utilisation(self) -> float:
+        """Share (0..1) of all cores: of its run, and of whoever its conditions say uses it too."""
+        run = self._load.utilisation() + self._told.utilisation(*self.tree.told_work())
+        return min(run + self.conditions.busy_cores / self._load.cores, 1.0)
+
+    def _advance(self, utilisation: float, requested_hz: float, dt_s: float) -> None:
+        if (written_pwm := self.tree.written_fan()) is not None:
+            self._fan.write(written_pwm)
+        forgotten = self.tree.take_forgotten_bits()
         self.die = thermal.advance(
             self.kind.silicon,
-            self.die,
+            replace(self.die, bits=self.die.bits & ~forgotten),
             utilisation=utilisation,
             requested_hz=min(requested_hz, self.conditions.cap_hz or requested_hz),
             ambient_c=self._ambient_c(),
             dt_s=dt_s,
             is_under_voltage=self.conditions.is_under_voltage,
+            fan_level=0 if self.conditions.is_fan_stopped else self._fan.level,
         )
-        if self.conditions.is_fan_stopped:
-            self.die = replace(self.die, fan_level=0)
-        self.tree.show(self._readings(requested_hz))
-        self.tree.keep_pace(self._slowdown(busy_hz), self._load.cores)
+        self._fan.govern(self.die.fan_level)
 
     def put_under(self, conditions: Conditions) -> None:
         """Live under these conditions from the next tick on; a scenario with steps goes on by its own."""
@@ -148,15 +162,12 @@ class BoardBody:
 
     def brown_out(self) -> None:
         """Lack voltage for a moment that no reading catches: only the sticky bit tells."""
+        self._poll.note(thermal.UNDER_VOLTAGE)
         self._set_bits(thermal.UNDER_VOLTAGE << thermal.STICKY_SHIFT)
 
     def make_busy(self, cores: int, seconds: float) -> None:
-        """Be used by somebody else: real processes of the host, which end by themselves."""
-        busy = shlex.join([sys.executable, "-c", _BUSY, str(min(seconds, LONGEST_NUISANCE_S))])
-        self._nuisances += [
-            subprocess.Popen(self.argv(f"exec {busy}"), stdin=subprocess.DEVNULL, start_new_session=True)
-            for _ in range(cores)
-        ]
+        """Be used by somebody else: real processes of the host, which end by themselves. They warm nothing."""
+        self._guests.come(cores, seconds)
 
     def power_off(self) -> None:
         """End, at once, whatever runs on this board."""
@@ -173,9 +184,7 @@ class BoardBody:
             except psutil.Error:
                 continue
         psutil.wait_procs(list(doomed.values()), timeout=5)
-        for nuisance in self._nuisances:
-            nuisance.kill()
-            nuisance.wait(5)
+        self._guests.leave()
 
     def argv(self, command: str) -> list[str]:
         """What runs a shell command as a login on this board does: in its home, with its own programs first."""
@@ -191,7 +200,10 @@ class BoardBody:
             requested_hz=requested_hz,
             core_volts=thermal.volts(silicon, die.clock_hz),
             throttled=die.bits,
-            fan_level=die.fan_level,
+            polled=self._poll.shown,
+            fan_pwm=self._fan.pwm,
+            fan_level=self._fan.level,
+            fan_rpm=0 if self.conditions.is_fan_stopped else self._fan.rpm,
             power_w=die.power_w,
             room_c=self._ambient_c() if self.conditions.has_thermometer else None,
         )

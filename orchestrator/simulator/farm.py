@@ -200,10 +200,13 @@ def prepare(
 ) -> list[BoardServer]:
     """A server for each kind, none started, with homes in `folder`; a kind that comes again is numbered."""
     reachable_name(bind)
+    names = board_names(kinds)
+    if unknown := sorted(scenario.boards.keys() - set(names)):
+        raise SpecError(f"scenario: boards: expected some of {', '.join(names)}, got {', '.join(unknown)}")
     servers = []
-    for number, name in enumerate(board_names(kinds)):
+    for number, name in enumerate(names):
         home = (folder / name).resolve()
-        body = BoardBody(home, name, board_kind(kinds[number]), scenario)
+        body = BoardBody(home, name, board_kind(kinds[number]), scenario.of(name))
         servers.append(BoardServer(body, port=port_base and port_base + number, bind=bind, password=password))
         authorized = home / ".ssh" / "authorized_keys"
         authorized.write_text("".join(f"{line}\n" for line in authorized_keys))

@@ -14,16 +14,25 @@ from pathlib import Path
 
 from agent.runtimes.slowed import PACE, PACE_FORM, WORK, WORK_FORM
 from orchestrator.simulator.boards import CORES, BoardKind
-from orchestrator.simulator.thermal import FAN_HYSTERESIS_C, FAN_TRIPS_C, STICKY_SHIFT, UNDER_VOLTAGE, Silicon
+from orchestrator.simulator.clock_stats import ClockStats
+from orchestrator.simulator.fan import FAN_PWM
+from orchestrator.simulator.power_chip import pmic_answer
+from orchestrator.simulator.thermal import (
+    FAN_HYSTERESIS_C,
+    FAN_TRIPS_C,
+    LIVE_BITS,
+    STICKY_SHIFT,
+    UNDER_VOLTAGE,
+    Silicon,
+)
 
 ONE_WIRE = "sys/bus/w1/devices"
-FAN_PWM = (0, 75, 125, 175, 250)
-FAN_FULL_RPM = 8000
-PMIC_SLOPE, PMIC_OFFSET_W = 1.1451, 0.5879
-"""Input power from the sum of the PMIC's rails: a published linear calibration against a meter."""
 CRITICAL_C = 110.0
 _ZONE = "sys/class/thermal/thermal_zone0"
 _CPUFREQ = Path("sys/devices/system/cpu/cpufreq/policy0")
+_FAN_PWM = "sys/class/hwmon/hwmon2/pwm1"
+_FAN_STATE = "sys/class/thermal/cooling_device0/cur_state"
+_CLEAR = "firmware/clear_throttled"
 _VCGENCMD = """#!/bin/sh
 # Answers as the firmware of the simulated board does: each answer lies ready under the name of its question.
 answers=${0%/usr/bin/vcgencmd}/firmware
@@ -33,6 +42,8 @@ if [ -z "$question" ] || [ ! -r "$answers/$question" ]; then
     exit 255
 fi
 while IFS= read -r line; do printf '%s\\n' "$line"; done <"$answers/$question"
+# A word more is a mask of what is to be forgotten of what has occurred.
+[ "$1" != get_throttled ] || [ -z "$2" ] || printf '%s\\n' "$2" >"$answers/clear_throttled"
 """
 _SETTINGS = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
 _SUDO = """#!/bin/sh
@@ -41,36 +52,26 @@ _SUDO = """#!/bin/sh
 case "$3" in */cpufreq/policy0/scaling_*) ;; *) echo "sudo: a password is required" >&2; exit 1 ;; esac
 chmod 644 "$3" && cat >"$3" && chmod 444 "$3"
 """
-# Rail, number of its current and of its voltage channel, volts, share of the current that is not the core's.
-_RAILS = (
-    ("3V7_WL_SW", 0, 8, 3.70, 0.10),
-    ("3V3_SYS", 1, 9, 3.31, 0.09),
-    ("1V8_SYS", 2, 10, 1.80, 0.20),
-    ("DDR_VDD2", 3, 11, 1.11, 0.10),
-    ("DDR_VDDQ", 4, 12, 0.61, 0.01),
-    ("1V1_SYS", 5, 13, 1.11, 0.20),
-    ("0V8_SW", 6, 14, 0.80, 0.28),
-    ("VDD_CORE", 7, 15, 0.0, 0.0),
-    ("3V3_DAC", 17, 20, 3.31, 0.001),
-    ("3V3_ADC", 18, 21, 3.31, 0.001),
-    ("0V8_AON", 16, 19, 0.80, 0.003),
-    ("HDMI", 22, 23, 5.15, 0.015),
-)
-_OTHERS_A = 0.8
 _FIRMWARE_VERSION = "Jan  1 2026 00:00:00 \nCopyright (c) 2012 Broadcom\nversion simulated (clean)\n"
 _OS_RELEASE = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """What a board's sensors show at one moment; `room_c` where a thermometer hangs beside it."""
+    """What a board's sensors show at one moment; `room_c` where a thermometer hangs beside it.
+
+    `throttled` are the bits as the firmware has them, `polled` as the kernel has them from its newest question.
+    """
 
     temperature_c: float
     clock_hz: float
     requested_hz: float
     core_volts: float
     throttled: int
+    polled: int
+    fan_pwm: int
     fan_level: int
+    fan_rpm: int
     power_w: float
     room_c: float | None = None
 
@@ -84,6 +85,7 @@ class HardwareTree:
         self.serial = serial
         self._shown: dict[str, str] = {}
         self._pace: tuple[float, float] | None = None
+        self._clock_stats = self._new_clock_stats()
 
     def build(self) -> None:
         """Write everything that a booted board shows. Safe to repeat; forgets settings of an earlier boot."""
@@ -99,7 +101,9 @@ class HardwareTree:
                 link.symlink_to(target)
         (self.root / PACE).write_bytes(PACE_FORM.pack(1.0, 1.0))
         (self.root / WORK).write_bytes(bytes(WORK_FORM.size))
+        (self.root / _CLEAR).unlink(missing_ok=True)
         self._shown.clear()
+        self._clock_stats = self._new_clock_stats()
         self._pace = None
 
     def requested_hz(self, *, is_busy: bool) -> float:
@@ -121,6 +125,29 @@ class HardwareTree:
                 self._write(name, text)
             self._shown[name] = text
 
+    def count_clock(self, requested_hz: float, for_s: float) -> None:
+        """So long has this clock been asked for."""
+        self._clock_stats.count(requested_hz, for_s)
+
+    def written_fan(self) -> int | None:
+        """The speed (0..255) that somebody has written since the fan was last shown; None where nobody has."""
+        if (pwm := self._written(_FAN_PWM)) is not None:
+            return pwm
+        state = self._written(_FAN_STATE)
+        return None if state is None else FAN_PWM[min(state, len(FAN_PWM) - 1)]
+
+    def take_forgotten_bits(self) -> int:
+        """The sticky bits that somebody had the firmware forget since the last call.
+
+        That the word is a mask of the bits below is how the kernel's driver uses it; of `vcgencmd` it is not verified.
+        """
+        try:
+            mask = int((self.root / _CLEAR).read_text(), 0)
+            (self.root / _CLEAR).unlink()
+        except (OSError, ValueError):
+            return 0
+        return (mask & LIVE_BITS) << STICKY_SHIFT
+
     def keep_pace(self, slowdown: float, cores: int) -> None:
         """Slow inference: it takes so many times longer than at the highest clock, on so many cores."""
         if self._pace != (slowdown, cores):
@@ -138,8 +165,9 @@ class HardwareTree:
             "sys/class/thermal/thermal_zone0/temp": milli_c,
             "sys/class/hwmon/hwmon0/temp1_input": milli_c,
             f"{_CPUFREQ}/scaling_cur_freq": f"{round(now.requested_hz / 1e3)}\n",
-            "sys/devices/platform/soc/soc:firmware/get_throttled": f"{now.throttled:x}\n",
-            "sys/class/hwmon/hwmon1/in0_lcrit_alarm": f"{now.throttled >> STICKY_SHIFT & UNDER_VOLTAGE}\n",
+            f"{_CPUFREQ}/stats/time_in_state": self._clock_stats.text,
+            "sys/devices/platform/soc/soc:firmware/get_throttled": f"{now.polled:x}\n",
+            "sys/class/hwmon/hwmon1/in0_lcrit_alarm": f"{now.polled >> STICKY_SHIFT & UNDER_VOLTAGE}\n",
             "firmware/measure_temp": f"temp={now.temperature_c:.1f}'C\n",
             "firmware/measure_clock arm": f"frequency({self.kind.clock_id})={round(now.clock_hz)}\n",
             "firmware/measure_volts core": f"volt={now.core_volts:.4f}V\n",
@@ -149,12 +177,11 @@ class HardwareTree:
         if now.room_c is not None:
             files[f"{ONE_WIRE}/28-{self.serial[-12:]}/temperature"] = f"{round(now.room_c * 16) * 625 // 10}\n"
         if self.kind.has_power_meter:
-            files["firmware/pmic_read_adc"] = _pmic_answer(now.power_w, now.core_volts)
+            files["firmware/pmic_read_adc"] = pmic_answer(now.power_w, now.core_volts)
         if self.kind.has_fan:
-            pwm = FAN_PWM[now.fan_level]
-            files["sys/class/hwmon/hwmon2/pwm1"] = f"{pwm}\n"
-            files["sys/class/hwmon/hwmon2/fan1_input"] = f"{FAN_FULL_RPM * pwm // FAN_PWM[-1]}\n"
-            files["sys/class/thermal/cooling_device0/cur_state"] = f"{now.fan_level}\n"
+            files[_FAN_PWM] = f"{now.fan_pwm}\n"
+            files["sys/class/hwmon/hwmon2/fan1_input"] = f"{now.fan_rpm}\n"
+            files[_FAN_STATE] = f"{now.fan_level}\n"
         return files
 
     def _static_files(self) -> Mapping[str, str]:
@@ -186,6 +213,7 @@ class HardwareTree:
         }
         if kind.has_fan:
             files["sys/class/hwmon/hwmon2/name"] = "pwmfan\n"
+            files["sys/class/hwmon/hwmon2/pwm1_enable"] = "1\n"
             files["sys/class/thermal/cooling_device0/type"] = "pwm-fan\n"
             files["sys/class/thermal/cooling_device0/max_state"] = f"{len(FAN_TRIPS_C)}\n"
             for number, trip_c in enumerate(FAN_TRIPS_C, start=1):
@@ -211,6 +239,19 @@ class HardwareTree:
         if with_sudo:
             self._write("usr/bin/sudo", _SUDO)
             (self.root / "usr/bin/sudo").chmod(0o755)
+
+    def _new_clock_stats(self) -> ClockStats:
+        return ClockStats([hz for hz, _ in self.kind.silicon.voltage])
+
+    def _written(self, name: str) -> int | None:
+        """The whole number in a live file that is not the one that was shown."""
+        if (shown := self._shown.get(name)) is None:
+            return None
+        try:
+            text = (self.root / name).read_text().strip()
+        except OSError:
+            return None
+        return int(text) if text != shown.strip() and text.isdecimal() else None
 
     def _clock_setting(self, name: str, otherwise_hz: float) -> float:
         text = self._setting(name, "")
@@ -241,19 +282,3 @@ class HardwareTree:
 def _clocks(silicon: Silicon) -> str:
     """scaling_available_frequencies: the operating points that are known, in kHz."""
     return " ".join(f"{round(hz / 1e3)}" for hz, _ in silicon.voltage) + " \n"
-
-
-def _pmic_answer(power_w: float, core_volts: float) -> str:
-    """The 12 currents and 14 voltages of a Pi 5's power chip, which add up to what its input draws."""
-    others_w = _OTHERS_A * sum(volt * share for _, _, _, volt, share in _RAILS)
-    core_a = max((power_w - PMIC_OFFSET_W) / PMIC_SLOPE - others_w, 0.05) / core_volts
-    currents = "".join(
-        f"{name + '_A':>13} current({number})={core_a if name == 'VDD_CORE' else _OTHERS_A * share:.8f}A\n"
-        for name, number, _, _, share in _RAILS
-    )
-    voltages = "".join(
-        f"{name + '_V':>13} volt({number})={core_volts if name == 'VDD_CORE' else volt:.8f}V\n"
-        for name, _, number, volt, _ in _RAILS
-    )
-    supply = f"{'EXT5V_V':>13} volt(24)=5.09000000V\n{'BATT_V':>13} volt(25)=0.00000000V\n"
-    return currents + voltages + supply

@@ -17,6 +17,7 @@ FAN_TRIPS_C = (50.0, 60.0, 67.5, 75.0)
 FAN_HYSTERESIS_C = 5.0
 UNDER_VOLTAGE, CAPPED, THROTTLED, SOFT_LIMITED = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 STICKY_SHIFT = 16
+LIVE_BITS = (1 << STICKY_SHIFT) - 1
 STANDARD_AMBIENT_C = 25.0
 
 
@@ -51,8 +52,8 @@ class Silicon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Die:
-    """The state of a board's silicon. `cap_hz` is what the firmware lets pass, `clock_hz` what really
-    runs."""
+    """The state of a board's silicon. `cap_hz` is what the firmware lets pass, `clock_hz` what really runs,
+    `fan_level` what the kernel's governor wants of a fan."""
 
     junction_c: float
     board_c: float
@@ -85,10 +86,12 @@ def advance(
     ambient_c: float,
     dt_s: float,
     is_under_voltage: bool = False,
+    fan_level: int | None = None,
 ) -> Die:
     """The die after `dt_s` in which `utilisation` (0..1) of all cores was busy at the present clock.
 
     Low voltage takes the clock to its lowest at once and shows bits 0 and 2 (raspberrypi/firmware#615).
+    `fan_level` is where the fan really turns, where that is not what the die asks for.
     """
     power_w = power(silicon, die, utilisation=utilisation)
     junction_c, board_c = relax(
@@ -97,7 +100,7 @@ def advance(
         die.board_c,
         power_w=power_w,
         ambient_c=ambient_c,
-        fan_level=die.fan_level,
+        fan_level=die.fan_level if fan_level is None else fan_level,
         dt_s=dt_s,
     )
     live = live_bits(silicon, junction_c) | (UNDER_VOLTAGE | THROTTLED if is_under_voltage else 0)

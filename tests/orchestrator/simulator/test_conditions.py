@@ -104,3 +104,35 @@ def test_a_nuisance_is_a_real_process_that_ends_with_the_board(body: BoardBody) 
 def test_impossible_conditions_cannot_exist(wrong: dict[str, float]) -> None:
     with pytest.raises(WireError):
         Conditions(**wrong)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_bits_are_remembered_until_the_firmware_is_told_to_forget_them_or_the_board_boots(body: BoardBody) -> None:
+    body.brown_out()
+    vcgencmd(body, "get_throttled", "0xffff")
+    body.tick()
+    assert bits(body) == 0
+    body.brown_out()
+    body.power_on()
+    assert bits(body) == 0
+
+
+def test_a_fan_that_somebody_writes_turns_as_it_was_told(body: BoardBody) -> None:
+    pwm, rpm = (body.tree.root / "sys/class/hwmon/hwmon2" / name for name in ("pwm1", "fan1_input"))
+    pwm.write_text("255")
+    body.tick()
+    body.tick()
+    assert (read_text(pwm), read_text(rpm)) == ("255", "8000")
+    body.put_under(Conditions(is_fan_stopped=True))
+    body.tick()
+    assert (read_text(pwm), read_text(rpm)) == ("255", "0"), "what it is told is not what it does"
+
+
+def test_a_guest_stays_as_long_as_the_conditions_say(body: BoardBody) -> None:
+    before = set(psutil.Process().children())
+    body.put_under(Conditions(busy_cores=2))
+    body.tick()
+    guests = set(psutil.Process().children()) - before
+    assert len(guests) == 2
+    body.put_under(Conditions())
+    body.tick()
+    assert not any(guest.is_running() for guest in guests)

@@ -2,13 +2,16 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import NotFoundError
 from orchestrator.simulator.boards import BOARD_KINDS, board_kind
-from orchestrator.simulator.hardware import PMIC_OFFSET_W, PMIC_SLOPE, HardwareTree, Readings
+from orchestrator.simulator.fan import FAN_PWM
+from orchestrator.simulator.hardware import HardwareTree, Readings
+from orchestrator.simulator.power_chip import PMIC_OFFSET_W, PMIC_SLOPE
 
 CPUFREQ = "sys/devices/system/cpu/cpu3/cpufreq"
 
@@ -23,7 +26,10 @@ def readings(
         requested_hz=1.5e9,
         core_volts=0.85,
         throttled=throttled,
+        polled=throttled,
+        fan_pwm=FAN_PWM[fan_level],
         fan_level=fan_level,
+        fan_rpm=4000,
         power_w=power_w,
     )
 
@@ -126,3 +132,29 @@ def test_a_boot_forgets_what_was_set_before(tree: HardwareTree) -> None:
 def test_an_unknown_kind_is_answered_with_those_there_are() -> None:
     with pytest.raises(NotFoundError, match="pi5-active-cooler"):
         board_kind("pi6")
+
+
+def test_what_is_written_to_the_fan_is_noticed_once_and_by_either_file(tree: HardwareTree) -> None:
+    assert tree.written_fan() is None
+    (tree.root / "sys/class/hwmon/hwmon2/pwm1").write_text("255")
+    assert tree.written_fan() == 255
+    tree.show(replace(readings(), fan_pwm=255, fan_level=4))
+    assert tree.written_fan() is None
+    (tree.root / "sys/class/thermal/cooling_device0/cur_state").write_text("1")
+    assert tree.written_fan() == FAN_PWM[1]
+
+
+def test_the_kernel_counts_the_clock_that_was_asked_for(tree: HardwareTree) -> None:
+    tree.count_clock(2.4e9, 90.0)
+    tree.count_clock(1.5e9, 0.25)
+    tree.show(readings())
+    stats = dict(line.split() for line in (tree.root / CPUFREQ / "stats/time_in_state").read_text().splitlines())
+    assert {khz: ticks for khz, ticks in stats.items() if ticks != "0"} == {"2400000": "9000", "1500000": "25"}
+    listed = (tree.root / CPUFREQ / "scaling_available_frequencies").read_text().split()
+    assert list(stats) == listed
+
+
+@pytest.mark.parametrize(("mask", "forgotten"), [("1", 0x10000), ("0xffff", 0xFFFF0000), ("nonsense", 0)])
+def test_the_firmware_is_told_what_to_forget(tree: HardwareTree, mask: str, forgotten: int) -> None:
+    assert vcgencmd(tree, "get_throttled", mask).stdout == "throttled=0x80008\n"
+    assert tree.take_forgotten_bits() == forgotten

@@ -9,7 +9,8 @@ from orchestrator.errors import SpecError
 from orchestrator.simulator.board import BoardBody
 from orchestrator.simulator.boards import board_kind
 from orchestrator.simulator.conditions import Conditions
-from orchestrator.simulator.scenario import Scenario, Step, read_scenario
+from orchestrator.simulator.farm import prepare
+from orchestrator.simulator.scenario import OwnCourse, Scenario, Step, read_scenario
 
 WRITTEN = """{"seed": 7, "room_c": 20, "steps": [
     {"at_s": 100, "over_s": 200, "conditions": {"room_c": 30}},
@@ -67,3 +68,21 @@ def test_a_board_lives_by_its_scenario(tmp_path: Path) -> None:
     body.power_on()
     assert body.die.bits == 0x50005
     body.power_off()
+
+
+def test_one_board_of_several_goes_through_what_the_others_do_not(tmp_path: Path) -> None:
+    file = tmp_path / "scenario.json"
+    file.write_text(
+        '{"room_c": 22, "steps": [{"at_s": 9, "conditions": {"busy_cores": 1}}],'
+        ' "boards": {"pi4-2": {"room_c": 30, "steps": [{"at_s": 5, "conditions": {"is_fan_stopped": true}}]}}}'
+    )
+    scenario = read_scenario(file)
+    other, own = scenario.of("pi4").at(10), scenario.of("pi4-2").at(10)
+    assert (other.room_c, other.busy_cores, other.is_fan_stopped) == (22, 1, False)
+    assert (own.room_c, own.busy_cores, own.is_fan_stopped) == (30, 0, True)
+
+
+def test_a_course_for_a_board_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    scenario = Scenario(boards={"pi6": OwnCourse()})
+    with pytest.raises(SpecError, match="expected some of pi4-bare, pi4-bare-2, got pi6"):
+        prepare(tmp_path, ["pi4-bare", "pi4-bare"], [], scenario=scenario)
