@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from agent.errors import RefusedError
-from agent.home import Home, open_home
+from agent.home import FAN_KEPT, Home, open_home
 from agent.report import MAX_BYTES, Reply, report
 from agent.wire.answers import Answer, Refused
 from agent.wire.codec import WireError, dumps
@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(options: argparse.Namespace) -> tuple[int, Reply]:
     home = open_home(options.home)
+    _give_back_fan(home)
     try:
         return 0, _COMMANDS[options.command](home, options)
     except RefusedError as refusal:
@@ -62,6 +63,13 @@ def _run(options: argparse.Namespace) -> tuple[int, Reply]:
 
 
 # Modules are imported where they are needed: `status` has to be quick on a small board.
+def _give_back_fan(home: Home) -> None:
+    if (home.path / FAN_KEPT).exists():
+        from agent.fan import give_back
+
+        give_back(home)
+
+
 def _start(home: Home, options: argparse.Namespace) -> Reply:
     from agent.start import start
 

@@ -10,7 +10,7 @@ _CODE = Path(__file__).parent
 # process is born with can switch it off (microsoft/onnxruntime pull request 27379).
 _ENVIRONMENT = ("/usr/bin/env", "ORT_DISABLE_TELEMETRY=1")
 _MEASURING = (
-    *("burner.py", "cooling.py", "gatekeeper.py", "inputs.py", "isolation.py", "measure.py", "outlook.py"),
+    *("burner.py", "cooling.py", "fan.py", "gatekeeper.py", "inputs.py", "isolation.py", "measure.py", "outlook.py"),
     *("protocol.py", "ramp.py", "resolution.py", "sweep.py", "thermostat.py", "timing.py"),
 )
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.fan import SteeredFan
 from agent.home import Home
 from agent.sensors import read_number, read_text
 from agent.sensors.firmware import Vcgencmd, find_vcgencmd, parse_throttled
@@ -40,7 +41,7 @@ class _Used:
 
 def examine(home: Home, *, watch_s: float = WATCH_S) -> Examined:
     """Look at everything once, and at other processes for `watch_s`."""
-    facts = {name: value for name, value in _facts(home.root) if value is not None}
+    facts = {name: value for name, value in _facts(home.root) if value is not None} | SteeredFan(home).find()
     busy = _busy_processes(Path("/proc"), watch_s)
     timers = _timers(home.root)
     looked = {"other load": busy is not None, "timers": timers is not None, **{name: name in facts for name in _SOUGHT}}

@@ -1,7 +1,7 @@
 """The agent's home on the board: where everything lies, and what the board's owner says of it in ``board.json``.
 
-Layout: ``bundles/ artifacts/ envs/ runs/ fence.json board.json cooling.json``. Small files are replaced whole,
-never edited.
+Layout: ``bundles/ artifacts/ envs/ runs/ fence.json board.json cooling.json tuning.json fan.json``. Small files are
+replaced whole, never edited.
 """
 
 import fcntl
@@ -16,6 +16,7 @@ from agent.wire.codec import loads, require
 from agent.wire.spec import Scalar
 
 SCRIPTED = "scripted"
+FAN_KEPT = "fan.json"
 _LOCK_FOLDER = Path("/run/lock")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from agent.burner import BurnerProcesses
 from agent.chronicle import Chronicle
+from agent.fan import SteeredFan
 from agent.frames import Chunk, Kind, Measured, Order, unpack_samples
 from agent.machine import swapped_out_bytes
 from agent.protocol import Reading, is_disturbed, is_hot
@@ -29,14 +30,20 @@ _MOST_CONTACTS = 100
 class QuietWindow:
     """Gives the orders; `measured` is how the last window ended, `swapped_bytes` what went to swap in all of them.
 
-    `swept` is what came of a sweep. Its burner is `burner`, gone after the window.
+    `swept` is what came of a sweep. Its burner is `burner`, gone after the window, its fan `fan`, given back then.
     """
 
     def __init__(
-        self, protocol: Protocol, watch: Watch, chronicle: Chronicle, origin_ns: int, burner: BurnerProcesses
+        self,
+        protocol: Protocol,
+        watch: Watch,
+        chronicle: Chronicle,
+        origin_ns: int,
+        burner: BurnerProcesses,
+        fan: SteeredFan,
     ) -> None:
         self._protocol, self._watch, self._chronicle, self._origin_ns = protocol, watch, chronicle, origin_ns
-        self._burner = burner
+        self._burner, self._fan = burner, fan
         self._resolution = Resolution(protocol)
         self.measured: Measured | None = None
         self.swept: Swept | None = None
@@ -94,7 +101,7 @@ class QuietWindow:
             self._take_samples(Kind.DONE)
 
     def _sweep(self, ramp: Ramp) -> Measured:
-        sweep = Sweep(ramp, self._watch, self._burner, self._chronicle, self._note)
+        sweep = Sweep(ramp, self._watch, self._burner, self._fan, self._chronicle, self._note)
         stopped_by = sweep.run(self._protocol.window.max_s, self._is_report_due)
         self.swept = sweep.swept(self._origin_ns)
         return Measured(stopped_by=stopped_by, peak_rss_bytes=self._watch.sampler.peak_rss_bytes or 0)

@@ -1,10 +1,10 @@
-"""What leads a die along a ramp, as pure rules: how much the burner burns, when a slot may begin, when it is over.
+"""What leads a die along a ramp, as pure rules: how much burner and fan do, when a slot may begin, when it is over.
 
     COOL -> UP (-> HOLD -> UP ...) -> DOWN -> OVER
 
-COOL waits, nothing burning, for `low_c` or until passive cooling stalls. UP follows a line; where the board cannot
-follow, the line waits for it. It ends at `high_c`, near the safety limit, or where full heat no longer warms the board.
-DOWN follows a line where cooling is faster than the ramp, else it is passive; it ends as COOL does.
+COOL waits, nothing burning, for `low_c` or until cooling stalls. UP follows a line; where the board cannot follow, the
+line waits for it. It ends at `high_c`, near the safety limit, or where full heat no longer warms the board.
+DOWN follows a line where cooling is faster than the ramp; it ends as COOL does. A fan turns in COOL and DOWN alone.
 
 Stalled: less than `STALL_C` of change in `STALL_S`, between means of `STALL_MEAN_S`, at full heat or at none. With a
 slow time constant of 6 minutes that is within about 1.5 C of where the board would settle. Time comes in with every
@@ -145,6 +145,12 @@ class Pilot:
             inference_c=self.inference_c,
             stand_ns=stand_ns,
         )
+
+    @property
+    def fan(self) -> float:
+        """The share (0..1) of full speed that a fan that can be steered turns at: none while the die is to warm."""
+        is_warming = self.leg in (Leg.UP, Leg.HOLD) and self._die_c is not None and self._die_c < self.ramp.limit_c
+        return 0.0 if is_warming else 1.0
 
     @property
     def _top_c(self) -> float:

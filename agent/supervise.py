@@ -27,6 +27,7 @@ from agent.claim import teller
 from agent.contact import StateNote
 from agent.errors import RunAborted, RunFault
 from agent.etiquette import Etiquette
+from agent.fan import SteeredFan
 from agent.frames import Job, Kind, Order
 from agent.gate import PERIOD_S, pass_gate
 from agent.gatekeeper import LIVE_BITS
@@ -54,6 +55,7 @@ class Supervisor:
         self._home, self._folder, self._claim, self._spec, self._lock = home, folder, claim, spec, lock
         self._period_s, self._report_every_s = spec.protocol.telemetry_period_s, spec.protocol.report_every_s
         self._burner = BurnerProcesses()
+        self._fan = SteeredFan(home)
         sensors = find_sensors(home.root, self._own_pids, home.notes.thermometer)
         self._sampler = Sampler(sensors, claim.origin_ns, self._child_rss_bytes)
         self._watch = Watch(self._sampler, Signals(), spec.limits)
@@ -64,7 +66,7 @@ class Supervisor:
         self._interpreter = home.interpreter(spec.runtime)
         self._network = network_here((self._model, Path(self._interpreter), bundle.location()))
         self._etiquette = Etiquette(folder.path, claim.agent, self._watch.idle)
-        self._quiet = QuietWindow(spec.protocol, self._watch, self._chronicle, claim.origin_ns, self._burner)
+        self._quiet = QuietWindow(spec.protocol, self._watch, self._chronicle, claim.origin_ns, self._burner, self._fan)
         self._round = 0
         self._returns = 0
         self._first_s = 0.0
@@ -105,7 +107,8 @@ class Supervisor:
 
     def _introduce(self) -> None:
         self._chronicle.note(introduction.claimed(self._spec, self._claim))
-        found, sensors = tuning.renew(self._home), self._sampler.sensors
+        fan = {} if self._spec.protocol.ramp is None else self._fan.find()
+        found, sensors = {**tuning.renew(self._home), **fan}, self._sampler.sensors
         self._chronicle.note(introduction.environment(self._home, self._spec, self._network, sensors, found))
 
     def _pass_gate(self) -> None:

@@ -1,7 +1,7 @@
-"""The window of a sweep: the burner leads the die along the ramp, the measuring process infers in slots by the way.
+"""The window of a sweep: burner and fan lead the die along the ramp, the measuring process infers in slots by the way.
 
-The two never run at once: a slot is ordered only when every process of the burner is known to stand, and the burner
-goes on only when the measuring process has said that its slot is over and waits for its next order.
+Burner and inference never run at once: a slot is ordered only when every process of the burner is known to stand, and
+the burner goes on only when the measuring process has said that its slot is over and waits for its next order.
 
 Invariants: nothing is written to disk but once every `report_every_s`, between two slots; no inference begins at or
 above the ramp's limit.
@@ -15,6 +15,7 @@ from dataclasses import replace
 from agent.burner import BurnerProcesses
 from agent.chronicle import Chronicle
 from agent.errors import RunFault
+from agent.fan import SteeredFan
 from agent.frames import Chunk, Kind, Order, unpack_samples
 from agent.protocol import Reading
 from agent.ramp import Leg, Pilot
@@ -28,15 +29,21 @@ _CHUNK = 4096
 class Sweep:
     """`say` notes the inferences of a chunk.
 
-    Lifecycle: one per window; `run` returns when the ramp is over or time is up, the burner being gone.
+    Lifecycle: one per window; `run` returns when the ramp is over or time is up, burner gone and fan given back.
     """
 
     def __init__(
-        self, ramp: Ramp, watch: Watch, burner: BurnerProcesses, chronicle: Chronicle, say: Callable[[Chunk], None]
+        self,
+        ramp: Ramp,
+        watch: Watch,
+        burner: BurnerProcesses,
+        fan: SteeredFan,
+        chronicle: Chronicle,
+        say: Callable[[Chunk], None],
     ) -> None:
         self._pilot = Pilot(ramp)
         self._limit_c = ramp.limit_c
-        self._watch, self._burner, self._chronicle, self._say = watch, burner, chronicle, say
+        self._watch, self._burner, self._fan, self._chronicle, self._say = watch, burner, fan, chronicle, say
         self._told: list[Chunk] = []
         self._in_slot = 0
         self._stand_ns = 0
@@ -50,10 +57,12 @@ class Sweep:
         """Sweep for at most so long; raises `RunFault` where no slot can be."""
         if "temperature_c" in self._watch.sampler.sensors.absent:
             raise RunFault("no_temperature", "protocol.ramp: this board does not tell its die's temperature")
+        self._fan.take()
         try:
             self._lead(time.monotonic_ns() + int(longest_s * 1e9), is_report_due)
         finally:
             self._burner.end()
+            self._fan.give_back()
         is_over = self._pilot.leg is Leg.OVER
         self._pilot.give_up()
         if not self._has_slot:
@@ -87,7 +96,9 @@ class Sweep:
         if self._pilot.is_measuring:
             if reading.temperature_c is not None and reading.temperature_c >= self._limit_c:
                 child.stop_window()
-        elif self._pilot.may_begin_slot():
+            return
+        self._fan.set(self._pilot.fan)
+        if self._pilot.may_begin_slot():
             self._stand_ns = max(self._stand_ns, self._burner.stand())
             self._pilot.begin_slot(time.monotonic_ns() / 1e9)
             child.order(Order.SLOT)

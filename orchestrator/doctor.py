@@ -123,12 +123,17 @@ _CHECKS: Mapping[str, Callable[[Facts], Finding | None]] = {
 }
 
 
+def bits_in_words(bits: int) -> str:
+    """`throttled now, under-voltage since boot`; empty where no bit is set."""
+    live = [f"{meaning} now" for bit, meaning in enumerate(BITS) if bits >> bit & 1]
+    past = [f"{meaning} since boot" for bit, meaning in enumerate(BITS) if bits >> (bit + STICKY_SHIFT) & 1]
+    return ", ".join([*live, *past]) or ("unknown bits" if bits else "")
+
+
 def _check_throttled(bits: Scalar) -> Finding | None:
     if not isinstance(bits, int) or not bits:
         return None
-    live = [f"{meaning} now" for bit, meaning in enumerate(BITS) if bits >> bit & 1]
-    past = [f"{meaning} since boot" for bit, meaning in enumerate(BITS) if bits >> (bit + STICKY_SHIFT) & 1]
-    found = f"0x{bits:x}: {', '.join([*live, *past]) or 'unknown bits'}"
+    found = f"0x{bits:x}: {bits_in_words(bits)}"
     advice = "under-voltage: supply and cable; the rest: cooling. What is since boot only, a reboot clears"
     return Finding(code="throttle_history", found=found, advice=advice)
 
@@ -153,6 +158,11 @@ def _check_services(services: Scalar) -> Finding | None:
         return None
     advice = "they may wake up during a run: stop those that you do not need"
     return Finding(code="services", found=f"active: {', '.join(active)}", advice=advice)
+
+
+def _check_fan(why: Scalar) -> Finding | None:
+    advice = "only sweeps steer it: a line for sudo lets them (docs/boards.md), else they leave it to the kernel"
+    return Finding(code="fan_fixed", found=f"its fan cannot be steered: {why}", advice=advice)
 
 
 def _check_busy(busy: Sequence[BusyProcess]) -> Finding | None:
@@ -193,4 +203,5 @@ _CLOSER_CHECKS: Mapping[str, Callable[[Scalar], Finding | None]] = {
     "low_voltage_alarm": _check_alarm,
     "input_volts": _check_input,
     "services": _check_services,
+    "fan_fixed": _check_fan,
 }

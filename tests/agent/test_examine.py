@@ -50,6 +50,7 @@ def test_supply_throttle_history_and_cooling_are_read(tree: PiTree, home: Home) 
     facts = look(home).facts
     assert (facts["throttled"], facts["input_volts"], facts["low_voltage_alarm"]) == (0x50005, 5.06788, 1.0)
     assert (facts["temperature_c"], facts["fan_present"], facts["fan_rpm"]) == (48.3, True, 3012.0)
+    assert facts["fan_steering"] == "hwmon3/pwm1, by sysfs"
 
 
 def test_what_a_board_does_not_tell_is_named(home: Home) -> None:

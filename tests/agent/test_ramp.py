@@ -177,3 +177,11 @@ def test_a_sweep_that_is_given_up_says_what_it_had_seen() -> None:
 def test_a_ramp_that_cannot_be_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(WireError, match=message):
         replace(Ramp(low_c=45.0, high_c=80.0), **changes)  # type: ignore[arg-type]  # the fields are named
+
+
+def test_a_fan_turns_only_while_the_die_is_to_cool() -> None:
+    pilot, wanted = Pilot(QUICK), list[tuple[Leg, float]]()
+    for step, die_c in enumerate((65.0, 57.0, 60.0, 73.0, 66.0)):
+        pilot.take(Reading(at_s=10.0 * step, temperature_c=die_c))
+        wanted.append((pilot.leg, pilot.fan))
+    assert wanted == [(Leg.COOL, 1.0), (Leg.UP, 0.0), (Leg.UP, 0.0), (Leg.DOWN, 1.0), (Leg.DOWN, 1.0)]

@@ -11,9 +11,9 @@ import pytest
 
 from agent.timing import MOST_IN_SLOT, time_slot
 from agent.wire.ramp import Ramp, Reach
-from agent.wire.records import Inferences, Outcome, Phase, Record, StoppedBy
+from agent.wire.records import Environment, Inferences, Outcome, Phase, Record, StoppedBy
 from agent.wire.spec import Gate, Protocol, Regime, RunSpec, WarmUp, Window
-from tests.agent.board import Board, ended, phases
+from tests.agent.board import Board, ended, kill, phases, wait_for, wait_gone
 from tests.agent.specs import make_spec
 from tests.agent.test_segments import assert_in_order
 from tests.agent.trees import PiTree
@@ -70,6 +70,9 @@ def test_inferences_come_in_slots_and_the_burner_stands_meanwhile(board: Board, 
     assert 0 < end.swept.stand_ns < 1e9, "the burner had been running, and was waited for"
     assert end.swept.low_c == pytest.approx(48.3, abs=0.01)
     assert end.peak_rss_bytes is not None and end.peak_rss_bytes > 0
+    (environment,) = (each for each in records if isinstance(each, Environment))
+    assert environment.facts["fan_steering"] == "hwmon3/pwm1, by sysfs"
+    assert (tree.root / "sys/class/hwmon/hwmon3/pwm1").read_text() == "125"
     assert_in_order(records)
 
 
@@ -91,6 +94,20 @@ def test_no_process_of_the_burner_runs_while_one_infers(board: Board, tree: PiTr
     inside = [runs for from_ns, to_ns, runs in looks if any(a <= from_ns and to_ns <= b for a, b in inferences)]
     assert any(runs for _, _, runs in looks) and len(inside) > 10
     assert not any(inside)
+
+
+@pytest.mark.integration
+def test_a_fan_that_a_killed_sweep_left_standing_is_given_back_at_the_next_contact(board: Board, tree: PiTree) -> None:
+    tree.heat(59.0)
+    spec = sweep_spec(window_s=20.0)
+    board.start(spec)
+    agent, _ = board.processes(spec)
+    pwm = tree.root / "sys/class/hwmon/hwmon3/pwm1"
+    wait_for(lambda: pwm.read_text() == "0")
+    kill(agent)
+    wait_gone(agent)
+    board.status(spec)
+    assert pwm.read_text() == "125"
 
 
 @pytest.mark.integration

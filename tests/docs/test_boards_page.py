@@ -34,7 +34,13 @@ def test_every_finding_of_the_doctor_is_named() -> None:
     }
     checkup = examine(worst, absent=(), disk_free_bytes=0, unsupported={"onnxruntime": "killed by SIGILL"})
     disturbed = Examined(
-        facts={"throttled": 0x50005, "low_voltage_alarm": 1.0, "input_volts": 4.6, "services": "cron"},
+        facts={
+            "throttled": 0x50005,
+            "low_voltage_alarm": 1.0,
+            "input_volts": 4.6,
+            "services": "cron",
+            "fan_fixed": "hwmon2/pwm1: Permission denied",
+        },
         busy=(BusyProcess(name="backup", cores=0.9),),
         timers=(Timer(name="apt-daily.timer", next_in_s=600.0),),
     )
