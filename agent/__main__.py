@@ -139,7 +139,7 @@ def _preflight(options: argparse.Namespace, answers: int) -> int:
 def _describe(options: argparse.Namespace, answers: int) -> int:
     from agent.describe import describe
 
-    _write(answers, describe(options.runtime, options.model).encode() + b"\n")
+    _write(answers, describe(options.runtime, options.model, options.memory_bytes).encode() + b"\n")
     return 0
 
 
@@ -200,6 +200,7 @@ def _parser() -> Parser:
         inner.add_argument("--runtime", required=True)
         if name != "preflight":
             inner.add_argument("--model", type=Path, required=True)
+    commands.choices["describe"].add_argument("--memory-bytes", type=int)
     inner.add_argument("--output", type=Path, required=True)
     inner.add_argument("--inputs", type=Path)
     inner.add_argument("--count", type=int, default=1)

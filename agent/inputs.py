@@ -23,6 +23,9 @@ _MASK = re.compile(r"(?i)mask")
 _ZEROS = re.compile(r"(?i)token_type|segment_ids")
 _FLOATS = ("float16", "float32", "float64")
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
+_KINDS = (*_FLOATS, "uint8", *_INTEGERS, "bool")
+_OTHER_TYPES = "export the model with tensors of these as its inputs"
+_NO_TEXT = "export the model without what makes numbers of text"
 _SMALL = 10
 _MAX_BYTES = 2**31
 
@@ -35,7 +38,25 @@ def invent_inputs(signatures: Sequence[Signature], wanted: Inputs) -> dict[str, 
             raise RunFault(
                 "unknown_input", f"inputs.shapes.{name}: the model has no such input, it has {', '.join(names)}"
             )
+    require_possible(signatures)
     return {signature.name: _invent(signature, wanted) for signature in signatures}
+
+
+def require_possible(signatures: Sequence[Signature]) -> None:
+    """Nothing, where a tensor can be invented for every input; raises `RunFault` that names the first that is none."""
+    for signature in signatures:
+        if signature.dtype not in _KINDS:
+            remedy = _NO_TEXT if signature.dtype == "string" else _OTHER_TYPES
+            raise RunFault(
+                "unknown_input",
+                f"input {signature.name}: cannot invent {signature.dtype}, only {', '.join(_KINDS)}; {remedy}",
+            )
+        if signature.shape is not None and 0 in signature.shape:
+            raise RunFault(
+                "unknown_input",
+                f"input {signature.name}: its shape is {list(signature.shape)}, which holds nothing to infer from; "
+                "export the model with a size, or with an open axis, in place of 0",
+            )
 
 
 def resolve_shape(signature: Signature, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
@@ -99,9 +120,4 @@ def _values(signature: Signature, shape: tuple[int, ...], generator: np.random.G
         if _MASK.search(name) or _ZEROS.search(name):
             return np.full(shape, 1 if _MASK.search(name) else 0, dtype=dtype)
         return generator.integers(0, _SMALL, shape).astype(dtype)
-    if dtype == "bool":
-        return np.ones(shape, dtype=bool) if _MASK.search(name) else generator.random(shape) < 0.5
-    kinds = ", ".join((*_FLOATS, "uint8", *_INTEGERS, "bool"))
-    raise RunFault(
-        "unknown_input", f"input {name}: cannot invent {dtype}, only {kinds}; export the model with another type"
-    )
+    return np.ones(shape, dtype=bool) if _MASK.search(name) else generator.random(shape) < 0.5

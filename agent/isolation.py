@@ -69,6 +69,11 @@ def isolate(network: Network) -> None:
         _libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
+def limit_memory(most_bytes: int) -> None:
+    """Let this process have no more memory of its own: what asks for more fails, and the machine goes on (Linux)."""
+    _limit(resource.RLIMIT_DATA, most_bytes)
+
+
 def _leave_network() -> bool:
     """Enter namespaces of our own as the same user and group, keep none of the rights that come with them, and make no
     further ones; False where the system refuses."""

@@ -55,9 +55,3 @@ class ModelFile:
             raise ModelError(f"{self.main}: expected the main file among {', '.join(self.files)}")
         if not self.outputs:
             raise ModelError(f"{self.main}: the graph has no outputs, so there is nothing to compute; export it again")
-        for tensor in self.inputs:
-            if "(" in tensor.dtype:
-                raise ModelError(
-                    f"{self.main}: input {tensor.name}: expected a tensor, got {tensor.dtype};"
-                    " export the model with tensors as its inputs"
-                )

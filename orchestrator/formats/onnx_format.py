@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 LARGEST_PROTOBUF_BYTES: Final = 2**31 - 1
+ONNX_DOMAINS: Final = ("", "ai.onnx")
 
 
 def read_onnx(main: Path) -> ModelFile:
@@ -32,8 +33,7 @@ def read_onnx(main: Path) -> ModelFile:
         versions = ", ".join(f"{domain} {version}" for domain, version in sorted(opset.items())) or "none"
         raise ModelError(
             f"{main}: onnxruntime {answer.version} cannot load it: {answer.reason}"
-            f" (opset {versions}; IR version {model.ir_version}); export it again with operators and an opset that"
-            " this onnxruntime has"
+            f" (opset {versions}; IR version {model.ir_version}); {_remedy(model, answer.reason)}"
         )
     return ModelFile(
         format=ModelFormat.ONNX,
@@ -45,6 +45,20 @@ def read_onnx(main: Path) -> ModelFile:
         size_bytes=sum(path.stat().st_size for path in files.values()),
         runtimes=runtimes_for(main.suffix),
     )
+
+
+def _remedy(model: "ModelProto", reason: str) -> str:
+    """What helps against a refusal of onnxruntime's."""
+    if "IR version" in reason:
+        return "save it with an older one: model = onnx.load(FILE); model.ir_version = 10; onnx.save(model, FILE)"
+    foreign = sorted(each.domain for each in model.opset_import if each.domain not in ONNX_DOMAINS)
+    named = [domain for domain in foreign if f"{domain}:" in reason]
+    if named:
+        return (
+            f"operators of {named[0]} are in a library of their own, which pifarm does not load; export the network"
+            " without them, or add a runtime that has them (docs/runtimes.md)"
+        )
+    return "export it again with operators and an opset that this onnxruntime has"
 
 
 def _load(main: Path) -> "ModelProto":

@@ -15,15 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
+
 from orchestrator.errors import InternalError, ModelError
 from orchestrator.formats.model_file import TensorInfo
+from orchestrator.numbers_text import size
 from orchestrator.runtimes import remedy
 
 TIME_LIMIT_S: Final = 300.0
+MEMORY_SHARE: Final = 0.75  # of what is free: a file that wants more must not cost the farm its memory
 # onnxruntime sends usage data from a thread of its own unless the variable is there before the process starts.
 QUIET_PYTHON: Final = ("/usr/bin/env", "ORT_DISABLE_TELEMETRY=1", sys.executable, "-I")
 OPENER: Final = ("-m", "agent", "describe")
 ERROR_CODE: Final = re.compile(r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : (?:Load model from .*? failed:)?")
+NO_MEMORY: Final = re.compile(r"(?i)bad[ _]alloc|allocate memory|(?:out of|not enough) memory")
 SOURCE_LINE: Final = re.compile(r"\S+\.(?:cc|h):\d+ .*?\)(?: const)? ")
 
 
@@ -43,15 +48,26 @@ class Refusal:
     reason: str
 
 
-def try_to_open(
-    path: Path, runtime: str, opener: Sequence[str] = OPENER, time_limit_s: float = TIME_LIMIT_S
-) -> Opened | Refusal:
-    """What a runtime makes of a model file; `opener` is the program that opens it.
+def free_share_bytes() -> int:
+    """What a trial may take of this machine's memory, as much as is free now."""
+    return int(psutil.virtual_memory().available * MEMORY_SHARE)
 
-    Raises `ModelError` where the runtime dies of the file, never ends, or is not installed here, `InternalError` where
-    it cannot be run.
+
+def try_to_open(
+    path: Path,
+    runtime: str,
+    opener: Sequence[str] = OPENER,
+    time_limit_s: float = TIME_LIMIT_S,
+    memory_bytes: int | None = None,
+) -> Opened | Refusal:
+    """What a runtime makes of a model file; `opener` is the program that opens it, in `memory_bytes` at most (Linux),
+    a share of what is free if nothing is said.
+
+    Raises `ModelError` where the runtime dies of the file, never ends, wants more memory, or is not installed here,
+    `InternalError` where it cannot be run.
     """
-    command = [*QUIET_PYTHON, *opener, "--runtime", runtime, "--model", str(path)]
+    most_bytes = free_share_bytes() if memory_bytes is None else memory_bytes
+    command = [*QUIET_PYTHON, *opener, "--runtime", runtime, "--model", str(path), "--memory-bytes", str(most_bytes)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=time_limit_s, check=False)
     except subprocess.TimeoutExpired as error:
@@ -59,14 +75,26 @@ def try_to_open(
             f"{path}: {runtime} did not load it within {time_limit_s:g} s; check that it is a sound model"
         ) from error
     if done.returncode < 0:
+        _require_memory(path, runtime, done.stderr.decode(errors="replace"), most_bytes)
         killer = signal.Signals(-done.returncode).name
         raise ModelError(
             f"{path}: {runtime} was killed by {killer} while loading it: the file is damaged or hostile,"
-            " or the memory ran out"
+            f" or wants more memory than the {size(most_bytes)} that it may have here"
         )
     if done.returncode > 0:
         raise InternalError(f"{runtime} cannot be run: {_last_line(done.stderr)}")
-    return _read_answer(path, runtime, json.loads(done.stdout))
+    answer = json.loads(done.stdout)
+    _require_memory(path, runtime, answer.get("refusal", ""), most_bytes)
+    return _read_answer(path, runtime, answer)
+
+
+def _require_memory(path: Path, runtime: str, words: str, most_bytes: int) -> None:
+    """Raise `ModelError` where a runtime's last words are those of one that ran out of memory."""
+    if NO_MEMORY.search(words):
+        raise ModelError(
+            f"{path}: {runtime} wants more memory to load it than the {size(most_bytes)} that it may have, a share of"
+            " what is free here; end other programs, or add it on a machine with more"
+        )
 
 
 def _read_answer(path: Path, runtime: str, answer: Mapping[str, Any]) -> Opened | Refusal:
@@ -74,6 +102,8 @@ def _read_answer(path: Path, runtime: str, answer: Mapping[str, Any]) -> Opened 
         raise ModelError(
             f"{path}: it needs {runtime}, which cannot be used here: {answer['missing']}; {remedy(runtime)}"
         )
+    if "unfit" in answer:
+        raise ModelError(f"{path}: {answer['unfit']}")
     if "refusal" in answer:
         return Refusal(version=answer["version"], reason=_plain_words(answer["refusal"]))
     return Opened(inputs=tuple(map(_tensor, answer["inputs"])), outputs=tuple(map(_tensor, answer["outputs"])))
