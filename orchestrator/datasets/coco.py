@@ -33,8 +33,10 @@ class CocoFolder:
         levels = decode_picture(self.files[image_id])
         came, said = (levels.shape[1], levels.shape[0]), self.truth.sizes[image_id]
         if came != said:
+            turned = "; a camera's note of how to turn it is not applied: turn the pixels" if came == said[::-1] else ""
             raise SpecError(
-                f"{self.files[image_id]}: {ANNOTATIONS} says {said[0]} x {said[1]} pixels, it has {came[0]} x {came[1]}"
+                f"{self.files[image_id]}: {ANNOTATIONS} says {said[0]} x {said[1]} pixels,"
+                f" it has {came[0]} x {came[1]}{turned}"
             )
         return levels
 
@@ -48,12 +50,18 @@ def read_coco(folder: Path) -> CocoFolder:
         raise SpecError(f"{path}: expected COCO annotations as JSON: {error}") from error
     try:
         images = _read(document, "images", _image)
-        categories = dict(_read(document, "categories", _category))
-        objects = _read(document, "annotations", _object)
-        _check_once("images", [image_id for image_id, _, _ in images])
+        categories = _read(document, "categories", _category)
+        annotations = _read(document, "annotations", _annotation)
+        _check_once("images", "id", [image_id for image_id, _, _ in images])
+        _check_once("categories", "id", [category_id for category_id, _ in categories])
+        _check_once("categories", "name", [name for _, name in categories])
+        _check_once("annotations", "id", [number for number, _ in annotations if number is not None])
         truth = Truth(
-            sizes={image_id: size for image_id, size, _ in images}, categories=categories, objects=tuple(objects)
+            sizes={image_id: size for image_id, size, _ in images},
+            categories=dict(categories),
+            objects=tuple(each for _, each in annotations),
         )
+        _check_inside(truth)
         return CocoFolder(truth=truth, files={image_id: _find(folder, name) for image_id, _, name in images})
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error
@@ -67,7 +75,7 @@ def _read(document: Any, field: str, read: Callable[[Any], T]) -> list[T]:
     for number, entry in enumerate(entries):
         try:
             found.append(read(entry))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise SpecError(f"{field}[{number}]: {type(error).__name__}: {error}; see COCO's format") from error
     return found
 
@@ -85,25 +93,44 @@ def _category(entry: Any) -> tuple[int, str]:
     return int(entry["id"]), str(entry["name"])
 
 
+def _annotation(entry: Any) -> tuple[int | None, TrueObject]:
+    """Its id, where it has one, and the object."""
+    return (int(entry["id"]) if "id" in entry else None), _object(entry)
+
+
 def _object(entry: Any) -> TrueObject:
     left, top, width, height = (float(number) for number in entry["bbox"])
     if not (np.isfinite([left, top, width, height]).all() and width >= 0 and height >= 0):
         raise ValueError(f"bbox: expected left, top, width, height, got {entry['bbox']}")
+    area = float(entry.get("area", width * height))
+    if not 0 <= area < float("inf"):
+        raise ValueError(f"area: expected 0 or more square pixels, got {area}")
     return TrueObject(
         image_id=int(entry["image_id"]),
         category_id=int(entry["category_id"]),
         box=(left, top, width, height),
-        area=float(entry.get("area", width * height)),
+        area=area,
         is_crowd=bool(entry.get("iscrowd", 0)),
     )
 
 
-def _check_once(field: str, ids: Sequence[int]) -> None:
-    seen: set[int] = set()
-    for each in ids:
+def _check_once(field: str, what: str, found: Sequence[int | str]) -> None:
+    seen: set[int | str] = set()
+    for each in found:
         if each in seen:
-            raise SpecError(f"{field}: expected each id once, got {each} again")
+            raise SpecError(f"{field}: expected each {what} once, got {each} again; number or name them anew")
         seen.add(each)
+
+
+def _check_inside(truth: Truth) -> None:
+    """Every box touches its image; one that reaches beyond is cut by nobody, as in COCO's own files."""
+    for number, each in enumerate(truth.objects):
+        (left, top, width, height), (columns, rows) = each.box, truth.sizes[each.image_id]
+        if left > columns or top > rows or left + width < 0 or top + height < 0:
+            raise SpecError(
+                f"annotations[{number}]: bbox: expected left, top, width, height in pixels of an image of"
+                f" {columns} x {rows}, got {[left, top, width, height]}, which lies outside"
+            )
 
 
 def _find(folder: Path, name: str) -> Path:

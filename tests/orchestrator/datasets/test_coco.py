@@ -72,13 +72,25 @@ def test_an_image_of_another_size_than_was_said_is_named(tmp_path: Path) -> None
         read_coco(folder).decode(4)
 
 
+def test_an_image_that_a_camera_turned_is_told_with_what_helps(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "set", a_document(images=[an_image(width=4, height=6)], annotations=[]))
+    with pytest.raises(SpecError, match=r"4 x 6 pixels, it has 6 x 4; a camera's note .* turn the pixels"):
+        read_coco(folder).decode(4)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"images": []}, "at least one image"),
         ({"images": None}, "images: expected a list, got NoneType"),
         ({"annotations": {}}, "annotations: expected a list, got dict"),
-        ({"images": [an_image(), an_image()]}, "images: expected each id once, got 4 again"),
+        ({"images": [an_image(), an_image()]}, "images: expected each id once, got 4 again; number or name them anew"),
+        ({"annotations": [an_annotation(), an_annotation()]}, "annotations: expected each id once, got 1 again"),
+        ({"categories": [{"id": 1, "name": "cat"}, {"id": 1, "name": "dog"}]}, "categories: expected each id once"),
+        ({"categories": [{"id": 1, "name": "cat"}, {"id": 18, "name": "cat"}]}, "each name once, got cat again"),
+        ({"images": [an_image(id=float("inf"))]}, r"images\[0\]: OverflowError"),
+        ({"annotations": [an_annotation(area=float("nan"))]}, r"annotations\[0\]: .*area: expected 0 or more"),
+        ({"annotations": [an_annotation(bbox=[0, 5, 2, 2])]}, r"annotations\[0\]: bbox: .* 6 x 4, got .* lies outside"),
         ({"images": [an_image(width=0)], "annotations": []}, r"images\[0\]: .*1 or more, got 0 x 4"),
         ({"images": [an_image(file_name="../a.png")]}, r"images\[0\]: .*relative name"),
         ({"images": [an_image(file_name="c.png")], "annotations": []}, r"images: c\.png is neither in"),
@@ -95,6 +107,19 @@ def test_a_wrong_folder_is_told_by_file_and_field(tmp_path: Path, changes: dict[
     folder = write_folder(tmp_path / "set", a_document(**changes))
     with pytest.raises(SpecError, match=rf"{ANNOTATIONS}: .*{message}"):
         read_coco(folder)
+
+
+def test_a_box_beyond_the_edge_or_without_size_is_taken_as_it_is_written(tmp_path: Path) -> None:
+    boxes = [[-0.5, 0, 9, 2], [2, 2, 0, 1], [0, 0, 0, 0]]
+    written = [an_annotation(id=number, bbox=box) for number, box in enumerate(boxes)]
+    truth = read_coco(write_folder(tmp_path / "set", a_document(annotations=written))).truth
+    assert [list(each.box) for each in truth.objects] == boxes
+
+
+def test_annotations_need_no_ids_of_their_own(tmp_path: Path) -> None:
+    nameless = {key: value for key, value in an_annotation().items() if key != "id"}
+    folder = write_folder(tmp_path / "set", a_document(annotations=[nameless, nameless]))
+    assert len(read_coco(folder).truth.objects) == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"[1", b"\xff\xfe", b"[" * 100_000])

@@ -29,10 +29,22 @@ def test_pictures_are_numbered_by_class_and_name(folder: Path) -> None:
     assert data.classes == {1: "cat", 2: "cat", 3: "dog"}
 
 
+def test_pictures_in_inner_folders_are_of_their_class_and_hidden_ones_are_none(folder: Path) -> None:
+    for name in ("cat/siamese/c.tif", "cat/._a.png", ".cache/d.png", "dog/.trash/e.png"):
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(levels_of(6, 4)).save(path, format="tiff" if path.suffix == ".tif" else "png")
+    data = read_image_folder(folder)
+    assert data.files[3] == folder / "cat/siamese/c.tif"
+    assert data.classes == {1: "cat", 2: "cat", 3: "cat", 4: "dog"}
+
+
 def test_labels_are_places_among_the_classes_of_the_network(folder: Path) -> None:
-    assert read_image_folder(folder).labels(("dog", "bird", "cat")) == {1: 2, 2: 2, 3: 0}
+    truth = read_image_folder(folder).truth
+    assert (truth.classes, truth.by_example) == (("cat", "dog"), {1: 0, 2: 0, 3: 1})
+    assert truth.places(("dog", "bird", "cat")) == {1: 2, 2: 2, 3: 0}
     with pytest.raises(SpecError, match="a class 'dog' that the network does not have"):
-        read_image_folder(folder).labels(("cat",))
+        truth.places(("cat",))
 
 
 def test_they_are_packed_as_images_of_coco_are(folder: Path, tmp_path: Path) -> None:
