@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from agent.errors import RunFault
+from agent.fitting import fit
 from agent.inputs import invent_inputs
-from agent.runtimes import Session, Signature, load_runtime
+from agent.runtimes import Session, load_runtime
 from agent.wire.spec import Inputs
 
 MOST_ANSWERS = 1000
@@ -48,24 +49,7 @@ def _take(given: Path) -> list[list[Any]]:
 def _fit(signatures: Any, example: list[Any]) -> dict[str, Any]:
     if len(signatures) != len(example):
         raise RunFault("unknown_input", f"expected {len(signatures)} inputs, got {len(example)}")
-    return {each.name: _adapt(each, tensor) for each, tensor in zip(signatures, example, strict=True)}
-
-
-def _adapt(signature: Signature, tensor: Any) -> Any:
-    """The tensor in the layout that this format declares, where that is another one."""
-    typed = tensor.astype(signature.dtype, copy=False)
-    layouts = (typed, typed[0], np.moveaxis(typed, 1, -1)) if typed.ndim == 4 else (typed, *typed[:1])
-    if signature.shape is None:
-        return typed
-    fitting = (layout for layout in layouts if _fits(signature, layout.shape))
-    return np.ascontiguousarray(next(fitting, typed))
-
-
-def _fits(signature: Signature, shape: tuple[int, ...]) -> bool:
-    declared = signature.shape or ()
-    return len(declared) == len(shape) and all(
-        not isinstance(size, int) or size == given for size, given in zip(declared, shape, strict=True)
-    )
+    return {each.name: fit(each, tensor) for each, tensor in zip(signatures, example, strict=True)}
 
 
 def _stacked(name: str, examples: list[list[Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ _CODE = Path(__file__).parent
 _ENVIRONMENT = ("/usr/bin/env", "ORT_DISABLE_TELEMETRY=1")
 _MEASURING = (
     *("burner.py", "cooling.py", "fan.py", "gatekeeper.py", "inputs.py", "isolation.py", "measure.py", "outlook.py"),
-    *("protocol.py", "ramp.py", "resolution.py", "sweep.py", "thermostat.py", "timing.py"),
+    *("loading.py", "protocol.py", "ramp.py", "resolution.py", "sweep.py", "thermostat.py", "timing.py"),
 )
 
 

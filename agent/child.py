@@ -1,6 +1,7 @@
 """The agent's hold on the measuring process: spawn, orders, messages, end."""
 
 import collections
+import contextlib
 import os
 import subprocess
 from collections.abc import Sequence
@@ -55,7 +56,7 @@ class MeasuringProcess:
         self._messages: collections.deque[tuple[Kind, bytes]] = collections.deque()
         self._words: collections.deque[bytes] = collections.deque(maxlen=8)
         self._open = {self._results, self._printed}
-        os.write(self._orders, dumps(job).encode() + b"\n")
+        self._send(dumps(job).encode() + b"\n")
 
     @property
     def pid(self) -> int:
@@ -104,6 +105,13 @@ class MeasuringProcess:
     def stop_window(self) -> None:
         """Ask it to end the window after the inference at hand."""
         self._process.send_signal(HEAT_STOP)
+
+    def _send(self, job: bytes) -> None:
+        """The job, which may be larger than the pipe; a process that is gone before it was read is explained later."""
+        rest = memoryview(job)
+        with contextlib.suppress(BrokenPipeError):
+            while rest:
+                rest = rest[os.write(self._orders, rest) :]
 
     def explain(self, *, loaded: bool) -> RunFault:
         """Why it is gone, in its own last words."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agent.home import write_whole
 from agent.processes import ProcessId, is_alive, myself, send
+from agent.wire.answers import Progress
 from agent.wire.codec import WireError, dumps, loads
 from agent.wire.records import Phase
 
@@ -33,7 +34,7 @@ _PROMISE = "promise.json"
 class StateNote:
     """``state.json``: what the agent last published. `quiet_s` is given at READY: until the end of the window.
 
-    `until_ns` is when a cooling is over, on the monotonic clock.
+    `until_ns` is when a cooling or an evaluation is over, on the monotonic clock; `progress` is that of an evaluation.
     """
 
     phase: Phase
@@ -45,6 +46,7 @@ class StateNote:
     temperature_c: float | None = None
     ready_in_s: float | None = None
     until_ns: int | None = None
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,12 @@ FAULT_OF: Mapping[str, Fault] = {
     "wall_limit": Fault.SPEC,  # load to end of window took longer than limits.wall_s
     "no_profiler": Fault.SPEC,  # a profile of a runtime that has none
     "too_many_inferences": Fault.SPEC,  # the window holds more than limits.journal_bytes can keep
+    "too_many_answers": Fault.SPEC,  # a data set's answers are more than limits.journal_bytes can keep
+    "bad_example": Fault.SPEC,  # the staged data set has no such example, or it is none
+    "unfit_input": Fault.SPEC,  # an example that the network does not take: type, size or batch
     # the model, on this kind of board
     "bad_model": Fault.MODEL,  # the runtime refuses the file
+    "unfit_output": Fault.MODEL,  # the task does not describe what the network answers, or that is no number
     "inference_failed": Fault.MODEL,  # the runtime gives up while running it
     "memory_limit": Fault.MODEL,  # it grew beyond limits.rss_bytes
     "out_of_memory": Fault.MODEL,  # the kernel ended it: it does not fit this board

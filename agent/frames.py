@@ -4,7 +4,8 @@ A job goes the other way as one JSON line, then single letters (`Order`). Nothin
 the end of the window but `Kind.WARMED`, when the loop is at rest, and once a minute the samples of a sustained window.
 A sweep has no order for its window but one for each slot; between two slots the measuring process waits for the next.
 After a window come the samples that were not sent yet, warm-ups first, and then `Kind.DONE`; where
-`Measured.needs_segment`, a further warm-up may be ordered.
+`Measured.needs_segment`, a further warm-up may be ordered. A data set is answered by one order: each example is
+announced, so that it is known at which one a process died.
 """
 
 import enum
@@ -32,7 +33,9 @@ class Kind(bytes, enum.Enum):
     WARMED = b"W"  # warm-up is over; an order is awaited
     MEASURED = b"M"  # `Measured`; the window is over, samples follow
     SAMPLES = b"S"  # a chunk, see `pack_samples`
-    DONE = b"D"  # that was all of this window, or of this slot
+    DONE = b"D"  # that was all of this window, of this slot, or of the data set
+    BEGUN = b"B"  # the next example of the data set is at hand
+    PREDICTED = b"A"  # a journal record `Predicted`
     PROFILED = b"P"  # a journal record `Profiled`
 
 
@@ -42,18 +45,21 @@ class Order(bytes, enum.Enum):
     WARM_UP = b"u"
     WINDOW = b"w"
     PROFILE = b"p"
+    EVALUATE = b"e"  # answered by `Kind.BEGUN` for each example, `Kind.PREDICTED` for each chunk, and `Kind.DONE`
     SLOT = b"s"  # of a sweep: a first inference and some more, answered by `Kind.SAMPLES` and `Kind.DONE`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """All that a measuring process needs. `origin_ns` is the monotonic time of the claim, `network` what it keeps."""
+    """All that a measuring process needs. `origin_ns` is the monotonic time of the claim, `network` what it keeps,
+    `data_path` the file of the data set that the spec asks about."""
 
     spec: RunSpec
     model_path: str
     origin_ns: int
     agent_pid: int
     network: Network = Network.HOST
+    data_path: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The measuring process: loads one model in a fresh interpreter, answers once, and times it between two orders.
+"""The measuring process: loads one model in a fresh interpreter, and times it between two orders.
 
 Invariants: from the start of the warm-up to the end of the window there is no output, and garbage collection is off. A
 sustained window is an exception: once a minute, between two inferences, it hands on what it has.
@@ -9,8 +9,6 @@ before it opens the model.
 import ctypes
 import functools
 import gc
-import hashlib
-import itertools
 import os
 import resource
 import signal
@@ -19,16 +17,14 @@ import sys
 import threading
 import time
 from array import array
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 from agent.errors import RunFault
 from agent.frames import HEAT_STOP, Failure, Job, Kind, Measured, Order, pack_samples, send_frame
 from agent.isolation import isolate
+from agent.loading import LoadedModel, load_model
 from agent.protocol import Bounds, heat_floor, rest_of, stretch_of, warm_up_bounds, window_bounds
-from agent.runtimes import Feeds, Runtime, Session, load_runtime
 from agent.timing import (
     MIN_CAPACITY,
     Loop,
@@ -41,19 +37,9 @@ from agent.timing import (
     warm_up,
 )
 from agent.wire.codec import dumps, loads
-from agent.wire.records import (
-    MAX_DIMENSIONS,
-    MAX_TENSOR_NAME,
-    MAX_TENSORS,
-    MAX_VERSION,
-    Loaded,
-    Phase,
-    StoppedBy,
-    TensorFact,
-)
-from agent.wire.spec import Pace, Regime, RunSpec
+from agent.wire.records import Phase, StoppedBy
+from agent.wire.spec import Pace, Regime
 
-T = TypeVar("T")
 _CHUNK = 4096
 _JOURNAL_BYTES_EACH = 5  # of one inference of a sustained window, telemetry included
 _MOST_HELD = 2**20  # inferences of a stretch: 16 MiB of memory
@@ -61,18 +47,18 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Measurement:
-    """One job, from load to the last sample.
+    """One job with its model loaded, up to the last sample or answer.
 
-    Lifecycle: `run` loads, then obeys until the agent has no more orders. A window that heat cut short may be followed
-    by further segments, each with a warm-up of its own; the protocol's bounds hold for all of them together.
+    Lifecycle: `obey` until the agent has no more orders. A window that heat cut short may be followed by further
+    segments, each with a warm-up of its own; the protocol's bounds hold for all of them together.
     """
 
-    def __init__(self, job: Job, orders: int, results: int) -> None:
-        self._job, self._orders, self._results = job, orders, results
+    def __init__(self, job: Job, model: LoadedModel, orders: int, results: int) -> None:
+        self._job, self._model, self._orders, self._results = job, model, orders, results
         self._protocol = job.spec.protocol
         self._most = job.spec.limits.journal_bytes // _JOURNAL_BYTES_EACH
         self._stop = [False]
-        self._call: Callable[[], Sequence[Any]] = tuple
+        self._call = model.call
         self._warm_up = Samples(Phase.WARM_UP, MIN_CAPACITY)
         self._window = Samples(Phase.WINDOW, 0)  # as large as it has to be once the warm-up has shown the pace
         self._bounds = window_bounds(self._protocol.window)
@@ -80,48 +66,18 @@ class Measurement:
         self._sent = {Phase.WARM_UP: 0, Phase.WINDOW: 0}
         self._counted_ns = array("q")
         self._loop = _loop_of(self._protocol.pace)
-        self._fastest_ns = 1
+        self._fastest_ns = max(model.first_ns // 4, 1)
         self._slot_s = 0.0 if self._protocol.ramp is None else self._protocol.ramp.slot_s
         self._tell_every_ns = int(self._protocol.report_every_s * 1e9)
-        self._errors: tuple[type[Exception], ...] = ()
-        self._runtime: Runtime | None = None
-        self._feeds: Feeds = {}
-
-    def run(self) -> None:
-        """Load and obey; raises `RunFault`, into which the runtime's own exceptions are translated here."""
-        self.load()
-        try:
-            self.obey()
-        except self._errors as error:
-            raise RunFault("inference_failed", f"an inference failed after loading well: {error}") from error
-
-    def load(self) -> None:
-        """Load, answer once, and report both."""
-        spec = self._job.spec
-        model = Path(self._job.model_path)
-        import_ns, runtime = _timed(lambda: load_runtime(spec.runtime, model))
-        load_ns, session = _timed(lambda: runtime.load(model, spec.threads, spec.runtime_options))
-        feeds = _feeds(session, spec)
-        self._call = session.bind(feeds)
-        self._runtime, self._feeds = runtime, feeds
-        self._errors = runtime.errors
-        first_ns, outputs = _timed(self._answer)
-        self._fastest_ns = max(first_ns // 4, 1)
-        record = Loaded(
-            at_ns=time.monotonic_ns() - self._job.origin_ns,
-            load_ns=load_ns,
-            first_ns=first_ns,
-            runtime_version=runtime.version[:MAX_VERSION],
-            inputs=tuple(_fact(name, tensor) for name, tensor in itertools.islice(feeds.items(), MAX_TENSORS)),
-            outputs=_output_facts([output.name for output in session.outputs], outputs),
-            output_sha256=_digest(outputs),
-            options=dict(session.options),
-            import_ns=import_ns,
-        )
-        send_frame(self._results, Kind.LOADED, dumps(record).encode())
 
     def obey(self) -> None:
-        """Warm up and measure as the agent orders."""
+        """Warm up and measure as the agent orders; raises `RunFault`, into which the runtime's own are translated."""
+        try:
+            self._obey()
+        except self._model.runtime.errors as error:
+            raise RunFault("inference_failed", f"an inference failed after loading well: {error}") from error
+
+    def _obey(self) -> None:
         signal.signal(HEAT_STOP, lambda *_: self._stop.__setitem__(0, True))
         while order := os.read(self._orders, 1):
             if order == Order.WARM_UP.value:
@@ -132,23 +88,34 @@ class Measurement:
                 self._infer_slot()
             elif order == Order.PROFILE.value:
                 self._profile()
+            elif order == Order.EVALUATE.value:
+                self._evaluate()
             else:
                 self._measure()
-
-    def _answer(self) -> Sequence[Any]:
-        try:
-            return self._call()
-        except self._errors as error:
-            raise RunFault("inference_failed", f"the first inference failed: {error}") from error
 
     def _profile(self) -> None:
         """Profile in a session of its own; the measured one knew nothing of it."""
         spec, model = self._job.spec, Path(self._job.model_path)
-        profiler = getattr(self._runtime, "profile", None)
+        profiler = getattr(self._model.runtime, "profile", None)
         if spec.profiling is None or profiler is None:
             raise RunFault("no_profiler", f"{spec.runtime} has no profiler that this agent knows")
-        profiled = profiler(model, spec.threads, spec.runtime_options, self._feeds, spec.profiling)
+        profiled = profiler(model, spec.threads, spec.runtime_options, self._model.feeds, spec.profiling)
         send_frame(self._results, Kind.PROFILED, dumps(profiled).encode())
+
+    def _evaluate(self) -> None:
+        """Answer the data set, each example announced; the answers are told in chunks."""
+        from agent.evaluate import Evaluator  # numpy: only where there is something to evaluate
+
+        evaluation, path = self._job.spec.evaluation, self._job.data_path
+        assert evaluation is not None and path is not None  # else it is not ordered
+        Evaluator(
+            self._model.session,
+            evaluation,
+            Path(path),
+            begin=lambda: send_frame(self._results, Kind.BEGUN),
+            say=lambda predicted: send_frame(self._results, Kind.PREDICTED, dumps(predicted).encode()),
+        ).run()
+        send_frame(self._results, Kind.DONE)
 
     def _warm(self) -> None:
         _still_garbage()
@@ -231,7 +198,9 @@ def run_measurement(orders: int, results: int) -> int:
     try:
         isolate(job.network)
         _die_with(job.agent_pid)
-        Measurement(job, orders, results).run()
+        model, loaded = load_model(job)
+        send_frame(results, Kind.LOADED, dumps(loaded).encode())
+        Measurement(job, model, orders, results).obey()
     except RunFault as fault:
         send_frame(results, Kind.FAILED, dumps(Failure(code=fault.code, message=fault.message)).encode())
     except MemoryError:
@@ -268,42 +237,6 @@ def _why(inferences: int, lasted_ns: int, bounds: Bounds, heat: bool) -> Stopped
 
 def _loop_of(pace: Pace | None) -> Loop:
     return time_inferences if pace is None else functools.partial(time_paced, period_ns=pace.period_ns)
-
-
-def _feeds(session: Session, spec: RunSpec) -> Feeds:
-    if not session.inputs and not spec.inputs.shapes:
-        return {}
-    from agent.inputs import invent_inputs  # numpy: only where there is something to invent
-
-    return invent_inputs(session.inputs, spec.inputs)
-
-
-def _timed(step: Callable[[], T]) -> tuple[int, T]:
-    begin_ns = time.monotonic_ns()
-    result = step()
-    return time.monotonic_ns() - begin_ns, result
-
-
-def _output_facts(names: Sequence[str], outputs: Sequence[Any]) -> tuple[TensorFact, ...]:
-    """What came out; a runtime that does not say how many outputs there are names the first."""
-    unnamed = (f"output{place}" for place in range(len(names), len(outputs)))
-    return tuple(map(_fact, [*names, *unnamed][:MAX_TENSORS], outputs))
-
-
-def _fact(name: str, tensor: Any) -> TensorFact:
-    dtype = getattr(tensor, "dtype", None)
-    shape = tuple(int(size) for size in getattr(tensor, "shape", ()))
-    kind = type(tensor).__name__ if dtype is None else str(dtype)
-    return TensorFact(name=name[:MAX_TENSOR_NAME], dtype=kind[:MAX_TENSOR_NAME], shape=shape[:MAX_DIMENSIONS])
-
-
-def _digest(outputs: Sequence[Any]) -> str:
-    digest = hashlib.sha256()
-    for tensor in outputs:
-        fact = _fact("", tensor)
-        digest.update(f"{fact.dtype}{fact.shape}".encode())
-        digest.update(tensor.tobytes() if hasattr(tensor, "tobytes") else repr(tensor).encode())
-    return digest.hexdigest()
 
 
 def _still_garbage() -> None:

@@ -43,6 +43,7 @@ def report(home: Home, run_id: str, attempt: int, *, first_byte: int = 0, max_by
         waiting_for=note.waiting_for if note is not None and phase is Phase.GATE else "",
         temperature_c=note.temperature_c if note is not None and phase is Phase.GATE else None,
         ready_in_s=note.ready_in_s if note is not None and phase is Phase.GATE else None,
+        progress=note.progress if note is not None and phase is Phase.EVALUATING else None,
     )
     return Reply(answer=Answer(status=status), journal=journal)
 

@@ -137,10 +137,11 @@ def _require_new(home: Home, spec: RunSpec) -> None:
 
 
 def _prepare(home: Home, spec: RunSpec) -> Path:
-    artifact = home.artifact(spec.artifact_id, spec.main_file)
-    if not artifact.is_file():
-        message = f"artifacts/{spec.artifact_id}/{spec.main_file} is not on the board; stage it first"
-        raise RefusedError(RefusedBecause.NO_ARTIFACT, message)
+    asked = [] if spec.evaluation is None else [(spec.evaluation.dataset_id, spec.evaluation.main_file)]
+    for artifact_id, name in [(spec.artifact_id, spec.main_file), *asked]:
+        if not home.artifact(artifact_id, name).is_file():
+            message = f"artifacts/{artifact_id}/{name} is not on the board; stage it first"
+            raise RefusedError(RefusedBecause.NO_ARTIFACT, message)
     wanted = spec.limits.journal_bytes + _SPARE_BYTES
     free = shutil.disk_usage(home.path).free
     if free < wanted:
@@ -164,5 +165,5 @@ def _wait(folder: RunFolder, give_up: float) -> None:
 
 def _is_settled(folder: RunFolder) -> bool:
     note, claim = contact.read_note(folder.path), folder.claim()
-    is_quiet = note is not None and note.phase in (Phase.READY, Phase.END)
+    is_quiet = note is not None and note.phase in (Phase.READY, Phase.EVALUATING, Phase.END)
     return is_quiet or claim is None or not is_alive(claim.agent)

@@ -3,6 +3,7 @@
     GATE -> LOAD -> READY -> [IDLE ->] WARM_UP -> WINDOW -> [COOLING ->] END
                                         (a busy board goes from WARM_UP back to GATE, and a hot one from WINDOW, for a
                                          further segment; IDLE and COOLING where the protocol asks for them)
+    GATE -> LOAD -> EVALUATING -> END    where the spec has an evaluation
 
 Invariants: it imports the standard library only; nothing is written to disk between the start of the warm-up and the
 end of the window (in a long run telemetry and inferences are, once a minute); however the run ends, the measuring
@@ -20,6 +21,7 @@ import traceback
 from pathlib import Path
 
 from agent import bundle, contact, introduction, tuning
+from agent.answering import Answering
 from agent.burner import BurnerProcesses
 from agent.child import MeasuringProcess
 from agent.chronicle import Chronicle
@@ -42,6 +44,7 @@ from agent.sensors.discover import find_sensors
 from agent.spool import Spool
 from agent.telemetry import Sampler
 from agent.watch import Signals, Watch
+from agent.wire.answers import Progress
 from agent.wire.codec import loads
 from agent.wire.profile import Profiled
 from agent.wire.records import Ended, Fault, Loaded, Outcome, Phase
@@ -62,9 +65,11 @@ class Supervisor:
         self._spool = Spool(folder.path)
         self._chronicle = Chronicle(self._spool, self._sampler, claim.origin_ns)
         self._teller = teller(home, spec, claim)
-        self._model = home.artifact(spec.artifact_id, spec.main_file)
+        asked, self._model = spec.evaluation, home.artifact(spec.artifact_id, spec.main_file)
+        self._data = None if asked is None else home.artifact(asked.dataset_id, asked.main_file)
         self._interpreter = home.interpreter(spec.runtime)
-        self._network = network_here((self._model, Path(self._interpreter), bundle.location()))
+        needed = (self._model, Path(self._interpreter), bundle.location(), self._data or self._model)
+        self._network = network_here(needed)
         self._etiquette = Etiquette(folder.path, claim.agent, self._watch.idle)
         self._quiet = QuietWindow(spec.protocol, self._watch, self._chronicle, claim.origin_ns, self._burner, self._fan)
         self._round = 0
@@ -91,6 +96,9 @@ class Supervisor:
         self._pass_gate()
         with self._watch.on_the_clock():
             self._load()
+        if self._spec.evaluation is not None:
+            self._evaluate()
+            return
         while True:
             self._wait_for_quiet()
             with self._watch.on_the_clock():
@@ -139,6 +147,7 @@ class Supervisor:
             origin_ns=self._claim.origin_ns,
             agent_pid=os.getpid(),
             network=self._network,
+            data_path=None if self._data is None else str(self._data),
         )
         command = bundle.command_line(self._interpreter, "measure")
         folder = self._folder.work_folder()
@@ -174,6 +183,17 @@ class Supervisor:
             self._publish(until_ns=time.monotonic_ns() + int(cooling_s * 1e9))
         self._quiet.take_rest()
 
+    def _evaluate(self) -> None:
+        """Have the data set answered; its answers take the room that was set aside for the journal."""
+        self._chronicle.enter(Phase.EVALUATING, self._period_s)
+        self._spool.release_reserve()
+        with self._watch.on_the_clock():
+            Answering(
+                self._spec, self._watch, self._chronicle, self._spool, first_s=self._first_s, tell=self._tell_progress
+            ).run()
+        self._chronicle.enter(Phase.END, self._period_s)
+        self._publish()
+
     def _profile(self) -> None:
         """Let the runtime profile the model, now that nothing is timed any more."""
         profiling = self._spec.profiling
@@ -204,20 +224,26 @@ class Supervisor:
         now_c: float | None = None,
         ready_in_s: float | None = None,
         until_ns: int | None = None,
+        progress: Progress | None = None,
     ) -> None:
         warm_up_s, quiet_s = estimate_quiet_s(self._spec.protocol, self._first_s)
+        is_reporting = self._spec.protocol.is_long or self._spec.evaluation is not None
         note = StateNote(
             phase=self._chronicle.phase,
             round=self._round,
             warm_up_s=warm_up_s,
             quiet_s=quiet_s,
-            report_every_s=self._report_every_s if self._spec.protocol.is_long else None,
+            report_every_s=self._report_every_s if is_reporting else None,
             waiting_for=waiting_for,
             temperature_c=now_c,
             ready_in_s=ready_in_s,
             until_ns=until_ns,
+            progress=progress,
         )
         contact.publish(self._folder.path, note)
+
+    def _tell_progress(self, progress: Progress, until_ns: int) -> None:
+        self._publish(until_ns=until_ns, progress=progress)
 
     def _failed(self, fault: RunFault) -> Ended:
         return self._ended(Outcome.FAILED, fault=fault.fault, code=fault.code, message=fault.message)

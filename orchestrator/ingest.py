@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import WireError, dumps, encode, require
+from agent.wire.evaluation import Predicted
 from agent.wire.journal import Cursor, read_lines
 from agent.wire.profile import Profiled
 from agent.wire.records import (
@@ -19,6 +20,7 @@ from agent.wire.records import (
     GatePassed,
     Inferences,
     Loaded,
+    Phase,
     PhaseEntered,
     Record,
     Telemetry,
@@ -26,13 +28,13 @@ from agent.wire.records import (
 from agent.wire.spec import Limits
 from orchestrator.attempts import OvertakenError, require_open
 from orchestrator.baseline import learn_gate
-from orchestrator.db.columns import pack_inferences, pack_telemetry
+from orchestrator.db.columns import pack_inferences, pack_predicted, pack_telemetry
 from orchestrator.db.tables import AttemptRow, ChunkRow
-from orchestrator.journal_order import PROFILE, TELEMETRY, Progress, progress_of
+from orchestrator.journal_order import PREDICTED, PROFILE, TELEMETRY, Progress, progress_of
+from orchestrator.limits import LARGEST_JOURNAL_BYTES
 
 MAX_JOURNAL_LINES = 100_000
 SLACK_BYTES = 1024 * 1024
-MAX_JOURNAL_BYTES = Limits().journal_bytes + SLACK_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,8 @@ def ingest(session: Session, attempt: AttemptRow, data: bytes, from_byte: int) -
         raise OvertakenError(f"attempt {attempt.id}: its journal was ingested by somebody else")
     before = Cursor(byte=attempt.cursor_byte, seq=attempt.cursor_seq)
     cursor, ended = before, None
-    require(from_byte + len(data) <= MAX_JOURNAL_BYTES, "journal", f"at most {MAX_JOURNAL_BYTES} bytes", len(data))
+    most = _most_bytes(attempt)
+    require(from_byte + len(data) <= most, "journal", f"at most {most} bytes", len(data))
     progress = progress_of(session, attempt) if data else Progress()
     for cursor, record in read_lines(data, before):
         _take(progress, record, cursor)
@@ -62,6 +65,12 @@ def ingest(session: Session, attempt: AttemptRow, data: bytes, from_byte: int) -
         ended = record if isinstance(record, Ended) else ended
     attempt.cursor_byte, attempt.cursor_seq = cursor.byte, cursor.seq
     return Ingested(lines=cursor.seq - before.seq, ended=ended)
+
+
+def _most_bytes(attempt: AttemptRow) -> int:
+    """What the journal may grow to; only answers to a data set may be more than is usual."""
+    is_evaluation = Phase.EVALUATING.value in attempt.phases
+    return (LARGEST_JOURNAL_BYTES if is_evaluation else Limits().journal_bytes) + SLACK_BYTES
 
 
 def _take(progress: Progress, record: Record, cursor: Cursor) -> None:
@@ -97,6 +106,9 @@ def _store(session: Session, attempt: AttemptRow, seq: int, record: Record) -> N
         case Profiled():
             blob = zlib.compress(dumps(record).encode())
             session.add(ChunkRow(attempt_id=attempt.id, seq=seq, kind=PROFILE, count=len(record.operators), blob=blob))
+        case Predicted():
+            answers, blob = len(record.examples), pack_predicted(record)
+            session.add(ChunkRow(attempt_id=attempt.id, seq=seq, kind=PREDICTED, count=answers, blob=blob))
         case PhaseEntered():
             attempt.phases = {**attempt.phases, record.phase.value: record.at_ns}
         case Claimed():

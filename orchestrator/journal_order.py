@@ -3,8 +3,8 @@
 One claim first; environment and load once; phases in the order of their times; inferences after the load, numbered
 without a gap, none begun before the one before it had ended, in each segment warm-up before window, and no window
 before its phase; a further segment only behind a window, with gate and phase entered since; telemetry in the order of
-time; a profile once, behind the window; a completed run has a window in its last segment; the end last. Pure but for
-what `progress_of` reads.
+time; a profile once, behind the window; a completed run has a window in its last segment; the end last. A run that
+evaluates has answers in place of all inferences, and some when it is completed. Pure but for what `progress_of` reads.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import WireError
+from agent.wire.evaluation import Predicted
 from agent.wire.profile import Profiled
 from agent.wire.records import (
     Claimed,
@@ -32,13 +33,16 @@ from orchestrator.db.tables import AttemptRow, ChunkRow
 
 TELEMETRY = "telemetry"
 PROFILE = "profile"
+PREDICTED = "predicted"
+_TIMED = (Phase.IDLE, Phase.WARM_UP, Phase.WINDOW, Phase.COOLING)
 
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
     """How far an attempt's journal has come. `counts` are of inferences by phase; times are the latest, nanoseconds.
 
-    `segment` is the segment of the latest inferences; `has_window` whether it has some in its window.
+    `segment` is the segment of the latest inferences; `has_window` whether it has some in its window. `answers` counts
+    the examples of a data set that are answered.
     """
 
     is_claimed: bool = False
@@ -52,6 +56,7 @@ class Progress:
     segment: int = 0
     has_window: bool = False
     has_profile: bool = False
+    answers: int = 0
 
     def take(self, record: Record) -> None:
         """Go on past a record; raises `WireError` where it cannot come now."""
@@ -67,8 +72,7 @@ class Progress:
                 _require(not self.is_loaded, "a second load")
                 self.is_loaded = True
             case PhaseEntered():
-                _require(record.at_ns >= self._phase_ns, "a phase that was entered before the one before it")
-                self.phases[record.phase.value] = record.at_ns
+                self._take_phase(record)
             case Inferences():
                 self._take_inferences(record)
             case Telemetry() if record.at_ns:
@@ -77,12 +81,29 @@ class Progress:
             case Profiled():
                 _require(self.has_window and not self.has_profile, "a profile elsewhere than once behind the window")
                 self.has_profile = True
+            case Predicted():
+                _require(self.is_loaded, "answers of a model that was never loaded")
+                _require(self._is_evaluation, "answers in a run that is not evaluating")
+                self.answers += len(record.examples)
             case Ended():
                 self._take_end(record)
 
     @property
+    def _is_evaluation(self) -> bool:
+        return Phase.EVALUATING.value in self.phases
+
+    @property
     def _phase_ns(self) -> int:
         return max(self.phases.values(), default=0)
+
+    def _take_phase(self, record: PhaseEntered) -> None:
+        _require(record.at_ns >= self._phase_ns, "a phase that was entered before the one before it")
+        if record.phase in _TIMED:
+            _require(not self._is_evaluation, f"a {record.phase.value} in a run that is evaluating")
+        if record.phase is Phase.EVALUATING:
+            is_timed = any(phase.value in self.phases for phase in _TIMED)
+            _require(not is_timed and not self._is_evaluation, "an evaluation elsewhere than once in place of a window")
+        self.phases[record.phase.value] = record.at_ns
 
     def _take_inferences(self, record: Inferences) -> None:
         phase = record.phase.value
@@ -112,7 +133,10 @@ class Progress:
         _require(record.at_ns >= max(self._phase_ns, self.inferred_ns), "an end from before what it ends")
         if record.outcome is Outcome.COMPLETED:
             _require(self.has_environment, "a completed run without its environment")
-            _require(self.has_window, "a completed run without an inference in its window")
+            if self._is_evaluation:
+                _require(self.answers > 0, "a completed evaluation without an answer")
+            else:
+                _require(self.has_window, "a completed run without an inference in its window")
         self.is_ended = True
 
 
@@ -129,6 +153,9 @@ def progress_of(session: Session, attempt: AttemptRow) -> Progress:
     for kind, (count, blob) in _last_chunks(session, attempt).items():
         if kind == PROFILE:
             progress.has_profile = True
+            continue
+        if kind == PREDICTED:
+            progress.answers = count
             continue
         if kind == TELEMETRY:
             progress.sampled_ns = int(unpack_telemetry(blob).at_ns[-1]) if count else 0

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import decode
+from agent.wire.evaluation import Evaluation
 from agent.wire.spec import Inputs, Protocol, Scalar, at_start_temperature
 from orchestrator import attempts
 from orchestrator.db.session import Database
@@ -64,6 +65,7 @@ class Assignment:
     protocol: Protocol
     inputs: Inputs
     is_profile: bool = False
+    evaluation: Evaluation | None = None
 
 
 class Idle(enum.Enum):

@@ -26,6 +26,7 @@ def run_spec(farm: Farm, assignment: Assignment, fence: Fence) -> RunSpec:
         runtime_options=assignment.runtime_options,
         protocol=assignment.protocol,
         inputs=assignment.inputs,
-        limits=limits_for(assignment.protocol, memory_bytes, farm.settings.memory_share),
+        limits=limits_for(assignment.protocol, memory_bytes, farm.settings.memory_share, assignment.evaluation),
         profiling=Profiling() if assignment.is_profile else None,
+        evaluation=assignment.evaluation,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from agent.wire.evaluation import DETECTION_ROW, pack_predictions
 from agent.wire.journal import encode_line
 from agent.wire.records import (
     Claimed,
@@ -50,6 +51,25 @@ def completed_records(run_id: str, attempt: int = 1, **changes: Any) -> list[Rec
         window,
         make_telemetry(WARM_UP_FROM_NS - SECOND_NS, end_ns + SECOND_NS, throttled=changes.get("throttled", 0)),
         Ended(at_ns=end_ns, outcome=Outcome.COMPLETED, stopped_by=StoppedBy.ENOUGH, peak_rss_bytes=90_000_000),
+    ]
+
+
+def evaluated_records(run_id: str, attempt: int = 1, examples: Sequence[str] = ("7", "9", "12")) -> list[Record]:
+    """A completed run that has answered examples of a data set, each with one detection, in chunks of two."""
+    at_ns = 4 * SECOND_NS
+    chunks = [examples[first : first + 2] for first in range(0, len(examples), 2)]
+    return [
+        *opening_records(run_id, attempt),
+        PhaseEntered(phase=Phase.EVALUATING, at_ns=at_ns),
+        *(
+            pack_predictions(
+                names, [[[10.0, 20.0, 30.5, 40.25, 0.75, float(len(name))]] for name in names], DETECTION_ROW
+            )
+            for names in chunks
+        ),
+        make_telemetry(at_ns, at_ns + SECOND_NS),
+        PhaseEntered(phase=Phase.END, at_ns=6 * SECOND_NS),
+        Ended(at_ns=6 * SECOND_NS, outcome=Outcome.COMPLETED, peak_rss_bytes=90_000_000),
     ]
 
 

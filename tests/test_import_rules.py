@@ -60,8 +60,8 @@ RUNTIME_PLUGINS = ("orchestrator.simulator",)  # may import agent.runtimes: they
 # What images and outputs mean, said once: boards answer by it, the farm compares by it.
 SHARED_ARITHMETIC = ("agent.detection", "agent.tasks")
 COMPUTES_ON_BOARD = (  # numpy too
-    *("agent.answer", "agent.detection", "agent.evaluate", "agent.examples", "agent.inputs", "agent.measure"),
-    *("agent.runtimes", "agent.tasks"),
+    *("agent.answer", "agent.detection", "agent.evaluate", "agent.examples", "agent.fitting", "agent.inputs"),
+    *("agent.measure", "agent.runtimes", "agent.tasks"),
 )
 PURE = ("orchestrator.analysis", "orchestrator.doctor", "orchestrator.lifecycle", "orchestrator.scheduler")
 

@@ -71,7 +71,7 @@ class Predicted:
         require(1 <= len(self.examples) <= MOST_IN_CHUNK, "examples", f"1..{MOST_IN_CHUNK}", len(self.examples))
         _require_names(self.examples)
         require(len(self.counts) == len(self.examples), "counts", "as many as examples", len(self.counts))
-        require(0 <= min(self.counts), "counts", "0 or more", min(self.counts))
+        require(min(self.counts) >= 0, "counts", "0 or more", min(self.counts))
         require(max(self.counts) <= MOST_DETECTIONS, "counts", f"at most {MOST_DETECTIONS}", max(self.counts))
         require(sum(self.counts) <= MOST_ROWS, "counts", f"at most {MOST_ROWS} in all", sum(self.counts))
         require(self.width in _CLASS_COLUMN, "width", f"{CLASS_ROW} or {DETECTION_ROW}", self.width)

@@ -12,6 +12,7 @@ from agent.wire.answers import (
     Examined,
     LostCause,
     Probe,
+    Progress,
     Refused,
     RefusedBecause,
     RunState,
@@ -22,6 +23,7 @@ from agent.wire.answers import (
     Way,
 )
 from agent.wire.codec import LARGEST_NUMBER
+from agent.wire.evaluation import CLASS_ROW, DETECTION_ROW, Evaluation, Predicted, pack_predictions
 from agent.wire.ramp import Level, Ramp, Reach, Swept
 from agent.wire.records import (
     MAX_NS,
@@ -54,6 +56,7 @@ from agent.wire.spec import (
     WarmUp,
     Window,
 )
+from agent.wire.task import Decoder, Detection, ImageInput, Task, TaskKind
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
@@ -130,6 +133,15 @@ PROTOCOLS = st.builds(
     window=bounds(Window, 1, **_HEAT),
     ramp=ramps(),
 )
+EXAMPLES = st.lists(st.lists(NAMES, min_size=1, max_size=2).map("/".join), min_size=1, max_size=5, unique=True)
+_TASKS = st.builds(
+    Task,
+    kind=st.just(TaskKind.DETECTION),
+    image=st.builds(ImageInput, width=st.integers(1, 640), height=st.integers(1, 640)),
+    classes=st.lists(TEXT, min_size=1, max_size=3, unique=True).map(tuple),
+    detection=st.builds(Detection, decoder=st.just(Decoder.YOLOV8), most=st.integers(1, 300)),
+)
+EVALUATIONS = st.builds(Evaluation, dataset_id=HEX, main_file=NAMES, task=maybe(_TASKS), examples=EXAMPLES.map(tuple))
 SPECS = st.builds(
     RunSpec,
     wire_version=st.integers(1, 9),
@@ -147,6 +159,7 @@ SPECS = st.builds(
         Limits, wall_s=POSITIVE, rss_bytes=maybe(st.integers(1, 2**50)), journal_bytes=st.integers(1, 2**50)
     ),
     runtime_options=FACTS,
+    evaluation=maybe(EVALUATIONS),
 )
 
 
@@ -168,6 +181,17 @@ def inferences(draw: st.DrawFn) -> Inferences:
         segment=draw(st.integers(0, MAX_SEGMENTS - 1)),
         unit_ns=unit_ns,
     )
+
+
+@st.composite
+def predictions(draw: st.DrawFn) -> Predicted:
+    """A chunk of answers to a data set, in numbers that single precision holds."""
+    width = draw(st.sampled_from([CLASS_ROW, DETECTION_ROW]))
+    boxes, classes = st.floats(0, 9000, width=32), st.integers(0, 9999).map(float)
+    scores = st.floats(width=32, allow_nan=False, allow_infinity=False)
+    row = st.tuples(classes, scores) if width == CLASS_ROW else st.tuples(boxes, boxes, boxes, boxes, scores, classes)
+    examples = draw(EXAMPLES)
+    return pack_predictions(examples, [draw(st.lists(row, max_size=3)) for _ in examples], width)
 
 
 @st.composite
@@ -253,6 +277,7 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
     LOADS,
     inferences(),
     telemetry(),
+    predictions(),
     ends(),
 )  # fmt: skip
 _STATUSES = st.builds(
@@ -260,6 +285,7 @@ _STATUSES = st.builds(
     run_id=TEXT, attempt=INTEGERS, state=st.sampled_from(RunState), phase=maybe(st.sampled_from(Phase)),
     cause=maybe(st.sampled_from(LostCause)), next_report_in_s=maybe(NUMBERS), journal_bytes=st.integers(0, 2**40),
     waiting_for=TEXT, temperature_c=maybe(NUMBERS), ready_in_s=maybe(SECONDS),
+    progress=maybe(st.builds(Progress, done=st.integers(0, 9), of=st.integers(9, 99))),
 )  # fmt: skip
 _REFUSALS = st.builds(
     Refused, because=st.sampled_from(RefusedBecause), message=TEXT, owner=maybe(NAMES), number=maybe(FENCES)

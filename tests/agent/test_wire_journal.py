@@ -14,8 +14,10 @@ from agent.wire.codec import WireError
 from agent.wire.journal import MAX_LINE_BYTES, Cursor, decode_line, encode_line, read_lines
 from agent.wire.records import Ended, GatePassed, Inferences, Outcome, Phase, PhaseEntered, Record, Telemetry
 from tests.agent.strategies import RECORDS
+from tests.journals import evaluated_records
 
 GOLDEN = Path(__file__).parent.parent / "golden"
+DEFLATED = ("columns", "values")
 JOURNALS = st.lists(RECORDS, min_size=1, max_size=6)
 
 
@@ -109,7 +111,7 @@ def test_a_line_with_another_number_is_refused() -> None:
         decode_line(line[:-1], 4)
 
 
-@pytest.mark.parametrize("version", range(1, WIRE_VERSION + 1))
+@pytest.mark.parametrize("version", range(1, 5))
 def test_the_golden_journal_of_each_version_reads_as_it_did(version: int) -> None:
     data = (GOLDEN / f"journal-v{version}.jsonl").read_bytes()
     records, cursor = read_all(data)
@@ -125,17 +127,25 @@ def test_the_golden_journal_of_each_version_reads_as_it_did(version: int) -> Non
     assert cursor == Cursor(byte=len(data), seq=len(kinds))
 
 
-def test_the_golden_journal_of_this_version_is_written_as_it_was() -> None:
-    data = (GOLDEN / f"journal-v{WIRE_VERSION}.jsonl").read_bytes()
+def test_the_golden_journal_of_version_5_is_of_an_evaluation() -> None:
+    data = (GOLDEN / "journal-v5.jsonl").read_bytes()
+    records, cursor = read_all(data)
+    assert records == evaluated_records("cafe")
+    assert cursor == Cursor(byte=len(data), seq=len(records))
+
+
+@pytest.mark.parametrize("version", [4, WIRE_VERSION])
+def test_the_golden_journal_of_this_version_is_written_as_it_was(version: int) -> None:
+    data = (GOLDEN / f"journal-v{version}.jsonl").read_bytes()
     for golden, ours in zip(data.splitlines(), encode_all(read_all(data)[0]).splitlines(), strict=True):
         (kind, body), (our_kind, our_body) = said(golden), said(ours)
         assert (our_kind, {name: our_body[name] for name in body}) == (kind, body)
 
 
 def said(line: bytes) -> tuple[str, dict[str, Any]]:
-    """Kind and fields of a line, but for deflated columns: not every zlib deflates alike."""
+    """Kind and fields of a line, but for deflated ones: not every zlib deflates alike."""
     envelope = json.loads(line[9:])
-    return envelope["kind"], {name: value for name, value in envelope["body"].items() if name != "columns"}
+    return envelope["kind"], {name: value for name, value in envelope["body"].items() if name not in DEFLATED}
 
 
 def test_versions_before_4_do_not_pack() -> None:

@@ -12,7 +12,13 @@ from agent.wire.codec import WireError
 from agent.wire.journal import encode_line
 from agent.wire.records import Ended, Phase, PhaseEntered, Record
 from orchestrator.attempts import OvertakenError
-from orchestrator.db.columns import join_inferences, join_telemetry, unpack_inferences, unpack_telemetry
+from orchestrator.db.columns import (
+    join_inferences,
+    join_telemetry,
+    unpack_inferences,
+    unpack_predicted,
+    unpack_telemetry,
+)
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, StudyDeviceRow
@@ -23,6 +29,7 @@ from tests.journals import (
     completed_records,
     encode_journal,
     end_of,
+    evaluated_records,
     make_inferences,
     opening_records,
 )
@@ -93,6 +100,18 @@ def test_a_whole_journal_becomes_rows_that_hold_every_figure(started: Database) 
     telemetry = join_telemetry(unpack_telemetry(chunk.blob) for chunk in chunks if chunk.kind == "telemetry")
     assert np.isnan(telemetry.series("power_w")).all()
     assert telemetry.series("clock_hz").tolist() == [2.4e9] * len(telemetry.at_ns)
+
+
+def test_answers_to_a_data_set_are_kept_as_they_came_in_pieces_cut_anywhere(started: Database) -> None:
+    records = evaluated_records(RUN)
+    journal = make_journal(records)
+    for cut in [*range(0, len(journal), 997), len(journal)]:
+        cursor = get_attempt(started, ATTEMPT).cursor_byte
+        bring(started, journal[cursor : max(cut, cursor)])
+    with started.read() as session:
+        chunks = session.scalars(select(ChunkRow).where(ChunkRow.kind == "predicted").order_by(ChunkRow.seq)).all()
+    assert [chunk.count for chunk in chunks] == [2, 1]
+    assert [unpack_predicted(chunk.blob) for chunk in chunks] == records[7:9]
 
 
 @given(cuts=st.lists(st.integers(0, len(JOURNAL)), max_size=6), repeats=st.booleans())

@@ -9,13 +9,15 @@ import pytest
 from agent.wire.codec import WireError
 from agent.wire.records import Ended, Inferences, Loaded, Outcome, Phase, PhaseEntered, Record, Telemetry
 from orchestrator.journal_order import Progress
-from tests.journals import SECOND_NS, completed_records, make_inferences, make_telemetry
+from tests.journals import SECOND_NS, completed_records, evaluated_records, make_inferences, make_telemetry
 
 Change = Callable[[list[Record]], list[Record]]
 RECORDS = completed_records("cafe")
 DONE = Outcome.COMPLETED
 END_NS = 60 * SECOND_NS
 ENDED_LATE = Ended(at_ns=2 * END_NS, outcome=DONE)
+EVALUATED = evaluated_records("cafe")
+EVALUATING, ANSWERS = EVALUATED[6], EVALUATED[7]
 CLAIMED, ENVIRONMENT, LOADED, WARM_UP, WINDOW, TELEMETRY, ENDED = (RECORDS[i] for i in (0, 1, 5, 7, 9, 10, 11))
 
 
@@ -30,6 +32,11 @@ def take_all(records: list[Record]) -> Progress:
 def test_an_honest_journal_is_in_order() -> None:
     progress = take_all(RECORDS)
     assert progress.is_ended and progress.counts == {"warm_up": 3, "window": 24}
+
+
+def test_an_evaluation_has_answers_in_place_of_a_window() -> None:
+    progress = take_all(EVALUATED)
+    assert progress.is_ended and progress.answers == 3 and not progress.counts
 
 
 def test_a_run_that_went_back_to_its_gate_is_in_order() -> None:
@@ -83,6 +90,13 @@ def later(first_index: int, at_ns: int, phase: Phase = Phase.WINDOW, segment: in
     [
         ([ENVIRONMENT], "expected the claim first"),
         ([CLAIMED, CLAIMED], "expected the claim first"),
+        ([*EVALUATED[:5], EVALUATING, ANSWERS], "answers of a model that was never loaded"),
+        ([*EVALUATED[:6], ANSWERS], "answers in a run that is not evaluating"),
+        ([*EVALUATED[:7], PhaseEntered(phase=Phase.WINDOW, at_ns=END_NS)], "a window in a run that is evaluating"),
+        ([*EVALUATED[:7], EVALUATING], "an evaluation elsewhere than once"),
+        ([*RECORDS[:10], PhaseEntered(phase=Phase.EVALUATING, at_ns=END_NS)], "an evaluation elsewhere than once"),
+        ([*EVALUATED[:8], WARM_UP], "inferences of a warm_up that never began"),
+        ([*EVALUATED[:7], ENDED_LATE], "a completed evaluation without an answer"),
         ([*RECORDS[:3], ENVIRONMENT], "a second environment"),
         ([*RECORDS[:6], LOADED], "a second load"),
         ([*RECORDS, TELEMETRY], "a line after the end record"),

@@ -2,10 +2,12 @@
 
 import pytest
 
+from agent.wire.evaluation import Evaluation
 from agent.wire.spec import Limits
 from orchestrator.db.tables import DeviceRow
-from orchestrator.limits import limits_for
+from orchestrator.limits import LARGEST_JOURNAL_BYTES, limits_for
 from orchestrator.protocols import PRESETS
+from tests.orchestrator.analysis.accuracy.tasks import a_detector
 from tests.orchestrator.yard import Yard, submit
 from tests.pretended_board import PretendedBoard
 from tests.small_farm import set_columns
@@ -19,6 +21,21 @@ def test_the_wall_is_behind_the_longest_run_that_a_protocol_allows(name: str) ->
     wall_s = limits_for(protocol, None, 0.8).wall_s
     longest_s = protocol.recorded_idle_s + protocol.warm_up.max_s + protocol.window.max_s
     assert longest_s + 600 < wall_s < longest_s + 3000
+
+
+def test_an_evaluation_may_take_longer_and_say_more_with_every_example() -> None:
+    protocol, task = PRESETS["quick"].protocol, a_detector(most=300)
+    few, many, all_of_them = (
+        limits_for(
+            protocol,
+            None,
+            0.8,
+            Evaluation(dataset_id="a" * 64, main_file="set.npz", task=task, examples=tuple(map(str, range(count)))),
+        )
+        for count in (10, 5000, 50_000)
+    )
+    assert few.wall_s < many.wall_s < all_of_them.wall_s
+    assert few.journal_bytes < 5000 * 300 * 32 < many.journal_bytes < all_of_them.journal_bytes == LARGEST_JOURNAL_BYTES
 
 
 def test_the_memory_is_a_share_of_the_boards() -> None:
