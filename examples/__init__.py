@@ -1,1 +1,1 @@
-"""Whole studies that anybody can run on this machine. Their boards are simulated: no figure of them is one of a Pi."""
+"""Whole studies that anybody can run on this machine. Where boards are simulated, no figure of them is one of a Pi."""
