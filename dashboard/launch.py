@@ -4,9 +4,15 @@ Command-line flags win over configuration files and over STREAMLIT_* variables, 
 port to others, send usage statistics or show a traceback. Looks are in .streamlit/config.toml beside the app.
 """
 
+import importlib.util
 import ipaddress
 import sys
+import tomllib
 from pathlib import Path
+
+from orchestrator.access import Access
+from orchestrator.config import Settings
+from orchestrator.errors import SpecError
 
 APP = Path(__file__).parent / "app.py"
 THEME = Path(__file__).parent / "theme.toml"
@@ -28,16 +34,56 @@ _ALWAYS = {
 }
 # Names by which a browser reaches loopback, through a tunnel too; any other in the Host header is DNS rebinding.
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+_SMALLEST_UPLOAD_MB = 1
+_UPLOAD_UNIT_BYTES = 1024 * 1024  # Streamlit's megabyte
+_HOW_TO_LET_PEOPLE_IN = (
+    'set dashboard_access to "password" (pifarm dashboard password makes one) or "oidc", or to "read-only" if '
+    "everybody there may read; docs/security.md"
+)
 
 
-def dashboard_command(address: str = "127.0.0.1", port: int = 8501) -> list[str]:
+def command_of(settings: Settings) -> list[str]:
+    """The command that serves the dashboard as the settings want it; raises `SpecError` where that would be unsafe."""
+    require_safe(settings)
+    may_upload = settings.dashboard_access is not Access.READ_ONLY
+    command = dashboard_command(
+        settings.dashboard_address,
+        settings.dashboard_port,
+        upload_mb=-(-settings.upload_max_bytes // _UPLOAD_UNIT_BYTES) if may_upload else _SMALLEST_UPLOAD_MB,
+    )
+    if settings.dashboard_access is Access.OIDC:
+        command.append(f"--secrets.files={settings.secrets_file}")
+    return command
+
+
+def dashboard_command(address: str = "127.0.0.1", port: int = 8501, upload_mb: int = _SMALLEST_UPLOAD_MB) -> list[str]:
     """The command that serves the dashboard until it is ended; on loopback it answers to local names only."""
-    flags = {**_ALWAYS, "server.address": address, "server.port": str(port)}
+    flags = {
+        **_ALWAYS,
+        "server.address": address,
+        "server.port": str(port),
+        "server.maxUploadSize": str(upload_mb),
+    }
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(APP)]
     command += [f"--{name}={value}" for name, value in flags.items()]
     if is_loopback(address):
         command += [f"--server.allowedHosts={name}" for name in _LOCAL_NAMES]
     return command
+
+
+def require_safe(settings: Settings) -> None:
+    """Refuse to serve people whom nobody knows, and to ask for what nobody could give; `SpecError` says the remedy."""
+    access, address = settings.dashboard_access, settings.dashboard_address
+    if access is Access.OPEN and not is_loopback(address):
+        raise SpecError(
+            f"dashboard_address: {address} is reached by others, and nobody would have to sign in; "
+            f"{_HOW_TO_LET_PEOPLE_IN}"
+        )
+    has_password = settings.dashboard_operator_password_hash or settings.dashboard_viewer_password_hash
+    if access is Access.PASSWORD and not has_password:
+        raise SpecError("dashboard_access: there is no password yet; make one: pifarm dashboard password")
+    if access is Access.OIDC:
+        _require_provider(settings)
 
 
 def is_loopback(address: str) -> bool:
@@ -46,3 +92,16 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return address == "localhost"
+
+
+def _require_provider(settings: Settings) -> None:
+    if not (settings.dashboard_operators or settings.dashboard_viewers):
+        raise SpecError("dashboard_access: with oidc, dashboard_operators or dashboard_viewers must say who may enter")
+    if importlib.util.find_spec("authlib") is None:
+        raise SpecError("dashboard_access: oidc needs Authlib; install it: pip install 'pifarm[oidc]'")
+    try:
+        has_section = "auth" in tomllib.loads(settings.secrets_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        has_section = False
+    if not has_section:
+        raise SpecError(f"dashboard_access: expected {settings.secrets_file} with a section [auth]; docs/security.md")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 import platformdirs
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +18,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from orchestrator import passwords
+from orchestrator.access import Access
 from orchestrator.errors import SpecError, masked
 
 MAX_SOCKET_PATH = 100
@@ -35,6 +37,26 @@ class Settings(BaseSettings):
     broker_url: str = Field(default="", repr=False, description="A Redis or Valkey; left out: the embedded one.")
     dashboard_address: str = Field(default="127.0.0.1", description="Where the dashboard listens.")
     dashboard_port: int = Field(default=8501, ge=0, le=65535, description="The dashboard's port.")
+    dashboard_access: Access = Field(
+        default=Access.OPEN,
+        description="Who may do what: open (everybody operates; on loopback alone), read-only, password or oidc.",
+    )
+    dashboard_operator_password_hash: str = Field(
+        default="", repr=False, description="With password: the operators', made by `pifarm dashboard password`."
+    )
+    dashboard_viewer_password_hash: str = Field(
+        default="", repr=False, description="With password: the viewers', made with `--role viewer`."
+    )
+    dashboard_claim: str = Field(default="email", description="With oidc: the claim that roles go by.")
+    dashboard_operators: str = Field(
+        default="", description="With oidc: values of the claim that make operators, separated by commas."
+    )
+    dashboard_viewers: str = Field(
+        default="", description="With oidc: values of the claim that make viewers; `*`: whoever signs in."
+    )
+    upload_max_bytes: int = Field(
+        default=500_000_000, ge=1_000_000, description="What an upload to the dashboard may have in all."
+    )
     artifact_quota_bytes: int = Field(
         default=8 * 1024**3, ge=0, description="What model files may take of a board's disk."
     )
@@ -49,6 +71,13 @@ class Settings(BaseSettings):
         default=10_000_000, ge=10_000, description="Size at which a log file is put aside and begun anew."
     )
     log_backups: int = Field(default=3, ge=0, le=100, description="Older pieces kept of each log file.")
+
+    @field_validator("dashboard_operator_password_hash", "dashboard_viewer_password_hash")
+    @classmethod
+    def _must_be_a_hash(cls, text: str) -> str:
+        if text and not passwords.is_hash(text):
+            raise SpecError("settings: a dashboard_..._password_hash is none; make it by: pifarm dashboard password")
+        return text
 
     @model_validator(mode="after")
     def _fill_from_home(self) -> Self:
@@ -111,6 +140,11 @@ class Settings(BaseSettings):
         return self.home / "logs"
 
     @property
+    def secrets_file(self) -> Path:
+        """What the dashboard's identity provider wants to know, in the form of Streamlit's secrets."""
+        return self.home / "secrets.toml"
+
+    @property
     def file(self) -> Path:
         """The settings file, there or not."""
         return self.home / SETTINGS_FILE
@@ -125,7 +159,7 @@ class Settings(BaseSettings):
         try:
             given = tomllib.loads(file.read_text(encoding="utf-8"))
             other = Settings(**{**given, "home": self.home})
-        except (ValidationError, ValueError, TypeError):
+        except (SpecError, ValidationError, ValueError, TypeError):
             return False
         return (other.database_url, other.broker_url) == (self.database_url, self.broker_url)
 
@@ -165,7 +199,7 @@ def complaints(settings: Settings) -> list[str]:
     except FileNotFoundError:
         is_open = False
     text = settings.file.read_text(encoding="utf-8") if is_open else ""
-    if masked(text) != text:
+    if masked(text) != text or "password_hash" in text:
         found.append(f"others may read the password in the settings file; run: chmod 600 {settings.file}")
     return found
 

@@ -2,7 +2,8 @@
 
     PifarmError
     ├── SpecError        wrong use or bad input: the user's to mend          exit code 2
-    │   └── NotFoundError    a name that nothing answers to
+    │   ├── NotFoundError    a name that nothing answers to
+    │   └── ForbiddenError   not for this visitor of the dashboard
     ├── ModelError       the model file cannot be used                       exit code 2
     ├── DeviceError      the board cannot do what was asked                  retried
     │   ├── OwnedError       another farm owns the board                     never retried
@@ -54,6 +55,10 @@ class SpecError(PifarmError):
 
 class NotFoundError(SpecError):
     """A name that nothing answers to; the message lists what there is."""
+
+
+class ForbiddenError(SpecError):
+    """What a visitor of the dashboard may not do, or not yet again; nothing was changed."""
 
 
 class ModelError(PifarmError):

@@ -20,6 +20,7 @@ class EventKind(enum.Enum):
     CANARY = "canary"
     STUDY_SUBMITTED = "study submitted"
     STUDY_EXTENDED = "study extended"
+    STUDY_CHANGED = "study changed"
     STUDY_NARROW = "study narrow enough"
     STUDY_NOT_NARROW = "study not narrow"
     PACE_STEP = "pace step"

@@ -122,7 +122,15 @@ def drain(database: Database, name: str, reason: str) -> None:
         record(session, EventKind.DEVICE_CHANGED, f"{name}: drained: {reason}", device_id=device.id)
 
 
-def resume(database: Database, name: str) -> None:
+def quarantine(database: Database, name: str, reason: str) -> None:
+    """Take a device for sick, as somebody sees it: no further work, and its state wants attention. Its queue stays."""
+    with database.write() as session:
+        device = find(session, name)
+        device.state, device.state_reason = DeviceState.SICK, f"quarantined: {reason}"
+        record(session, EventKind.DEVICE_SICK, f"{name}: {device.state_reason}", device_id=device.id)
+
+
+def resume(database: Database, name: str, comment: str = "") -> None:
     """Give a drained or sick device work again, after a canary, and call its attendant."""
     with database.write() as session:
         device = find(session, name)
@@ -130,7 +138,8 @@ def resume(database: Database, name: str) -> None:
         device.faults_in_row = device.unreachable_in_row = 0
         device.needs_canary = True
         leases.call(session, [device.id])
-        record(session, EventKind.DEVICE_CHANGED, f"{name}: resumed", device_id=device.id)
+        said = f"{name}: resumed: {comment}" if comment else f"{name}: resumed"
+        record(session, EventKind.DEVICE_CHANGED, said, device_id=device.id)
 
 
 def reset_canaries(database: Database, name: str) -> None:

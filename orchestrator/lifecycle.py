@@ -80,6 +80,7 @@ GIVEN_UP = "abandoned"  # code of an attempt that an operator gave up without a 
 MAX_DEVICE_FAULTS = 3
 MAX_INVALID_RESULTS = 2
 SICK_AFTER_FAULTS = 5
+MOST_PRIORITY = 1000  # of a study, as its least is the negative of it
 
 _OPEN_RUN = (RunState.STAGING, RunState.RUNNING)
 RUN_MOVES: Mapping[tuple[RunState, RunEvent], RunState] = {

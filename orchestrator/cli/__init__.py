@@ -11,11 +11,13 @@ from collections.abc import Callable
 import typer
 
 from orchestrator.cli import (
+    audit,
     backup,
     canary,
     choose,
     compare,
     console,
+    dashboard,
     demo,
     device,
     farm,
@@ -25,6 +27,7 @@ from orchestrator.cli import (
     profile,
     published,
     run,
+    service,
     simulate,
     status,
     study,
@@ -42,6 +45,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+for out_of_service in (service.drain, service.quarantine, service.resume):
+    device.app.command()(out_of_service)
 app.add_typer(device.app, name="device")
 app.add_typer(model.app, name="model")
 app.add_typer(variant.app, name="variant")
@@ -51,6 +56,8 @@ app.add_typer(run.app, name="run")
 app.add_typer(canary.app, name="canary")
 app.add_typer(thermal.app, name="thermal")
 app.add_typer(farm.database_app, name="db")
+app.add_typer(dashboard.app, name="dashboard")
+app.command("audit")(audit.audit)
 app.command("up")(farm.up)
 app.command("status")(status.status)
 app.command("logs")(logs.logs)
@@ -59,7 +66,6 @@ app.command("restore")(backup.restore)
 app.command("key")(farm.key)
 app.command("worker")(farm.worker)
 app.command("tick")(farm.tick)
-app.command("dashboard")(farm.dashboard)
 app.command("demo")(demo.demo)
 app.command("submit")(submit.submit)
 app.command("leaderboard")(leaderboard.leaderboard)

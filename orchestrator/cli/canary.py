@@ -53,6 +53,7 @@ def run(
     if not names:
         raise SpecError("canary run: expected DEVICE..., or --all")
     studies = plant(farm, names)
+    console.note(farm, "canary run", ", ".join(names))
     if not wait:
         console.say(f"canary queued on {', '.join(names)}; see it: pifarm canary show")
         return
@@ -71,7 +72,9 @@ def reset(
     """Begin a device's baseline anew, after a change that is meant, e.g. of its cooling or firmware."""
     from orchestrator import fleet
 
-    fleet.reset_canaries(console.the_farm().database, device)
+    farm = console.the_farm()
+    fleet.reset_canaries(farm.database, device)
+    console.note(farm, "canary reset", device)
     console.say(f"{device}: its next canaries are its new baseline")
 
 

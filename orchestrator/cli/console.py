@@ -24,6 +24,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from orchestrator import audit
 from orchestrator.config import load_settings
 from orchestrator.errors import SpecError
 from orchestrator.farm import Farm, open_farm
@@ -46,6 +47,11 @@ def the_farm() -> Farm:
     farm = open_farm(load_settings())
     _opened.callback(farm.database.engine.dispose)
     return farm
+
+
+def note(farm: Farm, action: str, target: str) -> None:
+    """Write into the audit log what a command has changed; of one that was refused nothing is stored."""
+    audit.write(farm.database, audit.user_here(), action, target)
 
 
 def leave() -> None:

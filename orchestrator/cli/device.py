@@ -1,4 +1,4 @@
-"""`pifarm device add | list | show | probe | doctor | label | ambient | drain | resume | remove`: the boards."""
+"""`pifarm device add | list | show | probe | doctor | label | ambient | remove`: the boards."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -91,6 +91,7 @@ def add(
             password = typer.prompt(f"password of {ssh}", hide_input=True, err=True)
             fleet.install_key(farm, request.parsed_address, host_key, password)
         fleet.add_board(farm, request, host_key, progress=_tell_step)
+    console.note(farm, "device add", f"{name}: {ssh or 'this machine'}")
     console.print_table("", *device_rows([_view(farm, name)]))
 
 
@@ -185,7 +186,9 @@ def label(
     """Set or take away labels. Runs keep the labels that the device had when they began; see `compare --by`."""
     from orchestrator import surroundings
 
-    labels = surroundings.relabel(console.the_farm().database, name, _changes(change))
+    farm = console.the_farm()
+    labels = surroundings.relabel(farm.database, name, _changes(change))
+    console.note(farm, "device label", f"{name}: {' '.join(change)}")
     shown = ", ".join(f"{key}={value}" for key, value in labels.items()) or "none"
     console.say(f"{name}: labels {shown}; runs that have begun keep their own")
 
@@ -215,30 +218,6 @@ def ambient(
     console.say(f"{name}: room {celsius:.1f} °C, " + (f"for {hours:g} h" if hours else "until another reading"))
 
 
-@app.command("drain")
-def drain(
-    name: NameArgument,
-    reason: Annotated[str, typer.Option("--reason", help="Shown beside its state.")] = "drained",
-) -> None:
-    """Give the device no further work; it keeps its queue, and ends the run it is at."""
-    from orchestrator import fleet
-
-    fleet.drain(console.the_farm().database, name, reason)
-    console.say(f"{name}: drained; pifarm device resume {name} brings it back")
-
-
-@app.command("resume")
-def resume(name: NameArgument) -> None:
-    """Give a drained or sick device work again."""
-    from orchestrator import fleet
-    from orchestrator.cli.watch import ring
-
-    farm = console.the_farm()
-    fleet.resume(farm.database, name)
-    ring(farm)
-    console.say(f"{name}: ready")
-
-
 @app.command("remove")
 def remove(name: NameArgument, as_json: JsonOption = False) -> None:
     """Forget a device without results, drain one with results for good. Refused while a run is active on it.
@@ -251,6 +230,7 @@ def remove(name: NameArgument, as_json: JsonOption = False) -> None:
     fleet.require_removable(farm.database, name)
     restored = preparing.restore_before_removal(farm, name)
     said = fleet.remove(farm.database, name)
+    console.note(farm, "device remove", name)
     if as_json:
         console.print_json({"restored": restored, "removed": said})
         return

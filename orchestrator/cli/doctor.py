@@ -34,6 +34,7 @@ def fix(name: str, *, is_agreed: bool, as_json: bool) -> bool:
     if not is_agreed:
         _ask(name)
     tuned = preparing.prepare(farm, name)
+    console.note(farm, "device doctor --fix", name)
     is_done = tuned.is_prepared and tuned.is_verified
     _show(name, tuned, is_done=is_done, as_json=as_json)
     return is_done
@@ -43,7 +44,9 @@ def restore(name: str, *, as_json: bool) -> bool:
     """Put back what the board's owner had; gives whether all of it reads so."""
     from orchestrator import preparing
 
-    tuned = preparing.restore(console.the_farm(), name)
+    farm = console.the_farm()
+    tuned = preparing.restore(farm, name)
+    console.note(farm, "device doctor --restore", name)
     is_done = not tuned.is_prepared
     _show(name, tuned, is_done=is_done, as_json=as_json)
     return is_done

@@ -1,4 +1,4 @@
-"""`pifarm up | key | worker | tick | dashboard | db`: the farm's processes, its key, its database."""
+"""`pifarm up | key | worker | tick | db`: the farm's processes, its key, its database."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +22,7 @@ def up(
     """Run the farm: broker, worker, tick and dashboard under one supervisor; Ctrl-C drains it, a second one ends it."""
     import os
 
+    from dashboard.launch import require_safe
     from orchestrator import embedded
     from orchestrator.config import complaints, keep_private
     from orchestrator.log_lines import log_to
@@ -32,6 +33,8 @@ def up(
     if on_demand:
         embedded.detach()
     farm = console.the_farm()
+    if with_dashboard:
+        require_safe(farm.settings)
     with os.fdopen(part_log(farm.settings, "supervisor").open(), "a", encoding="utf-8") as lines:
         log_to(lines, keys_dir=farm.settings.keys_dir)
         for complaint in complaints(farm.settings):
@@ -60,19 +63,6 @@ def tick() -> None:
     from orchestrator import queue
 
     queue.run_tick(_settings_of_a_part("tick"))
-
-
-def dashboard() -> None:
-    """Serve the dashboard alone; `pifarm up` serves it for you."""
-    import os
-
-    from dashboard.launch import dashboard_command
-    from orchestrator.config import keep_private
-
-    keep_private()
-    settings = console.the_farm().settings
-    command = dashboard_command(settings.dashboard_address, settings.dashboard_port)
-    os.execvpe(command[0], command, settings.environment())
 
 
 def _settings_of_a_part(name: str) -> "Settings":

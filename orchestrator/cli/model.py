@@ -36,6 +36,8 @@ def add(
     farm = console.the_farm()
     with console.transfer_bar(f"storing {name}") as progress:
         added = add_model(farm, name, builds, progress)
+    if added:
+        console.note(farm, "model add", f"{name}: {', '.join(added)}")
     known = [label for label in labels if label not in added]
     console.say(
         f"{name}: added {', '.join(added) or 'nothing new'}" + (f"; known already: {', '.join(known)}" if known else "")

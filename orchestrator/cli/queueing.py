@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from orchestrator.cli import console
+from orchestrator.lifecycle import MOST_PRIORITY
 
 if TYPE_CHECKING:
     from agent.wire.spec import Inputs
@@ -28,7 +29,12 @@ SettingOption = Annotated[
 ThreadsOption = Annotated[str, typer.Option("--threads", help="Thread counts to measure, e.g. 1,4.")]
 RuntimeOption = Annotated[list[str] | None, typer.Option("--runtime", help="Only this runtime; may be repeated.")]
 ShapeOption = Annotated[list[str] | None, typer.Option("--shape", help="An input's shape, e.g. images=1,3,640,640.")]
-PriorityOption = Annotated[int, typer.Option("--priority", min=-1000, max=1000, help="Greater comes first.")]
+PriorityOption = Annotated[
+    int, typer.Option("--priority", min=-MOST_PRIORITY, max=MOST_PRIORITY, help="Greater comes first.")
+]
+PriorityArgument = Annotated[
+    int, typer.Argument(min=-MOST_PRIORITY, max=MOST_PRIORITY, help="Greater comes first; 0 is usual.")
+]
 AmbientOption = Annotated[
     float | None,
     typer.Option("--ambient", help="How warm the room is, C, where no thermometer beside the board says it."),
@@ -58,7 +64,8 @@ def queue_study(
     done.
     """
     from orchestrator import studies
-    from orchestrator.cli.watch import ring, watch_study
+    from orchestrator.cli.watch import watch_study
+    from orchestrator.doorbell import ring
     from orchestrator.queries.forecast import forecast_study
     from orchestrator.queries.studies import get_study
 
@@ -69,6 +76,7 @@ def queue_study(
     if not as_json:
         _print_forecast(forecast, console.err)
     study_id = studies.submit(farm.database, submission)
+    console.note(farm, "study submit", f"study {study_id}: {submission.model}")
     ring(farm)
     is_clean = watch_study(farm, study_id) if wait else True
     study = get_study(farm.database, study_id)
@@ -108,7 +116,7 @@ def _print_dry_run(forecast: "Forecast", *, as_json: bool) -> None:
 
 
 def _print_forecast(forecast: "Forecast", where: Console) -> None:
-    from orchestrator.cli.forecast import COLUMNS, board_rows, lines
+    from orchestrator.forecast_text import COLUMNS, board_rows, lines
 
     where.print(console.make_table("forecast", COLUMNS, board_rows(forecast.boards), COLUMNS[1:]))
     for line in lines(forecast):

@@ -1,4 +1,4 @@
-"""`pifarm study list | show | watch | extend | cancel | retry`, `export` and `report`."""
+"""`pifarm study list | show | watch | extend | priority | cancel | retry`, `export` and `report`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli import console
+from orchestrator.cli import console, queueing
 from orchestrator.cli.farm import JsonOption
 from orchestrator.lifecycle import USERS_KINDS, StudyKind
 from orchestrator.queries.rows import StudyView
@@ -118,10 +118,11 @@ def extend(
 ) -> None:
     """Add randomised blocks to a study: they continue it, as if they had been asked for at once."""
     from orchestrator import studies
-    from orchestrator.cli.watch import ring
+    from orchestrator.doorbell import ring
 
     farm = console.the_farm()
     count = studies.extend(farm.database, study, blocks)
+    console.note(farm, "study extend", f"study {study}: {blocks} blocks")
     ring(farm)
     console.say(f"study {study}: {count} runs added")
 
@@ -130,12 +131,24 @@ def extend(
 def cancel(study: StudyArgument) -> None:
     """Cancel a study in whatever state it is. It holds at once; boards are told on the next contact."""
     from orchestrator import studies
-    from orchestrator.cli.watch import ring
+    from orchestrator.doorbell import ring
 
     farm = console.the_farm()
     count = studies.cancel(farm.database, study)
+    console.note(farm, "study cancel", f"study {study}")
     ring(farm)
     console.say(f"study {study}: {count} runs cancelled")
+
+
+@app.command("priority")
+def priority(study: StudyArgument, number: queueing.PriorityArgument) -> None:
+    """Move a study before or behind others; blocks that have begun are ended first."""
+    from orchestrator import studies
+
+    farm = console.the_farm()
+    studies.prioritise(farm.database, study, number)
+    console.note(farm, "study priority", f"study {study}: {number}")
+    console.say(f"study {study}: priority {number}")
 
 
 @app.command("retry")
@@ -147,11 +160,12 @@ def retry(
 ) -> None:
     """Queue a study's failed, cancelled and invalid runs again."""
     from orchestrator import studies
-    from orchestrator.cli.watch import ring
+    from orchestrator.doorbell import ring
 
     farm = console.the_farm()
     abandoned = studies.abandon(farm.database, study) if abandon else 0
     count = studies.retry(farm.database, study)
+    console.note(farm, "study retry", f"study {study}" + (", abandoning open attempts" if abandon else ""))
     ring(farm)
     console.say(
         f"study {study}: {count} runs queued again" + (f", {abandoned} attempts abandoned" if abandoned else "")

@@ -9,9 +9,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from agent.wire.spec import Regime
-from orchestrator import embedded, leases, queue
-from orchestrator.broker import is_answering
+from orchestrator import embedded
 from orchestrator.cli import console
+from orchestrator.doorbell import ring
 from orchestrator.errors import DatabaseError
 from orchestrator.farm import Farm
 from orchestrator.lifecycle import StudyState
@@ -26,12 +26,6 @@ from orchestrator.waiting_text import at_the_gate, stuck
 REFRESH_S = 1.0
 LOOK_EVERY = 10  # refreshes from one look at what soaks have brought to the next; it comes once a minute
 MOST_LOOKED_AT = 12
-
-
-def ring(farm: Farm) -> None:
-    """Wake the attendants of all devices that are due, if a broker answers; otherwise the next tick does it."""
-    if is_answering(farm.settings):
-        queue.wake(queue.make_app(farm.settings), leases.claim_due(farm.database))
 
 
 def watch_study(farm: Farm, study_id: int) -> bool:

@@ -96,12 +96,13 @@ class ArtifactRow(Base):
 
 
 class ModelRow(Base):
-    """A network, e.g. yolov9-c."""
+    """A network, e.g. yolov9-c; `task` is what its inputs and outputs mean (`agent.wire.task.Task`), where told."""
 
     __tablename__ = "models"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(ShortText, unique=True)
+    task: Mapped[dict[str, Any] | None]
     created_at_s: Mapped[float] = mapped_column(default=now_s())
     builds: Mapped[list["BuildRow"]] = relationship(back_populates="model", order_by="BuildRow.id")
 
@@ -268,6 +269,7 @@ class AttemptRow(Base):
     __tablename__ = "attempts"
     __table_args__ = (
         UniqueConstraint("run_id", "number"),
+        Index("ix_attempts_device_id_id", "device_id", "id"),
         Index(
             "ix_attempts_one_open_per_device",
             "device_id",
@@ -356,3 +358,64 @@ class PublishedRow(Base):
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     note: Mapped[str] = mapped_column(default="")
     added_at_s: Mapped[float] = mapped_column(default=now_s())
+
+
+class AuditRow(Base):
+    """Who changed what, on which thing, and what came of it; never changed, never deleted."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at_s: Mapped[float] = mapped_column(default=now_s(), index=True)
+    who: Mapped[str] = mapped_column(ShortText)
+    role: Mapped[str] = mapped_column(ShortText)
+    action: Mapped[str] = mapped_column(ShortText)
+    target: Mapped[str]
+    outcome: Mapped[str] = mapped_column(ShortText)
+    message: Mapped[str] = mapped_column(default="")
+
+
+class DatasetRow(Base):
+    """A data set: one artifact with its examples, for boards, and one with what is right about them, for the farm."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(ShortText, unique=True)
+    kind: Mapped[str] = mapped_column(ShortText)
+    artifact_id: Mapped[str] = mapped_column(ForeignKey("artifacts.id"))
+    truth_id: Mapped[str] = mapped_column(ForeignKey("artifacts.id"))
+    examples: Mapped[int]
+    objects: Mapped[int | None]
+    classes: Mapped[list[Any]] = mapped_column(default=list)
+    created_at_s: Mapped[float] = mapped_column(default=now_s())
+    artifact: Mapped[ArtifactRow] = relationship(foreign_keys=artifact_id)
+
+
+class EvaluationRow(Base):
+    """What each run of an accuracy study answers: examples of a data set by number, drawn by a seed, under a task."""
+
+    __tablename__ = "evaluations"
+
+    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"), primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"))
+    task: Mapped[dict[str, Any] | None]
+    seed: Mapped[int]
+    count: Mapped[int]
+    examples: Mapped[list[Any]] = mapped_column(deferred=True)
+    dataset: Mapped[DatasetRow] = relationship()
+
+
+class ScoreRow(Base):
+    """How right a run's answers were: `metrics` by name with value and interval, `details` by class and size."""
+
+    __tablename__ = "scores"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), index=True)
+    examples: Mapped[int]
+    seed: Mapped[int]
+    metrics: Mapped[dict[str, Any]]
+    details: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    scored_at_s: Mapped[float] = mapped_column(default=now_s())
+    dataset: Mapped[DatasetRow] = relationship()

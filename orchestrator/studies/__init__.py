@@ -8,7 +8,7 @@ A study is stored whole in one transaction: either it and all its runs are there
 """
 
 from orchestrator.studies.choice import select_devices
-from orchestrator.studies.ending import abandon, any_active, cancel, close_if_done, retry
+from orchestrator.studies.ending import abandon, any_active, cancel, close_if_done, prioritise, retry
 from orchestrator.studies.extension import extend
 from orchestrator.studies.order import block_order
 from orchestrator.studies.planting import MAX_RUNS, Outline, outline, submit
@@ -27,6 +27,7 @@ __all__ = [
     "close_if_done",
     "extend",
     "outline",
+    "prioritise",
     "retry",
     "select_devices",
     "submit",

@@ -1,4 +1,4 @@
-"""How a study ends and what may be done to one afterwards: close, cancel, retry, abandon.
+"""How a study ends and what may be done to one meanwhile and afterwards: prioritise, close, cancel, retry, abandon.
 
 Rows are locked in one order everywhere: attempt, run, device, study.
 """
@@ -12,10 +12,12 @@ from orchestrator import leases
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import KEEP, Database
 from orchestrator.db.tables import AttemptRow, RunRow, StudyDeviceRow, StudyRow
+from orchestrator.errors import SpecError
 from orchestrator.events import EventKind, record
 from orchestrator.lifecycle import (
     ENDED_RUN_STATES,
     GIVEN_UP,
+    MOST_PRIORITY,
     OPEN_ATTEMPT_STATES,
     AttemptState,
     RunEvent,
@@ -37,6 +39,19 @@ def cancel(database: Database, study_id: int) -> int:
 def retry(database: Database, study_id: int) -> int:
     """Queue a study's failed, cancelled and invalid runs again; returns how many."""
     return database.retried(lambda session: _retry(session, study_id))
+
+
+def prioritise(database: Database, study_id: int, priority: int) -> None:
+    """Give a study another priority: greater comes first, after blocks that have begun. Raises `SpecError`."""
+    if not -MOST_PRIORITY <= priority <= MOST_PRIORITY:
+        raise SpecError(f"priority: expected {-MOST_PRIORITY}..{MOST_PRIORITY}, got {priority}")
+    with database.write() as session:
+        find_study(session, study_id)
+        study = lock_study(session, study_id)
+        if study.priority != priority:
+            said = f"priority {priority}, before: {study.priority}"
+            study.priority = priority
+            record(session, EventKind.STUDY_CHANGED, said, study_id=study_id)
 
 
 def abandon(database: Database, study_id: int) -> int:

@@ -100,3 +100,19 @@ def test_what_a_board_says_of_itself_cannot_steer_the_terminal(pifarm: Pifarm, d
     assert not set("\x1b\x07\u202e") & set(out)
     assert "[bold]loud[/bold]" in "".join(out.split())
     assert json.loads(pifarm("device", "list", "--json").out)[0]["board"] == nasty
+
+
+def test_what_commands_change_is_in_the_audit_log_and_what_is_refused_is_not(pifarm: Pifarm) -> None:
+    assert pifarm("device", "quarantine", "pi5-kitchen", "--reason", "it smells").exit_code == 0
+    assert pifarm("device", "resume", "pi5-kitchen", "--comment", "new fan").exit_code == 0
+    assert pifarm("submit", "yolov9-c").exit_code == 0
+    assert pifarm("study", "priority", "1", "5").exit_code == 0
+    assert pifarm("study", "cancel", "99").exit_code == 2
+
+    lines = read_json(pifarm, "audit")
+    assert [line["action"] for line in lines] == [
+        "study priority", "study submit", "device resume", "device quarantine",
+    ]  # fmt: skip
+    assert {line["who"].partition(":")[0] for line in lines} == {"cli"}
+    assert read_json(pifarm, "study", "show", "1")["study"]["priority"] == 5
+    assert "it smells" in pifarm("audit", "--limit", "4").out

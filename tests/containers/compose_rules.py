@@ -73,7 +73,7 @@ def complaints_about(words: list[str]) -> list[str]:
 
 def complaints_of_typer(words: list[str]) -> list[str]:
     command: Any = typer.main.get_command(app)
-    while hasattr(command, "commands"):
+    while hasattr(command, "commands") and (words or not command.invoke_without_command):
         if not words or words[0] not in command.commands:
             return [f"there is no command {words[:1]}"]
         command, words = command.commands[words[0]], words[1:]

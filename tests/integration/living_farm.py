@@ -22,7 +22,7 @@ from sqlalchemy import func, select, update
 from orchestrator import demo, embedded, fleet, protocols, studies
 from orchestrator.bundle import build_bundle
 from orchestrator.catalog import NewBuild, add_model
-from orchestrator.cli.watch import ring
+from orchestrator.doorbell import ring
 from orchestrator.config import Settings
 from orchestrator.db.tables import ArtifactRow, AttemptRow, DeviceRow, RunRow
 from orchestrator.farm import Farm, open_farm

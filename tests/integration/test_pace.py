@@ -8,7 +8,7 @@ import pytest
 from orchestrator import demo, protocols, studies
 from orchestrator.analysis.rate_search import Search, Stop
 from orchestrator.bundle import build_bundle
-from orchestrator.cli.watch import ring
+from orchestrator.doorbell import ring
 from orchestrator.lifecycle import StudyKind, StudyState
 from orchestrator.picking import SCRIPTED
 from orchestrator.queries.leaderboard import leaderboard

@@ -1,4 +1,4 @@
-"""The forecast of a study as text: what `pifarm submit` says before it queues anything."""
+"""The forecast of a study as text: what is said before anything is queued. Pure."""
 
 from collections.abc import Iterator, Sequence
 
