@@ -67,8 +67,8 @@ def rows(found: FactorComparison) -> list[list[str]]:
     ]
 
 
-def notes(found: FactorComparison) -> Iterator[str]:
-    """What a reader must know: marks, what else differed, rooms, what was left out."""
+def cautions(found: FactorComparison) -> Iterator[str]:
+    """What a reader must know of the answers: marks, what else differed, rooms."""
     for mark in marks(found):
         yield f"{mark}: {row_text.MARKS[mark]}"
     for level, own in found.goes_with.items():
@@ -81,6 +81,11 @@ def notes(found: FactorComparison) -> Iterator[str]:
         yield "rooms that no thermometer measured may have differed more than they say; a warmer room throttles sooner"
     if found.coverage is not None:
         yield coverage_text(found.coverage)
+
+
+def notes(found: FactorComparison) -> Iterator[str]:
+    """What a reader must know: marks, what else differed, rooms, what was left out."""
+    yield from cautions(found)
     for run in found.excluded:
         yield f"left out: {run.device}, run {run.run}: {run.reason}"
 

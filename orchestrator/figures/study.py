@@ -10,6 +10,7 @@ from orchestrator.csv_text import unsteered
 from orchestrator.db.session import Database
 from orchestrator.errors import SpecError
 from orchestrator.figures.bursts import burst_figures
+from orchestrator.figures.factors import factor_figures, study_factors
 from orchestrator.figures.figure import Figure, choose_runs
 from orchestrator.figures.ranks import drift_figures, groups_of, ranking_figure, tradeoff_figures
 from orchestrator.figures.soaks import soak_figures
@@ -33,6 +34,7 @@ def study_figures(database: Database, study: int) -> Iterator[Figure]:
     for number, rows in enumerate(groups_of(leaderboard(database, study=study).rows), start=1):
         yield ranking_figure(rows, number)
         yield from tradeoff_figures(rows, number)
+    yield from factor_figures(tuple(study_factors(database, view, runs)))
     yield from drift_figures(runs)
     yield from measured_figures(database, view, runs)
 

@@ -3,15 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator import numbers_text, row_text
+from orchestrator import factor_text, numbers_text, row_text
+from orchestrator.charts.figures import legend
+from orchestrator.figures.factors import factor_figure
 from orchestrator.figures.figure import Figure
 from orchestrator.figures.ranks import drift_figures, groups_of, ranking_figure, tradeoff_figures
+from orchestrator.queries.factors import FactorComparison
 from orchestrator.queries.leaderboard_rows import Leaderboard, LeaderboardRow
 from orchestrator.queries.rows import RunView, StudyView
 from orchestrator.report.tables import (
     Table,
     environment_tables,
     excluded_table,
+    factor_table,
     ranking_table,
     run_table,
     soak_table,
@@ -50,6 +54,17 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactorSection:
+    """A variant under the values of a label: the answers in words, the figures, and what a reader must know of them."""
+
+    title: str
+    answers: tuple[str, ...]
+    table: Table
+    cautions: tuple[str, ...]
+    figure: Figure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A report. Tables without rows and empty figures are left out by whoever lays it out.
 
@@ -65,6 +80,7 @@ class Report:
     sections: tuple[Section, ...]
     excluded: Table
     soaks: Table
+    factors: tuple[FactorSection, ...]
     figures: tuple[Figure, ...]
     drifts: tuple[Figure, ...]
     runs: Table
@@ -86,10 +102,14 @@ def compose_report(
     runs: Sequence[RunView],
     *,
     figures: Sequence[Figure],
+    factors: Sequence[FactorComparison] = (),
     methods: str,
     version: str,
 ) -> Report:
-    """The report; `runs` in the order of their table, `figures` those that are drawn from raw data."""
+    """The report; `runs` in the order of their table, `figures` those that are drawn from raw data.
+
+    `factors` are the comparisons of boards that differ in a label.
+    """
     soaks = soak_table(runs)
     return Report(
         study=study.study,
@@ -101,6 +121,7 @@ def compose_report(
         sections=tuple(_section(rows, number) for number, rows in enumerate(groups_of(board.rows), start=1)),
         excluded=excluded_table(board.excluded),
         soaks=soaks,
+        factors=tuple(_factor_section(found, number) for number, found in enumerate(factors, start=1)),
         figures=tuple(figures),
         drifts=tuple(drift_figures(runs)),
         runs=run_table(runs),
@@ -137,4 +158,15 @@ def _section(rows: Sequence[LeaderboardRow], number: int) -> Section:
         headline=row_text.headline(rows),
         table=ranking_table(rows),
         figures=(ranking_figure(rows, number), *tradeoff_figures(rows, number)),
+    )
+
+
+def _factor_section(found: FactorComparison, number: int) -> FactorSection:
+    """Without a figure where there are more values than a reader tells apart."""
+    return FactorSection(
+        title=factor_text.title(found),
+        answers=tuple(factor_text.answers(found)),
+        table=factor_table(found),
+        cautions=tuple(factor_text.cautions(found)),
+        figure=factor_figure(found, number) if len(found.levels) <= legend.MOST else None,
     )

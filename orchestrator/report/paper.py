@@ -16,7 +16,7 @@ import typst
 from orchestrator.charts import render
 from orchestrator.errors import InternalError
 from orchestrator.figures.figure import Figure
-from orchestrator.report.content import Report, Section
+from orchestrator.report.content import FactorSection, Report, Section
 from orchestrator.report.tables import Table
 
 _TEMPLATE = "report.typ"
@@ -39,7 +39,8 @@ def as_pdf(report: Report) -> bytes:
 
 def _figures(report: Report) -> list[Figure]:
     ranked = [figure for section in report.sections for figure in section.figures]
-    return [*ranked, *report.figures, *report.drifts]
+    factors = [factor.figure for factor in report.factors if factor.figure is not None]
+    return [*ranked, *factors, *report.figures, *report.drifts]
 
 
 def _content(report: Report) -> dict[str, Any]:
@@ -52,6 +53,7 @@ def _content(report: Report) -> dict[str, Any]:
         "sections": [_section(section) for section in report.sections],
         "excluded": _table(report.excluded),
         "soaks": _table(report.soaks),
+        "factors": [_factor(each) for each in report.factors],
         "figures": _captions(report.figures),
         "drifts": _captions(report.drifts),
         "methods": report.methods,
@@ -70,6 +72,16 @@ def _section(section: Section) -> dict[str, Any]:
         "headline": section.headline,
         "table": _table(section.table),
         "figures": _captions(section.figures),
+    }
+
+
+def _factor(factor: FactorSection) -> dict[str, Any]:
+    return {
+        "title": factor.title,
+        "answers": factor.answers,
+        "table": _table(factor.table),
+        "cautions": factor.cautions,
+        "figures": _captions([] if factor.figure is None else [factor.figure]),
     }
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator import numbers_text, row_text
+from orchestrator import factor_text, numbers_text, row_text
 from orchestrator.analysis.thermal.onset import Cause
+from orchestrator.queries.factors import FactorComparison
 from orchestrator.queries.leaderboard_rows import ExcludedRun, LeaderboardRow
 from orchestrator.queries.rows import RunView
 
@@ -166,3 +167,14 @@ def _room(run: RunView) -> str:
 
 def _device(run: RunView) -> str:
     return f"{run.device} ({row_text.SIMULATED})" if run.simulated else run.device
+
+
+def factor_table(found: FactorComparison) -> Table:
+    """The values of a label, with what the boards under each have in common."""
+    columns = factor_text.columns(found)
+    return Table(
+        columns=columns,
+        rows=tuple(map(tuple, factor_text.rows(found))),
+        numbers=frozenset({"runs"}),
+        wide=frozenset({"boards"}),
+    )

@@ -5,6 +5,7 @@ from pathlib import Path
 from orchestrator.conduct import read_conduct
 from orchestrator.db.session import Database
 from orchestrator.errors import SpecError
+from orchestrator.figures.factors import study_factors
 from orchestrator.figures.study import MOST_RUNS, measured_figures
 from orchestrator.methods_text import methods_paragraph
 from orchestrator.queries.leaderboard import leaderboard
@@ -37,6 +38,7 @@ def read_report(database: Database, study: int) -> Report:
         leaderboard(database, study=study),
         runs,
         figures=tuple(measured_figures(database, view, runs)),
+        factors=tuple(study_factors(database, view, runs)),
         methods=methods_paragraph(conduct),
         version=conduct.version,
     )

@@ -9,18 +9,22 @@ import numpy as np
 import pytest
 
 from benchmarks.thermal_truth.soaks import Plan, simulate, specimen
+from orchestrator import factor_text
 from orchestrator.analysis.thermal.sweep import Slots
 from orchestrator.charts.figures import legend
 from orchestrator.db.session import Database
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.figures import study_figures, write_figures
 from orchestrator.figures.bursts import burst_figures
+from orchestrator.figures.factors import factor_figures, study_factors
 from orchestrator.figures.figure import MOST_CONDITIONS, MOST_RUNS, Figure, choose_runs
 from orchestrator.figures.sketch import sketch_of
 from orchestrator.figures.soaks import soak_figures, survival_figures
 from orchestrator.figures.sweeps import sweep_figures
 from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.queries.rows import RunSeries, RunView
+from orchestrator.queries.runs import list_runs
+from orchestrator.queries.studies import get_study
 from tests import factories
 from tests.examples import make_run, make_series
 
@@ -188,3 +192,23 @@ def test_a_sweep_is_drawn_up_and_down() -> None:
         "int8@onnxruntime,t4, pi5-1, heating",
         "int8@onnxruntime,t4, pi5-1, cooling",
     }
+
+
+def test_boards_that_differ_in_a_label_are_compared_and_a_label_that_goes_with_it_is_named(database: Database) -> None:
+    factories.add_model(database, labels=("fp32", "int8"))
+    for name, labels in {
+        "pi4-a": {"cooling": "bare", "case": "none", "room": "lab"},
+        "pi4-b": {"cooling": "fan", "case": "open", "room": "lab"},
+    }.items():
+        factories.add_device(database, name, board_type="pi4", labels=labels)
+    study = factories.add_study(database, devices=("pi4-a", "pi4-b"))
+    factories.measure(database, study, {"fp32": 100.0, "int8": 60.0})
+    found = list(study_factors(database, get_study(database, study), list_runs(database, study=study)))
+    assert [(each.factor, each.variant) for each in found] == [
+        (factor, f"{label}@onnxruntime,t4") for factor in ("case", "cooling") for label in ("fp32", "int8")
+    ]
+    assert all("cannot be told apart" in " ".join(factor_text.answers(each)) for each in found)
+    assert set(found[2].goes_with["fan"]) == {"case"}
+    figures = {figure.name: figure for figure in factor_figures(found)}
+    assert set(figures) == {"factor-1", "factor-2", "factor-3", "factor-4"}
+    assert "n = 1 board each" in figures["factor-3"].caption

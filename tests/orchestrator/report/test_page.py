@@ -11,7 +11,8 @@ from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.lifecycle import RunState, StudyState, Verdict
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Leaderboard
 from orchestrator.queries.rows import RunView
-from orchestrator.report import as_html, compose_report, write_report
+from orchestrator.report import as_html, as_pdf, compose_report, write_report
+from orchestrator.report.write import read_report
 from tests import factories
 from tests.examples import make_attempt, make_group, make_pair, make_row, make_run, make_study
 
@@ -223,3 +224,17 @@ def test_the_ending_of_the_name_decides(database: Database, tmp_path: Path) -> N
     path = tmp_path / "report.pdf"
     write_report(database, factories.fill(database).study, path)
     assert path.read_bytes().startswith(b"%PDF-")
+
+
+def test_boards_that_differ_in_a_label_are_set_beside_each_other_with_what_goes_with_it(database: Database) -> None:
+    factories.add_model(database, labels=("fp32",))
+    for name, labels in {"a": {"cooling": "bare", "psu": "old"}, "b": {"cooling": "fan", "psu": "new"}}.items():
+        factories.add_device(database, name, board_type="pi4", labels=labels)
+    study = factories.add_study(database, devices=("a", "b"))
+    factories.measure(database, study, {"fp32": 100.0})
+    report = read_report(database, study)
+    page = Page(as_html(report))
+    assert [section.title.rpartition(" by ")[2].split(":")[0] for section in report.factors] == ["cooling", "psu"]
+    assert "psu differs wherever cooling does: new with fan, old with bare" in page.text
+    assert "board and cooling cannot be told apart" in page.text
+    assert as_pdf(report).startswith(b"%PDF-")
