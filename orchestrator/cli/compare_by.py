@@ -53,10 +53,9 @@ def compare_by(
 
 
 def _draw(groups: Sequence["FactorComparison"], path: Path) -> None:
-    from orchestrator.charts.figures.factors import Side, factor_chart
     from orchestrator.charts.figures.legend import MOST
     from orchestrator.charts.render import save_figure
-    from orchestrator.factor_text import latency_title
+    from orchestrator.figures.factors import factor_figure
 
     drawn = [found for found in groups if found.levels]
     if len(drawn) != 1:
@@ -68,17 +67,7 @@ def _draw(groups: Sequence["FactorComparison"], path: Path) -> None:
         raise SpecError(
             f"--figure: expected at most {MOST} values of {found.factor}, got {len(found.levels)}; see the table"
         )
-    sides = [
-        Side(
-            name=level.level,
-            boards=level.latency_ms.by_board,
-            center=level.latency_ms.center,
-            interval=level.latency_ms.interval,
-            simulated=found.group.source == "simulated",
-        )
-        for level in found.levels
-    ]
-    save_figure(factor_chart(sides, found.factor, f"{latency_title(found)}, ms"), path)
+    save_figure(factor_figure(found).chart, path)
 
 
 def _print_group(found: "FactorComparison") -> None:

@@ -16,9 +16,9 @@ def sweep(
     variant: queueing.VariantOption = None,
     device: queueing.DeviceOption = None,
     where: queueing.WhereOption = None,
-    low: Annotated[float, typer.Option("--low", help="Coolest die, C, as far as it cools by itself.")] = 45,
+    low: Annotated[float, typer.Option("--low", help="Coolest die, C, as far as it can be cooled.")] = 45,
     high: Annotated[float, typer.Option("--high", help="Hottest die, C, as far as the burner can heat it.")] = 80,
-    rate: Annotated[float, typer.Option("--rate", help="C a minute, up and down; cooling is passive.")] = 3,
+    rate: Annotated[float, typer.Option("--rate", help="C a minute, up and down, at most.")] = 3,
     levels: Annotated[
         str | None, typer.Option("--levels", help="Temperatures to hold on the way up, e.g. 45,55,65.")
     ] = None,
@@ -38,7 +38,7 @@ def sweep(
     wait: queueing.WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Queue sweeps: a burner leads the die up a ramp, inferences are timed by the way, then it cools passively."""
+    """Queue sweeps: a burner leads the die up a ramp, inferences are timed by the way, then it cools."""
     from orchestrator import protocols, studies
     from orchestrator.bundle import build_bundle
 
