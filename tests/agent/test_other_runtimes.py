@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 
 from agent.errors import RunFault
+from agent.evaluate import Evaluator
 from agent.inputs import invent_inputs
 from agent.preflight import try_runtime
 from agent.runtimes import Session, load_runtime
+from agent.tasks import prepare
+from agent.wire.evaluation import Evaluation, Predicted
 from agent.wire.spec import Inputs, Scalar
+from agent.wire.task import ImageInput, Task, TaskKind
 from tests.agent.other_models import SAVERS, SHAPE, answer, save_onnx
 
 pytestmark = pytest.mark.integration
@@ -49,6 +53,25 @@ def test_every_format_gives_the_answer_of_the_network(
     right = answer(image if image.ndim == 4 else image[None])
     tolerance = HALF if runtime == "ncnn" else SINGLE
     np.testing.assert_allclose(np.asarray(found).reshape(right.shape), right, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("runtime", "save"), SAVERS.values(), ids=SAVERS.keys())
+def test_every_format_answers_images_in_its_own_layout(
+    tmp_path: Path, runtime: str, save: Callable[[Path], Path]
+) -> None:
+    require(runtime)
+    _, filters, height, width = answer(np.zeros(SHAPE)).shape
+    classes = tuple(f"class{number}" for number in range(filters * height * width))
+    task = Task(kind=TaskKind.CLASSIFICATION, image=ImageInput(width=width, height=height), classes=classes)
+    levels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    np.savez(tmp_path / "set.npz", picture=levels)
+    evaluation = Evaluation(dataset_id="a" * 64, main_file="set.npz", task=task, examples=("picture",))
+    said: list[Predicted] = []
+    session = load(runtime, save(tmp_path))
+    Evaluator(session, evaluation, tmp_path / "set.npz", begin=lambda: None, say=said.append).run()
+    best = np.sort(answer(prepare(levels, task.image)).ravel())[:-11:-1]
+    tolerance = HALF if runtime == "ncnn" else SINGLE
+    np.testing.assert_allclose([score for _, score in said[0].rows()[0]], best, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize(("runtime", "save"), SAVERS.values(), ids=SAVERS.keys())
