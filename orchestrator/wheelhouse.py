@@ -59,19 +59,23 @@ class WheelPlatform:
         return tags
 
 
+def house_of(cache: Path, platform: WheelPlatform, requirements: Sequence[str]) -> Path:
+    """The folder where these wheels and all they need lie once they are there; whoever has them may put them there."""
+    return cache / hashlib.sha256(repr((platform, sorted(requirements))).encode()).hexdigest()[:16]
+
+
 def gather_wheels(cache: Path, platform: WheelPlatform, requirements: Sequence[str]) -> Path | None:
     """The folder with these wheels and all they need; None while they are being fetched: ask again.
 
     Raises `DeviceError` where they cannot be had.
     """
-    key = hashlib.sha256(repr((platform, sorted(requirements))).encode()).hexdigest()[:16]
-    house = cache / key
+    house = house_of(cache, platform, requirements)
     if house.is_dir():
         return house
-    here, name = LocalTransport(cache), f"wheels-{key}"
+    here, name = LocalTransport(cache), f"wheels-{house.name}"
     job = job_state(here, name)
     if job.state in (JobState.NONE, JobState.LOST):
-        job = launch_job(here, name, _fetching(key, platform, requirements))
+        job = launch_job(here, name, _fetching(house.name, platform, requirements))
     if job.state is JobState.RUNNING:
         return None
     stop_job(here, name)
