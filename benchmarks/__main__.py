@@ -13,6 +13,7 @@ NAMES = (
     "push",
     "dispatch",
     "idle",
+    "large_network",
     "rules",
     "faults_caught",
     "gates",

@@ -52,17 +52,21 @@ class RunningFarm:
             self.farm, fleet.NewBoard(name=name, address=str(address)), host_key, progress=lambda step, detail: None
         )
 
-    def pifarm(self, *words: str) -> Any:
+    def pifarm(self, *words: str, patience_s: float = PATIENCE_S) -> Any:
         """What a command of a person says with ``--json``, run in a process of its own."""
-        command = [sys.executable, "-m", "orchestrator", *words, "--json"]
-        done = subprocess.run(command, env=self.environment, capture_output=True, check=False, timeout=PATIENCE_S)
+        return json.loads(self.run(*words, "--json", patience_s=patience_s))
+
+    def run(self, *words: str, patience_s: float = PATIENCE_S) -> bytes:
+        """What a command of a person prints, run in a process of its own; raises `CannotMeasureError` if it fails."""
+        command = [sys.executable, "-m", "orchestrator", *words]
+        done = subprocess.run(command, env=self.environment, capture_output=True, check=False, timeout=patience_s)
         if done.returncode != 0:
             raise CannotMeasureError(f"pifarm {words[0]}: {done.stderr.decode(errors='replace')[-300:]}")
-        return json.loads(done.stdout)
+        return done.stdout
 
-    def wait_for_end(self, study: int) -> None:
+    def wait_for_end(self, study: int, patience_s: float = PATIENCE_S) -> None:
         """Wait until every run of a study is done and nobody attends to a device any more."""
-        wait_until(lambda: self._state_of(study) is not StudyState.ACTIVE, f"study {study} ends")
+        wait_until(lambda: self._state_of(study) is not StudyState.ACTIVE, f"study {study} ends", patience_s)
         wait_until(self._is_idle, "the devices are left alone")
 
     def parts(self) -> dict[str, psutil.Process]:
