@@ -5,20 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli import console, queueing
-from orchestrator.cli.farm import JsonOption
+from orchestrator.cli import console
+from orchestrator.cli.asked import Asked, takes_study
 
 if TYPE_CHECKING:
     from agent.wire.spec import Protocol
 
 
+@takes_study
 def submit(
-    model: queueing.ModelArgument,
-    variant: queueing.VariantOption = None,
-    device: queueing.DeviceOption = None,
-    where: queueing.WhereOption = None,
+    asked: Asked,
     protocol: Annotated[str, typer.Option("--protocol", help="quick, standard, sustained or demo.")] = "standard",
-    setting: queueing.SettingOption = None,
     blocks: Annotated[int | None, typer.Option("--blocks", help="Randomised passes over all variants.")] = None,
     until_ci: Annotated[
         str | None,
@@ -39,44 +36,22 @@ def submit(
     deadline_ms: Annotated[
         float | None, typer.Option("--deadline-ms", help="With --rate: when one is late; a period if not given.")
     ] = None,
-    threads: queueing.ThreadsOption = "4",
-    runtime: queueing.RuntimeOption = None,
-    shape: queueing.ShapeOption = None,
-    priority: queueing.PriorityOption = 0,
-    seed: queueing.SeedOption = None,
-    ambient: queueing.AmbientOption = None,
-    dry_run: queueing.DryRunOption = False,
-    wait: queueing.WaitOption = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Queue a study: variants x devices x blocks of one protocol. Says first what it will take."""
-    from orchestrator import protocols, studies
+    from orchestrator import protocols
     from orchestrator.analysis.stopping import START_BLOCKS
-    from orchestrator.bundle import build_bundle
 
     farm, preset = console.the_farm(), protocols.preset(protocol)
     width = None if until_ci is None else console.parse_share("--until-ci", until_ci)
     usual_blocks = preset.blocks if width is None else max(START_BLOCKS, preset.blocks)
-    submission = studies.Submission(
-        model=model,
-        protocol=_procedure(preset.protocol, setting or [], rate, deadline_ms),
+    submission = asked.submission(
+        farm,
+        protocol=_procedure(preset.protocol, asked.setting or [], rate, deadline_ms),
         blocks=usual_blocks if blocks is None else blocks,
-        bundle_hash=build_bundle(farm.settings.bundles_dir).hash,
-        variants=tuple(variant or ()),
-        devices=tuple(device or ()),
-        where=console.parse_pairs("--where", where or []),
-        threads=console.parse_integers("--threads", threads),
-        runtimes=tuple(runtime or ()),
-        inputs=queueing.inputs(seed, shape or []),
-        priority=priority,
-        seed=seed,
-        ambient_c=ambient,
         until_ci=width,
         max_blocks=max_blocks,
     )
-    queueing.queue_study(
-        farm, submission, dry_run=dry_run, wait=wait, as_json=as_json, then="pifarm leaderboard {study}"
-    )
+    asked.queue(farm, submission, then="pifarm leaderboard {study}")
 
 
 def _procedure(

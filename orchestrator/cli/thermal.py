@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import console, queueing
+from orchestrator.cli.asked import Asked, takes_study
 from orchestrator.cli.farm import JsonOption
 from orchestrator.cli.study import print_searches
 from orchestrator.cli.sweep import sweep
@@ -22,59 +23,34 @@ app.command("sweep")(sweep)
 
 
 @app.command("soak")
+@takes_study
 def soak(
-    model: queueing.ModelArgument,
-    variant: queueing.VariantOption = None,
-    device: queueing.DeviceOption = None,
-    where: queueing.WhereOption = None,
+    asked: Asked,
     minutes: Annotated[
         float | None, typer.Option("--minutes", min=1, max=60, help="Continuous inference; 20 if not given.")
     ] = None,
     repeats: Annotated[
         int | None, typer.Option("--repeats", help="Randomised passes over all variants; 3 if not given.")
     ] = None,
-    setting: queueing.SettingOption = None,
-    threads: queueing.ThreadsOption = "4",
-    runtime: queueing.RuntimeOption = None,
-    shape: queueing.ShapeOption = None,
-    priority: queueing.PriorityOption = 0,
-    seed: queueing.SeedOption = None,
-    ambient: queueing.AmbientOption = None,
-    dry_run: queueing.DryRunOption = False,
-    wait: queueing.WaitOption = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Queue soaks: recorded idle, continuous inference, recorded cooling, in random order."""
-    from orchestrator import protocols, studies
-    from orchestrator.bundle import build_bundle
+    from orchestrator import protocols
 
     farm, preset = console.the_farm(), protocols.preset("sustained")
     length = [] if minutes is None else [f"window.min_s={60 * minutes:g}"]
-    submission = studies.Submission(
-        model=model,
-        protocol=protocols.with_overrides(preset.protocol, [*length, *(setting or [])]),
+    submission = asked.submission(
+        farm,
+        protocol=protocols.with_overrides(preset.protocol, [*length, *(asked.setting or [])]),
         blocks=preset.blocks if repeats is None else repeats,
-        bundle_hash=build_bundle(farm.settings.bundles_dir).hash,
-        variants=tuple(variant or ()),
-        devices=tuple(device or ()),
-        where=console.parse_pairs("--where", where or []),
-        threads=console.parse_integers("--threads", threads),
-        runtimes=tuple(runtime or ()),
-        inputs=queueing.inputs(seed, shape or []),
-        priority=priority,
-        seed=seed,
-        ambient_c=ambient,
     )
     then = "pifarm leaderboard {study} --regime sustained"
-    queueing.queue_study(farm, submission, dry_run=dry_run, wait=wait, as_json=as_json, then=then)
+    asked.queue(farm, submission, then)
 
 
 @app.command("pace")
+@takes_study
 def pace(
-    model: queueing.ModelArgument,
-    variant: queueing.VariantOption = None,
-    device: queueing.DeviceOption = None,
-    where: queueing.WhereOption = None,
+    asked: Asked,
     deadline_ms: Annotated[
         float | None, typer.Option("--deadline-ms", help="When an inference is late; a period if not given.")
     ] = None,
@@ -86,48 +62,24 @@ def pace(
         float | None, typer.Option("--start", help="The first rate; by default what earlier runs foretell.")
     ] = None,
     max_steps: Annotated[int, typer.Option("--max-steps", help="Where a search ends at the latest.")] = 12,
-    setting: queueing.SettingOption = None,
-    threads: queueing.ThreadsOption = "4",
-    runtime: queueing.RuntimeOption = None,
-    shape: queueing.ShapeOption = None,
-    priority: queueing.PriorityOption = 0,
-    seed: queueing.SeedOption = None,
-    ambient: queueing.AmbientOption = None,
-    dry_run: queueing.DryRunOption = False,
-    wait: queueing.WaitOption = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Find the highest rate that each board holds without throttling: paced steps, the last one long."""
-    from orchestrator import protocols, studies
-    from orchestrator.bundle import build_bundle
+    from orchestrator import protocols
     from orchestrator.lifecycle import StudyKind
     from orchestrator.queries.first_rates import first_rates
     from orchestrator.queries.pace import read_searches
 
     farm, search = console.the_farm(), _search(within, start, deadline_ms, step_min, max_steps)
-    submission = studies.Submission(
-        model=model,
-        protocol=protocols.with_overrides(protocols.for_search(search), setting or []),
+    submission = asked.submission(
+        farm,
+        protocol=protocols.with_overrides(protocols.for_search(search), asked.setting or []),
         blocks=1,
-        bundle_hash=build_bundle(farm.settings.bundles_dir).hash,
-        variants=tuple(variant or ()),
-        devices=tuple(device or ()),
-        where=console.parse_pairs("--where", where or []),
-        threads=console.parse_integers("--threads", threads),
-        runtimes=tuple(runtime or ()),
-        inputs=queueing.inputs(seed, shape or []),
-        priority=priority,
-        seed=seed,
-        ambient_c=ambient,
         kind=StudyKind.PACE,
         search=search,
     )
-    queueing.queue_study(
+    asked.queue(
         farm,
         replace(submission, starts=first_rates(farm.database, submission)),
-        dry_run=dry_run,
-        wait=wait,
-        as_json=as_json,
         then="pifarm study show {study}",
         show=lambda study: print_searches(read_searches(farm.database, study)),
         document=lambda study: {"searches": read_searches(farm.database, study)},
