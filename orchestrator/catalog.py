@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from agent.wire.codec import encode
 from agent.wire.names import is_plain_name
+from agent.wire.task import Task
 from orchestrator.artifacts import ArtifactStore, Manifest
 from orchestrator.canary.workload import FILE as CANARY_FILE
 from orchestrator.canary.workload import MODEL as CANARY_MODEL
@@ -21,6 +23,7 @@ from orchestrator.db.tables import ArtifactRow, BuildRow, ModelRow
 from orchestrator.errors import SpecError
 from orchestrator.farm import Farm
 from orchestrator.formats import ModelFile, read_model
+from orchestrator.queries.naming import require_known
 from orchestrator.transport import Progress
 
 
@@ -57,12 +60,13 @@ def add_model(
     builds: Sequence[NewBuild],
     progress: Progress | None = None,
     *,
+    task: Task | None = None,
     read: Callable[[Path], ModelFile] = read_model,
 ) -> list[str]:
     """Register builds under a model's name, new or not; returns the labels that are new. Adding the same twice is fine.
 
-    `read` gives the facts of a path. Raises `ModelError` for a file that cannot be used, `SpecError` where a label
-    already means other content.
+    `task` says what the model's outputs mean, in place of what was said before. `read` gives the facts of a path.
+    Raises `ModelError` for a file that cannot be used, `SpecError` where a label already means other content.
     """
     if name == CANARY_MODEL and any(build.path != CANARY_FILE for build in builds):
         raise SpecError(f"model: {name} is the farm's own; choose another name")
@@ -82,9 +86,21 @@ def add_model(
         triples = zip(builds, facts, manifests, strict=True)
         added = [build.label for build, fact, manifest in triples if _add_build(session, model, build, fact, manifest)]
         _set_baseline(model, builds)
+        if task is not None:
+            model.task = encode(task)
         return added
 
     return farm.database.retried(store_rows)
+
+
+def set_task(farm: Farm, name: str, task: Task) -> None:
+    """Say what a model's outputs mean, in place of what was said before; studies that are queued keep what they had.
+
+    Raises `NotFoundError`.
+    """
+    with farm.database.write() as session:
+        require_known(session, ModelRow.name, name, "model")
+        session.scalars(select(ModelRow).where(ModelRow.name == name)).one().task = encode(task)
 
 
 def _get_or_add_model(session: Session, name: str) -> ModelRow:

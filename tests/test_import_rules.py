@@ -32,6 +32,7 @@ SPEAKS_SQL = (
     "orchestrator.baseline",
     "orchestrator.canary",
     "orchestrator.catalog",
+    "orchestrator.datasets.catalog",
     "orchestrator.db",
     "orchestrator.equipping",
     "orchestrator.events",

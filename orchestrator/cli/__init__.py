@@ -18,6 +18,7 @@ from orchestrator.cli import (
     compare,
     console,
     dashboard,
+    dataset,
     demo,
     device,
     farm,
@@ -49,6 +50,7 @@ for out_of_service in (service.drain, service.quarantine, service.resume):
     device.app.command()(out_of_service)
 app.add_typer(device.app, name="device")
 app.add_typer(model.app, name="model")
+app.add_typer(dataset.app, name="dataset")
 app.add_typer(variant.app, name="variant")
 app.add_typer(study.app, name="study")
 run.app.command("profile")(profile.show_profile)

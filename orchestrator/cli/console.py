@@ -17,7 +17,9 @@ from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TransferSpeedColumn,
@@ -127,13 +129,20 @@ def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
 @contextmanager
 def transfer_bar(title: str) -> Iterator[Any]:
     """A progress bar on standard error for bytes; gives a callback (done, total)."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeElapsedColumn(),
-    )
+    with _bar(title, DownloadColumn(), TransferSpeedColumn()) as told:
+        yield told
+
+
+@contextmanager
+def count_bar(title: str) -> Iterator[Any]:
+    """The same for things that are counted."""
+    with _bar(title, MofNCompleteColumn()) as told:
+        yield told
+
+
+@contextmanager
+def _bar(title: str, *figures: ProgressColumn) -> Iterator[Any]:
+    columns = (TextColumn("{task.description}"), BarColumn(), *figures, TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(shown(title), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

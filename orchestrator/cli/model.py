@@ -10,6 +10,7 @@ from orchestrator.cli.farm import JsonOption
 from orchestrator.errors import SpecError
 
 app = typer.Typer(help="Models and their variants.", no_args_is_help=True)
+TASK_HELP = "A task file (JSON): how images become inputs, and what outputs mean; see docs/accuracy.md."
 
 
 @app.command("add")
@@ -21,9 +22,11 @@ def add(
     baseline: Annotated[
         bool, typer.Option("--baseline", help="Speedups are against this variant; only with one PATH.")
     ] = False,
+    task: Annotated[Path | None, typer.Option("--task", help=TASK_HELP)] = None,
 ) -> None:
     """Register files as variants of a model. Adding the same file again changes nothing."""
     from orchestrator.catalog import NewBuild, add_model, labels_for
+    from orchestrator.datasets.task_file import read_task
 
     if len(paths) != 1 and (variant or metric or baseline):
         raise SpecError("model add: --variant, --metric and --baseline speak of one file; add the files one by one")
@@ -33,9 +36,10 @@ def add(
         NewBuild(path=path, label=label, metrics=metrics, is_baseline=baseline)
         for path, label in zip(paths, labels, strict=True)
     ]
+    read = None if task is None else read_task(task)
     farm = console.the_farm()
     with console.transfer_bar(f"storing {name}") as progress:
-        added = add_model(farm, name, builds, progress)
+        added = add_model(farm, name, builds, progress, task=read)
     if added:
         console.note(farm, "model add", f"{name}: {', '.join(added)}")
     known = [label for label in labels if label not in added]
@@ -43,6 +47,22 @@ def add(
         f"{name}: added {', '.join(added) or 'nothing new'}" + (f"; known already: {', '.join(known)}" if known else "")
     )
     console.tell(f"next: pifarm submit {name} --wait")
+
+
+@app.command("task")
+def set_task(
+    name: Annotated[str, typer.Argument(help="The model's name.")],
+    task: Annotated[Path, typer.Argument(metavar="FILE", help=TASK_HELP)],
+) -> None:
+    """Say what a model's inputs and outputs mean, so that boards can answer a data set with it."""
+    from orchestrator import catalog, task_text
+    from orchestrator.datasets.task_file import read_task
+
+    read, farm = read_task(task), console.the_farm()
+    catalog.set_task(farm, name, read)
+    console.note(farm, "model task", name)
+    console.say(f"{name}: {task_text.summary(read)}")
+    console.tell(f"next: pifarm accuracy {name} --dataset NAME")
 
 
 @app.command("list")

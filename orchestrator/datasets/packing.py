@@ -2,15 +2,17 @@
 
 An .npz file; each array is named by its image's id and is uint8 (rows, columns, 3) in red, green, blue. Writer and
 reader hold one image in memory at a time. The same images give the same bytes where the same zlib packs them: order
-of ids, one date.
+of ids, one date. Ready-made inputs are packed the same way (`tensors`).
 """
 
 import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from orchestrator.datasets.pictures import Levels
 from orchestrator.errors import SpecError
@@ -42,15 +44,25 @@ def choose_images(image_ids: Collection[int], count: int, seed: int) -> tuple[in
 
 def pack_images(data: Pictures, image_ids: Collection[int], path: Path, progress: Progress | None = None) -> None:
     """Write the .npz file of those images; raises `SpecError` for one that cannot be decoded, and leaves no file."""
+    with packed(path) as add:
+        for number, image_id in enumerate(sorted(image_ids), start=1):
+            add(str(image_id), data.decode(image_id))
+            if progress is not None:
+                progress(number, len(image_ids))
+
+
+@contextmanager
+def packed(path: Path) -> Iterator[Callable[[str, npt.NDArray[Any]], None]]:
+    """Writes an .npz file array by array, each by its name; none is left where the caller fails. Raises `SpecError`."""
     draft = path.with_name(f".{path.name}.part")
     try:
         with zipfile.ZipFile(draft, "w", compression=zipfile.ZIP_DEFLATED) as archive:
-            for number, image_id in enumerate(sorted(image_ids), start=1):
-                levels = data.decode(image_id)
-                with archive.open(f"{image_id}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, levels, allow_pickle=False)
-                if progress is not None:
-                    progress(number, len(image_ids))
+
+            def add(name: str, values: npt.NDArray[Any]) -> None:
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, values, allow_pickle=False)
+
+            yield add
         draft.replace(path)
     except OSError as error:
         raise SpecError(f"{path}: cannot be written: {error}") from error

@@ -30,7 +30,7 @@ def _models() -> Select[ModelRow]:
 
 def _model_view(row: ModelRow) -> ModelView:
     builds = tuple(map(_build_view, row.builds))
-    return ModelView(model=row.name, created_at_s=row.created_at_s, builds=builds)
+    return ModelView(model=row.name, created_at_s=row.created_at_s, builds=builds, task=row.task)
 
 
 def _build_view(row: BuildRow) -> BuildView:

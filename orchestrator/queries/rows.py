@@ -208,11 +208,12 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelView:
-    """A model and its builds."""
+    """A model and its builds; `task` is its task file, null where none was given."""
 
     model: str
     created_at_s: float
     builds: tuple["BuildView", ...]
+    task: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

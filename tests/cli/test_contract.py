@@ -34,7 +34,11 @@ CONTRACT = {
     "device drain": [],
     "device resume": [],
     "device remove": ["--json"],
-    "model add": ["--variant", "--metric", "--baseline"],
+    "model add": ["--variant", "--metric", "--baseline", "--task"],
+    "model task": [],
+    "dataset add": ["--kind"],
+    "dataset list": ["--json"],
+    "dataset show": ["--json"],
     "model list": ["--json"],
     "model show": ["--json"],
     "submit": [

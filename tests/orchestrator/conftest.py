@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from orchestrator.config import Settings
+from orchestrator.db.accuracy_tables import DatasetRow
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
-from orchestrator.db.stored import Base
 from orchestrator.farm import Farm
 from tests.orchestrator.yard import Yard
 from tests.pretended_board import PretendedBoard
@@ -18,7 +18,7 @@ from tests.servers import postgres_server
 from tests.small_farm import BUNDLE_HASH, MANIFEST, MODEL_BYTES, add_model
 
 _numbers = count()
-_TABLES = [table.name for table in reversed(Base.metadata.sorted_tables)]
+_TABLES = [table.name for table in reversed(DatasetRow.metadata.sorted_tables)]
 _DELETES = [f"DELETE FROM {name}" for name in _TABLES]
 _EMPTY = {
     "sqlite": _DELETES,

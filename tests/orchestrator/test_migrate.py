@@ -14,9 +14,9 @@ from sqlalchemy import MetaData, create_engine, inspect, select, text
 from orchestrator import leases, picking
 from orchestrator.ambient import AmbientSource
 from orchestrator.config import Settings
+from orchestrator.db.accuracy_tables import DatasetRow
 from orchestrator.db.migrate import current_revision, downgrade, open_migrated, upgrade
 from orchestrator.db.session import Database, open_engine
-from orchestrator.db.stored import Base
 from orchestrator.db.tables import DeviceRow, RunRow
 from orchestrator.errors import SpecError
 from orchestrator.farm import open_farm
@@ -24,8 +24,8 @@ from orchestrator.picking import Assignment
 from tests.racing import at_once
 from tests.small_farm import dump, plant, runs_of, set_columns, start_attempt
 
-TABLES = {table.name for table in Base.metadata.sorted_tables}
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+TABLES = {table.name for table in DatasetRow.metadata.sorted_tables}
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -118,7 +118,7 @@ def test_the_migrations_build_what_the_models_say(empty: Database) -> None:
     upgrade(empty)
     with empty.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Base.metadata) == []
+        assert compare_metadata(context, DatasetRow.metadata) == []
 
 
 def test_the_migrations_build_the_same_indices_as_the_models(empty: Database, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_the_migrations_build_the_same_indices_as_the_models(empty: Database, tm
     upgrade(empty)
     engine = create_engine(f"sqlite:///{tmp_path / 'models.db'}")
     if empty.engine.dialect.name == engine.dialect.name:
-        Base.metadata.create_all(engine)
+        DatasetRow.metadata.create_all(engine)
         assert indices_of(empty) == indices_of(Database(engine))
     engine.dispose()
     assert {name for name, _ in indices_of(empty)} >= {

@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from orchestrator.db import tables
+from orchestrator.db.accuracy_tables import DatasetRow
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=tables.FarmRow.metadata, render_as_batch=True)
+context.configure(connection=connection, target_metadata=DatasetRow.metadata, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()
