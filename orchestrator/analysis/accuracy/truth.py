@@ -1,4 +1,4 @@
-"""What is right: the objects of a data set's images, as COCO has them."""
+"""What is right: the objects of a data set's images, as COCO has them, or the class of each of its examples."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,3 +66,29 @@ class Truth:
                 f"task.classes: the data set has no category {missing[0]!r}; it has {', '.join(sorted(by_name))[:200]}"
             )
         return tuple(by_name[name] for name in classes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """The class of each example, by the example's number; raises `SpecError` where there is none.
+
+    Classes are places among `classes`, their names; without names they are places among a network's outputs.
+    """
+
+    by_example: Mapping[int, int]
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.by_example:
+            raise SpecError("data set: expected at least one example, got none")
+
+    def places(self, network_classes: Sequence[str]) -> dict[int, int]:
+        """The place of each example's class among a network's; raises `SpecError` for a class that it does not have."""
+        if not self.classes:
+            return dict(self.by_example)
+        places = {name: place for place, name in enumerate(network_classes)}
+        names = {number: self.classes[label] for number, label in self.by_example.items()}
+        unknown = sorted(set(names.values()) - set(places))
+        if unknown:
+            raise SpecError(f"task.classes: the data set has a class {unknown[0]!r} that the network does not have")
+        return {number: places[name] for number, name in names.items()}
