@@ -7,7 +7,7 @@ is ready: an array ``EXAMPLE/INPUT`` for each input, or one called ``EXAMPLE`` w
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,23 @@ from agent.errors import RunFault
 from agent.fitting import Tensor, fit
 from agent.runtimes import Feeds, Signature
 from agent.tasks import prepare
-from agent.wire.task import ImageInput, Task
+from agent.wire.spec import Inputs
+from agent.wire.task import CHANNELS, ImageInput, Layout, Task
 
 _UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def first_inputs(wanted: Inputs, task: Task | None, inputs: Sequence[Signature]) -> Inputs:
+    """How to invent the first input of a network that is asked about images: where it leaves its shape open, of the
+    size that the task makes, unless another is wanted. Raises `RunFault` where that does not fit."""
+    if task is None or len(inputs) != 1 or inputs[0].name in wanted.shapes:
+        return wanted
+    (only,), image = inputs, task.image
+    if only.shape is not None and all(isinstance(size, int) for size in only.shape):
+        return wanted
+    sizes = (image.height, image.width)
+    shape = (1, CHANNELS, *sizes) if image.layout is Layout.NCHW else (1, *sizes, CHANNELS)
+    return replace(wanted, shapes={**wanted.shapes, only.name: fit(only, np.zeros(shape, np.float32)).shape})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

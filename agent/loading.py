@@ -63,9 +63,11 @@ def _first_answer(call: Callable[[], Sequence[Any]], runtime: Runtime) -> Sequen
 def _feeds(session: Session, spec: RunSpec) -> Feeds:
     if not session.inputs and not spec.inputs.shapes:
         return {}
-    from agent.inputs import invent_inputs  # numpy: only where there is something to invent
+    from agent.examples import first_inputs  # numpy: only where there is something to invent
+    from agent.inputs import invent_inputs
 
-    return invent_inputs(session.inputs, spec.inputs)
+    task = None if spec.evaluation is None else spec.evaluation.task
+    return invent_inputs(session.inputs, first_inputs(spec.inputs, task, session.inputs))
 
 
 def _timed(step: Callable[[], T]) -> tuple[int, T]:

@@ -9,9 +9,11 @@ import pytest
 
 from agent.errors import RunFault
 from agent.evaluate import CHUNK_EXAMPLES, Evaluator, read_outputs
+from agent.examples import first_inputs
+from agent.fitting import Shape
 from agent.runtimes import Feeds, Signature
 from agent.wire.evaluation import MOST_ROWS, Evaluation, Predicted
-from agent.wire.spec import Scalar
+from agent.wire.spec import Inputs, Scalar
 from agent.wire.task import Decoder, ImageInput, Task, TaskKind
 from tests.orchestrator.analysis.accuracy.tasks import a_detector
 
@@ -141,6 +143,18 @@ def test_an_image_that_is_none_and_a_second_input_are_told(tmp_path: Path) -> No
     assert fault.code == "bad_example" and "expected uint8" in fault.message
     fault = refused(tmp_path, Network([PICTURE, NUMBERS], lambda feeds: []), CLASSIFIER, {"1": picture(0)})
     assert fault.code == "unfit_input" and "the network has 2: images, x" in fault.message
+
+
+@pytest.mark.parametrize("shape", [None, ("batch", 3, "height", "width")])
+def test_the_first_input_of_an_open_shape_has_the_size_that_the_task_makes(shape: Shape | None) -> None:
+    network = [Signature(name="images", dtype="float32", shape=shape)]
+    assert first_inputs(Inputs(seed=3), CLASSIFIER, network) == Inputs(seed=3, shapes={"images": (1, 3, 4, 4)})
+
+
+def test_a_first_input_that_is_wanted_or_declared_stays_as_it_is() -> None:
+    wanted = Inputs(shapes={"images": (1, 3, 8, 8)})
+    assert first_inputs(wanted, CLASSIFIER, [Signature(name="images", dtype="float32", shape=None)]) == wanted
+    assert first_inputs(Inputs(), CLASSIFIER, [PICTURE]) == Inputs()
 
 
 @pytest.mark.parametrize("content", [b"no archive", b"PK\x03\x04 nor this"])
