@@ -4,6 +4,7 @@ Inputs are invented from a seed, or taken from a file that an earlier call wrote
 names inputs its own way. A format without a batch axis gets them without it, one with channels last transposed.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from agent.runtimes import Session, load_runtime
 from agent.wire.spec import Inputs
 
 MOST_ANSWERS = 1000
+_NUMBERS = "biuf"
 
 
 def answer(runtime: str, model: Path, output: Path, *, given: Path | None, count: int, inputs: Inputs) -> None:
     """Write an .npz file: ``input0`` ... and ``output0`` ..., the examples along a new first axis.
 
-    Raises `RunFault`.
+    Outputs that are no tensors of numbers, such as maps, or whose shape is another for each example, are left out.
+    Raises `RunFault`, also where none is left.
     """
     if not 1 <= count <= MOST_ANSWERS:
         raise RunFault("unknown_input", f"--count: expected 1..{MOST_ANSWERS}, got {count}")
@@ -32,7 +35,14 @@ def answer(runtime: str, model: Path, output: Path, *, given: Path | None, count
         answers = [session.bind(_fit(session.inputs, example))() for example in examples]
     except loaded.errors as error:
         raise RunFault("inference_failed", f"{model.name}: an inference failed: {error}") from error
-    np.savez(output, **_stacked("input", examples), **_stacked("output", [list(each) for each in answers]))
+    outputs = _stacked("output", [list(each) for each in answers])
+    if not outputs:
+        raise RunFault(
+            "unfit_output",
+            f"{model.name}: none of its outputs is a tensor of numbers of one shape, so there is nothing to compare; "
+            "export it without what picks, names or sorts its answers",
+        )
+    np.savez(output, **_stacked("input", examples), **outputs)
 
 
 def _invent(session: Session, count: int, inputs: Inputs) -> list[list[Any]]:
@@ -53,4 +63,10 @@ def _fit(signatures: Any, example: list[Any]) -> dict[str, Any]:
 
 
 def _stacked(name: str, examples: list[list[Any]]) -> dict[str, Any]:
-    return {f"{name}{place}": np.stack(arrays) for place, arrays in enumerate(zip(*examples, strict=True))}
+    columns = enumerate(zip(*examples, strict=True))
+    return {f"{name}{place}": np.stack(arrays) for place, arrays in columns if _can_be_stacked(arrays)}
+
+
+def _can_be_stacked(arrays: Sequence[Any]) -> bool:
+    are_numbers = all(isinstance(array, np.ndarray) and array.dtype.kind in _NUMBERS for array in arrays)
+    return are_numbers and len({array.shape for array in arrays}) == 1

@@ -24,6 +24,7 @@ _ZEROS = re.compile(r"(?i)token_type|segment_ids")
 _FLOATS = ("float16", "float32", "float64")
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
 _KINDS = (*_FLOATS, "uint8", *_INTEGERS, "bool")
+_TEXT = ("string", "bytes")
 _OTHER_TYPES = "export the model with tensors of these as its inputs"
 _NO_TEXT = "export the model without what makes numbers of text"
 _SMALL = 10
@@ -46,7 +47,7 @@ def require_possible(signatures: Sequence[Signature]) -> None:
     """Nothing, where a tensor can be invented for every input; raises `RunFault` that names the first that is none."""
     for signature in signatures:
         if signature.dtype not in _KINDS:
-            remedy = _NO_TEXT if signature.dtype == "string" else _OTHER_TYPES
+            remedy = _NO_TEXT if signature.dtype in _TEXT else _OTHER_TYPES
             raise RunFault(
                 "unknown_input",
                 f"input {signature.name}: cannot invent {signature.dtype}, only {', '.join(_KINDS)}; {remedy}",

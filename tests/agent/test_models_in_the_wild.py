@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from onnx import FunctionProto, ModelProto, TensorProto, helper, numpy_helper
 
+from agent.answer import answer
 from agent.errors import RunFault
 from agent.inputs import invent_inputs
 from agent.runtimes import load_runtime
@@ -80,6 +81,21 @@ def test_several_inputs_of_all_kinds_and_outputs_that_are_no_tensors_are_measure
     assert [fact.dtype for fact in loaded.outputs] == ["float32", "list"]
 
 
+def test_of_such_outputs_the_tensors_are_compared(tmp_path: Path) -> None:
+    path, found = save(of_all_kinds(), tmp_path / "m.onnx"), tmp_path / "found.npz"
+    answer("onnxruntime", path, found, given=None, count=2, inputs=Inputs())
+    with np.load(found, allow_pickle=False) as arrays:
+        assert [name for name in arrays.files if "output" in name] == ["output0"]
+
+
+def test_a_network_whose_answers_have_no_shape_of_their_own_is_told(tmp_path: Path) -> None:
+    node = helper.make_node("NonZero", ["x"], ["y"])
+    ends = value("x", 1, 64, kind=TensorProto.BOOL), value("y", 2, None, kind=TensorProto.INT64)
+    path = save(make_model(node, inputs=ends[:1], outputs=ends[1:]), tmp_path / "m.onnx")
+    with pytest.raises(RunFault, match=r"m\.onnx: none of its outputs is a tensor of numbers of one shape"):
+        answer("onnxruntime", path, tmp_path / "found.npz", given=None, count=4, inputs=Inputs())
+
+
 @pytest.mark.parametrize("shape", [("batch", 3, "height", "width"), (None, None, None, None)])
 def test_open_axes_are_told_with_the_option_that_settles_them(tmp_path: Path, shape: tuple[str | int | None]) -> None:
     model = make_model(inputs=(value("x", *shape),), outputs=(value("y", *shape),))
@@ -127,8 +143,8 @@ def test_weights_beyond_2_gb_of_their_file_are_read_and_inferred(tmp_path: Path)
     facts: ModelFile = read_model(path)
     assert facts.size_bytes > BEYOND_2_GB
     session = load_runtime("onnxruntime").load(path, 1, {})
-    (answer,) = session.bind({"x": np.zeros((1, 3), np.float32)})()
-    assert answer.tolist() == [[0, 1, 2]]
+    (found,) = session.bind({"x": np.zeros((1, 3), np.float32)})()
+    assert found.tolist() == [[0, 1, 2]]
 
 
 def in_domain(domain: str, *functions: FunctionProto) -> ModelProto:
