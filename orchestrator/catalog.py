@@ -42,7 +42,10 @@ class NewBuild:
 
     def __post_init__(self) -> None:
         if not is_plain_name(self.label):
-            raise SpecError(f"variant: expected letters, digits, '.', '_' or '-', got {self.label!r}")
+            raise SpecError(
+                f"variant: expected letters of a to z, digits, '.', '_' or '-', got {self.label!r};"
+                " choose a label with --variant"
+            )
         for name, value in self.metrics.items():
             if not is_plain_name(name) or not math.isfinite(value):
                 raise SpecError(f"metric: expected NAME=NUMBER, got {name}={value}")
