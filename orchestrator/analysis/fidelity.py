@@ -1,7 +1,8 @@
 """How far a variant's answers are from the baseline's, for the same inputs: no labels are needed to see a broken file.
 
 Pure. The first axis of every array counts examples. One row of several numbers an example is taken for scores of
-classes. Boxes are compared where a task says how to decode them.
+classes. Boxes are compared where a task says how to decode them: in an output that joins boxes and scores, boxes are so
+much larger that the cosine hardly sees the scores.
 """
 
 import enum
@@ -12,14 +13,23 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from agent.wire.task import Task, TaskKind
+from orchestrator.analysis.box_agreement import BoxAgreement, compare_boxes
+
 BROKEN_COSINE: Final = 0.9
 ALIKE_COSINE: Final = 0.999
+BROKEN_BOXES: Final = 0.5
+ALIKE_BOXES: Final = 0.95
+FEW_BOXES: Final = 20  # of both sides together: with fewer, one that is missing would count for 10 % and more
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 
 class Likeness(enum.Enum):
-    """In one word. Alike: cosine >= 0.999; broken: below 0.9, values that are no numbers, or other shapes."""
+    """In one word, the worse of two. Broken: values that are no numbers, other shapes, or below the lower bound.
+
+    Cosine: alike from 0.999 on, broken below 0.9. Boxes that have a partner: alike from 95 % on, broken below 50 %.
+    """
 
     ALIKE = "alike"
     CLOSE = "close"
@@ -32,6 +42,7 @@ class Fidelity:
 
     Errors are absolute; `max_relative_error` is a share of the baseline's largest magnitude. `cosine` is the least of
     any output. `top1` is the share of rows with the same first class, null where the outputs are no classification.
+    `boxes` are those of a detector whose task is known.
     """
 
     examples: int
@@ -42,10 +53,11 @@ class Fidelity:
     top1: float | None
     likeness: Likeness
     remark: str = ""
+    boxes: BoxAgreement | None = None
 
 
-def compare_answers(baseline: Sequence[Array], variant: Sequence[Array]) -> Fidelity:
-    """Output by output, in order."""
+def compare_answers(baseline: Sequence[Array], variant: Sequence[Array], task: Task | None = None) -> Fidelity:
+    """Output by output, in order. Raises `ModelError` where a detector's outputs do not fit its task."""
     examples = len(baseline[0]) if baseline else 0
     pairs = [_laid_out_alike(one, other) for one, other in zip(baseline, variant, strict=False)]
     if len(baseline) != len(variant) or any(pair is None for pair in pairs):
@@ -58,6 +70,7 @@ def compare_answers(baseline: Sequence[Array], variant: Sequence[Array]) -> Fide
     largest = max((float(np.abs(one).max(initial=0.0)) for one, _ in known), default=0.0)
     worst = max((float(error.max(initial=0.0)) for error in errors), default=0.0)
     cosine = min((_cosine(one, other) for one, other in known), default=1.0)
+    boxes = _boxes(known, task)
     return Fidelity(
         examples=examples,
         max_error=worst,
@@ -65,8 +78,17 @@ def compare_answers(baseline: Sequence[Array], variant: Sequence[Array]) -> Fide
         max_relative_error=worst / largest if largest > 0 else None,
         cosine=cosine,
         top1=_same_first_class(known),
-        likeness=_likeness(cosine),
+        likeness=_likeness(cosine, boxes),
+        remark=_few(boxes),
+        boxes=boxes,
     )
+
+
+def _boxes(pairs: Sequence[tuple[Floats, Floats]], task: Task | None) -> BoxAgreement | None:
+    if task is None or task.kind is not TaskKind.DETECTION or not pairs:
+        return None
+    ones, others = zip(*pairs, strict=True)
+    return compare_boxes(zip(*ones, strict=True), zip(*others, strict=True), task)
 
 
 def _laid_out_alike(one: Array, other: Array) -> tuple[Floats, Floats] | None:
@@ -99,10 +121,18 @@ def _same_first_class(pairs: Sequence[tuple[Floats, Floats]]) -> float | None:
     return float((one.argmax(axis=1) == other.argmax(axis=1)).mean())
 
 
-def _likeness(cosine: float) -> Likeness:
-    if cosine < BROKEN_COSINE:
+def _likeness(cosine: float, boxes: BoxAgreement | None) -> Likeness:
+    share = None if boxes is None or boxes.boxes < FEW_BOXES else boxes.share
+    if cosine < BROKEN_COSINE or (share is not None and share < BROKEN_BOXES):
         return Likeness.BROKEN
-    return Likeness.ALIKE if cosine >= ALIKE_COSINE else Likeness.CLOSE
+    is_alike = cosine >= ALIKE_COSINE and (share is None or share >= ALIKE_BOXES)
+    return Likeness.ALIKE if is_alike else Likeness.CLOSE
+
+
+def _few(boxes: BoxAgreement | None) -> str:
+    if boxes is None or boxes.boxes >= FEW_BOXES:
+        return ""
+    return f"{boxes.boxes} boxes are too few to judge by; noise has hardly any: give --examples FILE.npz"
 
 
 def _broken(examples: int, remark: str) -> Fidelity:

@@ -1,15 +1,13 @@
 """`pifarm variant recipes | make | check`: derive variants of a model, and see whether they still answer alike."""
 
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
-
-if TYPE_CHECKING:
-    from orchestrator.variants.fidelity import Compared
 
 EXIT_FAILED = 1
 app = typer.Typer(help="Derive variants of a model by recipes.", no_args_is_help=True)
@@ -41,6 +39,7 @@ def make(
         Path | None,
         typer.Option("--calibration", help="Examples for static int8: .npz, an array for each input by its name."),
     ] = None,
+    variant: Annotated[str | None, typer.Option("--variant", help="The label; only with one recipe.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make variants of a model and register them; the exit code is 1 where one could not be made.
@@ -52,7 +51,9 @@ def make(
 
     wanted = [Recipe.parse(text) for texts in recipe for text in texts.split(",")]
     tell = (lambda text: None) if as_json else console.tell
-    outcomes = make_variants(console.the_farm(), model, wanted, parent=parent, calibration=calibration, tell=tell)
+    outcomes = make_variants(
+        console.the_farm(), model, wanted, parent=parent, calibration=calibration, label=variant, tell=tell
+    )
     if as_json:
         console.print_json(outcomes)
     else:
@@ -76,51 +77,51 @@ def check(
     real: Annotated[
         Path | None, typer.Option("--examples", help="Real inputs to ask: .npz, an array for each input by its name.")
     ] = None,
+    task: Annotated[
+        Path | None, typer.Option("--task", help="A detector's task file: its boxes are compared, too.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Ask the variants on this board, which has to be drained.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask every variant the same inputs and compare the answers with the baseline's; runs on this machine.
+    """Ask every variant the same inputs and compare the answers with the baseline's on this machine.
 
+    With --device the variants, the baseline among them, answer on a board: whether they do so there as they do here.
     Inputs are seeded noise unless --examples gives real ones: a variant that was calibrated on real inputs may well be
-    far off on noise. The exit code is 1 where one is broken: far off, no numbers, other outputs, or no answer at all.
+    far off on noise, and a detector finds hardly a box in it. The exit code is 1 where one is broken: far off, no
+    numbers, other outputs, or no answer at all.
     """
+    from orchestrator import fidelity_text
     from orchestrator.analysis.fidelity import Likeness
+    from orchestrator.datasets.task_file import read_task
+    from orchestrator.variants.answering import answering_board
     from orchestrator.variants.fidelity import compare_variants
 
     shapes = {
         name: console.parse_integers("--shape", text)
         for name, text in console.parse_pairs("--shape", shape or []).items()
     }
-    found = []
-    for compared in compare_variants(
-        console.the_farm(), model, variants=variant or (), examples=inputs, seed=seed, shapes=shapes, real=real
-    ):
-        found.append(compared)
-        if not as_json:
-            console.tell(f"  {compared.variant}: {_word(compared)}")
+    farm, found = console.the_farm(), []
+    with nullcontext() if device is None else answering_board(farm, device) as board:
+        for compared in compare_variants(
+            farm,
+            model,
+            variants=variant or (),
+            examples=inputs,
+            seed=seed,
+            shapes=shapes,
+            real=real,
+            task=None if task is None else read_task(task),
+            board=board,
+        ):
+            found.append(compared)
+            if not as_json:
+                console.tell(f"  {compared.variant}: {fidelity_text.word(compared)}")
     if as_json:
         console.print_json(found)
     else:
-        columns = ["variant", "runtime", "answers", "cosine", "largest error", "mean error", "same class"]
-        console.print_table(model, columns, [_row(each) for each in found], right=columns[3:])
+        columns, rows = fidelity_text.table(found)
+        console.print_table(model, columns, rows, right=columns[3:])
     if any(each.fidelity is None or each.fidelity.likeness is Likeness.BROKEN for each in found):
         raise typer.Exit(EXIT_FAILED)
-
-
-def _word(compared: "Compared") -> str:
-    if compared.fidelity is None:
-        return f"no answer: {compared.problem}"
-    if compared.is_baseline:
-        return "baseline"
-    return compared.fidelity.likeness.value + (f": {compared.fidelity.remark}" if compared.fidelity.remark else "")
-
-
-def _row(compared: "Compared") -> list[str]:
-    from orchestrator.numbers_text import ABSENT
-
-    found = compared.fidelity
-    if found is None or found.cosine is None or found.max_error is None or found.mean_error is None:
-        return [compared.variant, compared.runtime, _word(compared), *[ABSENT] * 4]
-    relative = "" if found.max_relative_error is None else f" ({found.max_relative_error:.2%})"
-    figures = [f"{found.cosine:.6f}", f"{found.max_error:.3g}{relative}", f"{found.mean_error:.3g}"]
-    same = ABSENT if found.top1 is None else f"{found.top1:.0%}"
-    return [compared.variant, compared.runtime, _word(compared), *figures, same]

@@ -7,11 +7,12 @@ user hands over before it is registered.
 import contextlib
 import json
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from orchestrator.formats import ModelFormat
 from orchestrator.formats.trial import QUIET_PYTHON
 from orchestrator.queries.models import get_model
 from orchestrator.queries.rows import BuildView, ModelView
-from orchestrator.variants.recipe import OFFERS, Recipe
+from orchestrator.variants.recipe import OFFERS, UNABLE, Recipe
 
 TIME_LIMIT_S: Final = 3600.0
 
@@ -38,6 +39,14 @@ class Outcome:
     refusal: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Calibration:
+    """A set of examples: where it lies, and what is in it."""
+
+    path: Path
+    sha256: str
+
+
 def make_variants(
     farm: Farm,
     model: str,
@@ -45,31 +54,40 @@ def make_variants(
     *,
     parent: str | None = None,
     calibration: Path | None = None,
+    label: str | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Outcome]:
     """Carry out recipes on a build of a model, the baseline unless `parent` names one; one that fails stops no other.
+
+    `label` is what the variant of a single recipe is called, in place of the recipe's own name.
 
     Raises `NotFoundError`, and `SpecError` for what can be known before anything is made.
     """
     view = get_model(farm.database, model)
     build = _find_onnx(view, parent)
-    if calibration is not None and not calibration.is_file():
-        raise SpecError(f"--calibration {calibration}: there is no such file")
+    if label is not None and len(recipes) != 1:
+        raise SpecError(f"--variant {label}: names the variant of one recipe, got {len(recipes)}")
+    examples = None if calibration is None else _read_calibration(calibration)
     for recipe in recipes:
-        if OFFERS[recipe.name].needs_calibration and calibration is None:
+        if OFFERS[recipe.name].needs_calibration and examples is None:
             raise SpecError(f"--recipe {recipe.name}: needs examples of real inputs; give --calibration FILE.npz")
     outcomes = []
     with unpacked(farm, build) as source:
         for recipe in recipes:
             tell(f"{recipe.text}: making it from {build.label}")
-            outcomes.append(_make(farm, view, build, source, recipe, calibration))
+            wanted = label or (recipe.label if build.is_baseline else f"{build.label}-{recipe.label}")
+            outcomes.append(_make(farm, view, build, source, recipe, examples, wanted))
     return outcomes
 
 
 @contextlib.contextmanager
 def unpacked(farm: Farm, build: BuildView) -> Iterator[Path]:
-    """A build's files under their own names in a folder that goes away again; gives the main one."""
+    """A build's files under their own names in a folder that goes away again; gives the main one.
+
+    Raises `NotFoundError` or `InternalError` for an artifact that is missing or damaged in the store.
+    """
     store = ArtifactStore(farm.settings.artifacts_dir)
+    store.verify(build.artifact)
     manifest = store.manifest(build.artifact)
     with tempfile.TemporaryDirectory(prefix="pifarm-build-") as folder:
         for file in manifest.files:
@@ -99,16 +117,21 @@ def _find_onnx(model: ModelView, label: str | None) -> BuildView:
 
 
 def _make(
-    farm: Farm, model: ModelView, parent: BuildView, source: Path, recipe: Recipe, calibration: Path | None
+    farm: Farm,
+    model: ModelView,
+    parent: BuildView,
+    source: Path,
+    recipe: Recipe,
+    examples: _Calibration | None,
+    label: str,
 ) -> Outcome:
-    label = recipe.label if parent.is_baseline else f"{parent.label}-{recipe.label}"
-    examples = None if calibration is None else sha256(calibration.read_bytes()).hexdigest()
-    origin = {"parent": parent.artifact, "recipe": recipe.text, "calibration_sha256": examples}
+    digest = None if examples is None else examples.sha256
+    origin = {"parent": parent.artifact, "recipe": recipe.text, "calibration_sha256": digest}
     known = next((build for build in model.builds if build.label == label), None)
     if known is not None and origin.items() <= known.lineage.items():
         return Outcome(recipe=recipe.text, label=label, notes=(*known.lineage["notes"], "it was made before"))
     with tempfile.TemporaryDirectory(prefix="pifarm-recipe-") as folder:
-        answer = _carry_out(recipe, source, Path(folder), calibration)
+        answer = _carry_out(recipe, source, Path(folder), examples)
         if "refusal" in answer:
             return Outcome(recipe=recipe.text, label=None, refusal=answer["refusal"])
         how = {"parent_label": parent.label, "tools": answer["tools"], "notes": answer["notes"]}
@@ -119,10 +142,14 @@ def _make(
     return Outcome(recipe=recipe.text, label=label, notes=tuple(answer["notes"]))
 
 
-def _carry_out(recipe: Recipe, source: Path, folder: Path, calibration: Path | None) -> Mapping[str, Any]:
-    command = [*QUIET_PYTHON, "-m", "orchestrator.variants.workshop", "--recipe", recipe.text]
-    command += ["--parent", str(source), "--folder", str(folder)]
-    command += ["--calibration", str(calibration.resolve())] if calibration is not None else []
+def _carry_out(recipe: Recipe, source: Path, folder: Path, examples: _Calibration | None) -> Mapping[str, Any]:
+    made, scratch = folder / "made", folder / "scratch"
+    made.mkdir()
+    scratch.mkdir()  # what a tool leaves behind when it dies goes away with the folder
+    command = ["/usr/bin/env", f"TMPDIR={scratch}", *QUIET_PYTHON, "-m", "orchestrator.variants.workshop"]
+    command += ["--recipe", recipe.text]
+    command += ["--parent", str(source), "--folder", str(made)]
+    command += ["--calibration", str(examples.path)] if examples is not None else []
     try:
         done = subprocess.run(
             command,
@@ -132,9 +159,21 @@ def _carry_out(recipe: Recipe, source: Path, folder: Path, calibration: Path | N
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return {"refusal": f"it took more than {TIME_LIMIT_S:g} s"}
-    if done.returncode != 0:
+        return {"refusal": f"{recipe.text}: it took more than {TIME_LIMIT_S:g} s; {UNABLE}"}
+    if done.returncode < 0:
+        killer = signal.Signals(-done.returncode).name
+        return {"refusal": f"{recipe.text}: its tool was killed by {killer}: it crashed, or memory ran out; {UNABLE}"}
+    if done.returncode > 0:
         words = done.stderr.decode(errors="replace").strip().splitlines()
-        return {"refusal": f"it ended with exit code {done.returncode}: {words[-1] if words else 'without a word'}"}
+        told = words[-1] if words else "without a word"
+        return {"refusal": f"{recipe.text}: its tool ended with exit code {done.returncode}: {told}; {UNABLE}"}
     answer: Mapping[str, Any] = json.loads(done.stdout)
     return answer
+
+
+def _read_calibration(path: Path) -> _Calibration:
+    try:
+        with path.open("rb") as file:
+            return _Calibration(path=path.resolve(), sha256=file_digest(file, "sha256").hexdigest())
+    except OSError as error:
+        raise SpecError(f"--calibration {path}: cannot be read: {error.strerror}") from error

@@ -1,11 +1,14 @@
-"""Recipes that change the numbers' type: half precision, int8 with ranges found while running or from examples."""
+"""Recipes that change the numbers' type: half precision, int8 with ranges found while running or from examples.
 
+Each starts from single precision: what is half precision or int8 already is refused, for its loss would only grow.
+"""
+
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import onnx
 import onnxruntime
 from onnxruntime.quantization import (
@@ -18,11 +21,18 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from orchestrator.variants.recipe import Made, Recipe, RecipeRefused
+from orchestrator.errors import SpecError
+from orchestrator.formats import TensorInfo
+from orchestrator.variants.examples import read_examples
+from orchestrator.variants.recipe import PLAIN, UNABLE, Made, Recipe, RecipeRefused
 
 TYPES: Final = {"u8": QuantType.QUInt8, "s8": QuantType.QInt8}
 MOST_EXAMPLES: Final = 512
 _TOOLS: Final = {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
+QUANTISED: Final = frozenset(
+    ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
+     "MatMulInteger")
+)  # fmt: skip
 _MOVES: Final = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Flatten")
 _HALF: Final = (
     "onnxruntime has few half-precision kernels for processors: elsewhere it casts to single precision and back, which"
@@ -36,15 +46,18 @@ _DYNAMIC: Final = (
 def halve(parent: Path, folder: Path) -> Made:
     """Half precision inside, single precision at the inputs and outputs."""
     main = folder / parent.name
-    onnx.save(convert_float_to_float16(onnx.load(parent), keep_io_types=True), main)
+    model = onnx.load(parent)
+    require_single_precision(model.graph, "fp16")
+    onnx.save(convert_float_to_float16(model, keep_io_types=True), main)
     return Made(main=main, tools=_TOOLS, notes=(_HALF,))
 
 
 def quantise_dynamically(parent: Path, folder: Path, recipe: Recipe) -> Made:
     """Int8 weights; the ranges of activations are found in each inference."""
     main = folder / parent.name
-    with _Prepared(parent) as ready:
+    with _prepared(parent, folder, recipe) as ready:
         quantize_dynamic(ready, main, weight_type=TYPES[recipe.argument], per_channel=recipe.argument == "s8")
+    _require_quantised(main, recipe)
     notes = (_DYNAMIC,) if _count(parent, "Conv") else ()
     return Made(main=main, tools=_TOOLS, notes=notes)
 
@@ -52,13 +65,13 @@ def quantise_dynamically(parent: Path, folder: Path, recipe: Recipe) -> Made:
 def quantise_statically(parent: Path, folder: Path, recipe: Recipe, calibration: Path | None) -> Made:
     """Int8 weights and activations as QuantizeLinear / DequantizeLinear pairs, weights per channel.
 
-    `calibration` is an .npz file: an array for each input, by its name, the examples along the first axis.
+    `calibration` is an .npz file, as `read_examples` takes it. Raises `SpecError` for one that does not fit.
     """
     if calibration is None:
         raise RecipeRefused(f"{recipe.name}: needs examples of real inputs; give --calibration FILE.npz")
     main = folder / parent.name
     examples = Examples(parent, calibration)
-    with _Prepared(parent) as ready:
+    with _prepared(parent, folder, recipe) as ready:
         quantize_static(
             ready,
             main,
@@ -69,6 +82,7 @@ def quantise_statically(parent: Path, folder: Path, recipe: Recipe, calibration:
             weight_type=TYPES[recipe.argument[2:]],
             nodes_to_exclude=joins_of_outputs(onnx.load(ready).graph),
         )
+    _require_quantised(main, recipe)
     return Made(main=main, tools=_TOOLS, notes=(f"calibrated on {examples.count} examples",))
 
 
@@ -90,23 +104,18 @@ def joins_of_outputs(graph: onnx.GraphProto) -> list[str]:
 
 
 class Examples(CalibrationDataReader):  # type: ignore[misc]  # the library has no types
-    """The examples of a calibration set, one after the other, as batches of one.
+    """The examples of a calibration set, one batch after the other.
 
-    Lifecycle: read through once. Raises `RecipeRefused` for a set that does not fit the network.
+    Lifecycle: read through once. Raises `SpecError` for a set that does not fit the network.
     """
 
     def __init__(self, parent: Path, calibration: Path) -> None:
         graph = onnx.load(parent, load_external_data=False).graph
         weights = {tensor.name for tensor in graph.initializer}
-        inputs = [value for value in graph.input if value.name not in weights]
-        try:
-            with np.load(calibration, allow_pickle=False) as arrays:
-                self._arrays = {value.name: _fitting(value, dict(arrays), len(inputs)) for value in inputs}
-        except (OSError, ValueError) as error:
-            raise RecipeRefused(f"{calibration}: cannot be read as an .npz file of arrays: {error}") from error
+        self._arrays = read_examples(calibration, [_info(each) for each in graph.input if each.name not in weights])
         self.count = min((len(array) for array in self._arrays.values()), default=0)
         if not 1 <= self.count <= MOST_EXAMPLES:
-            raise RecipeRefused(f"{calibration}: expected 1..{MOST_EXAMPLES} examples, got {self.count}")
+            raise SpecError(f"{calibration}: expected 1..{MOST_EXAMPLES} examples, got {self.count}")
         self._next = self._feeds()
 
     def get_next(self) -> dict[str, Any] | None:
@@ -115,41 +124,57 @@ class Examples(CalibrationDataReader):  # type: ignore[misc]  # the library has 
 
     def _feeds(self) -> Iterator[dict[str, Any]]:
         for index in range(self.count):
-            yield {name: array[index : index + 1] for name, array in self._arrays.items()}
+            yield {name: array[index] for name, array in self._arrays.items()}
 
 
-def _fitting(value: onnx.ValueInfoProto, arrays: dict[str, Any], inputs: int) -> Any:
-    array = next(iter(arrays.values())) if inputs == 1 and len(arrays) == 1 else arrays.get(value.name)
-    if array is None:
-        raise RecipeRefused(f"calibration: has no array for the input {value.name}, it has {', '.join(arrays)}")
-    declared = [size.dim_value or None for size in value.type.tensor_type.shape.dim]
-    fits = len(array.shape) == len(declared) and all(
-        size in (None, given) for size, given in zip(declared[1:], array.shape[1:], strict=True)
-    )
-    if not fits:
+def _info(value: onnx.ValueInfoProto) -> TensorInfo:
+    declared = value.type.tensor_type
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(declared.elem_type)
+    shape = tuple(dim.dim_value or dim.dim_param or None for dim in declared.shape.dim)
+    return TensorInfo(name=value.name, dtype=str(dtype), shape=shape)
+
+
+def require_single_precision(graph: onnx.GraphProto, recipe: str) -> None:
+    """Raises `RecipeRefused` for a network whose numbers are of another type already."""
+    quantised = sorted({node.op_type for node in graph.node} & QUANTISED)
+    if quantised:
+        raise RecipeRefused(f"{recipe}: the network is quantised already, it has {', '.join(quantised)}; {PLAIN}")
+    types = {tensor.data_type for tensor in graph.initializer if len(tensor.dims) > 1}
+    if onnx.TensorProto.FLOAT16 in types and onnx.TensorProto.FLOAT not in types:
+        raise RecipeRefused(f"{recipe}: the network is in half precision already; {PLAIN}")
+
+
+def _require_quantised(main: Path, recipe: Recipe) -> None:
+    if not any(node.op_type in QUANTISED for node in onnx.load(main, load_external_data=False).graph.node):
         raise RecipeRefused(
-            f"calibration: input {value.name}: expected examples of shape {declared[1:]}, got {list(array.shape[1:])}"
+            f"{recipe.text}: no operator of this network can be quantised: it has no convolution or matrix product"
+            " with weights"
         )
-    return array.astype(onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
 
 
-class _Prepared:
-    """The parent with shapes inferred, as quantising wants it, in a file that goes away again."""
-
-    def __init__(self, parent: Path) -> None:
-        self._parent = parent
-        self._folder = tempfile.TemporaryDirectory(prefix="pifarm-quantise-")
-
-    def __enter__(self) -> Path:
-        ready = Path(self._folder.name) / "ready.onnx"
+@contextlib.contextmanager
+def _prepared(parent: Path, folder: Path, recipe: Recipe) -> Iterator[Path]:
+    """The parent with shapes inferred and every node named, as quantising wants it, in a file that goes away again."""
+    require_single_precision(onnx.load(parent, load_external_data=False).graph, recipe.text)
+    with tempfile.TemporaryDirectory(prefix="quantise-", dir=folder) as place:
+        whole, ready = Path(place) / "whole.onnx", Path(place) / "ready.onnx"
+        onnx.save(onnx.load(parent), whole)  # what prepares it does not find weights in files of their own
         try:
-            quant_pre_process(self._parent, ready, skip_symbolic_shape=True)
+            quant_pre_process(whole, ready, skip_symbolic_shape=True)
         except Exception as error:  # the library raises whatever its parts raise
-            raise RecipeRefused(f"shapes cannot be inferred: {error}") from error
-        return ready
+            raise RecipeRefused(f"{recipe.text}: shapes cannot be inferred: {error}; {UNABLE}") from error
+        name_nodes(ready)
+        yield ready
 
-    def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
+
+def name_nodes(path: Path) -> None:
+    """Give each node without a name one of its own: by names the quantiser is told what to leave alone."""
+    model = onnx.load(path)
+    nameless = [(place, node) for place, node in enumerate(model.graph.node) if not node.name]
+    for place, node in nameless:
+        node.name = f"{node.op_type}_{place}"
+    if nameless:
+        onnx.save(model, path)
 
 
 def _count(parent: Path, kind: str) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from orchestrator.variants.recipe import DENSE, UNTUNED, Made, Recipe, RecipeRefused
+from orchestrator.variants.recipe import DENSE, PLAIN, UNTUNED, Made, Recipe, RecipeRefused
 
 LAYERS: Final = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
@@ -25,7 +25,11 @@ def prune(parent: Path, folder: Path, recipe: Recipe) -> Made:
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
             pruned, total = pruned + count, total + values.size
     if not total:
-        raise RecipeRefused(f"{recipe.text}: the network has no single-precision weights in {', '.join(LAYERS)}")
+        raise RecipeRefused(
+            f"{recipe.text}: the network has no single-precision weights in {', '.join(LAYERS)}; {PLAIN}"
+        )
+    if not pruned:
+        raise RecipeRefused(f"{recipe.text}: not one weight of any layer would become zero; give a larger share")
     main = folder / parent.name
     onnx.save(model, main)
     note = f"{pruned} of {total} weights are zero"

@@ -9,6 +9,8 @@ from typing import Final
 from orchestrator.errors import PifarmError, SpecError
 
 DENSE: Final = "zeros do not speed up dense kernels: expect the same latency and a file that only compresses better"
+PLAIN: Final = "start from a variant in single precision: --from LABEL"
+UNABLE: Final = "try another variant of the network (--from LABEL), or export it again, for instance with another opset"
 UNTUNED: Final = "nothing was trained again afterwards: measure the accuracy before believing the speed"
 
 

@@ -1,6 +1,7 @@
 """Variants made of a registered model for real, with their lineage, and compared with their baseline."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from orchestrator.catalog import NewBuild, add_model
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
 from orchestrator.demo.digits import to_tensors
-from orchestrator.errors import NotFoundError, SpecError
+from orchestrator.errors import InternalError, NotFoundError, SpecError
 from orchestrator.farm import Farm
+from orchestrator.formats.trial import QUIET_PYTHON
 from orchestrator.queries.models import get_model
 from orchestrator.queries.rows import BuildView
 from orchestrator.variants.fidelity import compare_variants
@@ -64,7 +66,7 @@ def test_a_variant_keeps_how_it_was_made(farm: Farm, examples: Path) -> None:
     assert known["openvino"].runtimes == ("openvino",)
 
 
-@pytest.mark.parametrize("text", ["optimised", "slim", "fp16", "int8-dynamic", "int8-static"])
+@pytest.mark.parametrize("text", ["optimised", "slim", "fp16", "int8-dynamic", "int8-static", "prune-channels"])
 def test_the_same_recipe_gives_the_same_bytes(tmp_path: Path, examples: Path, text: str) -> None:
     contents = []
     for name in ("first", "second"):
@@ -72,6 +74,17 @@ def test_the_same_recipe_gives_the_same_bytes(tmp_path: Path, examples: Path, te
         folder.mkdir()
         carry_out(Recipe.parse(text), FILES / "digits.onnx", folder, examples)
         contents.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert contents[0] == contents[1]
+
+
+def test_a_converter_that_counts_names_in_its_process_gives_the_same_bytes_in_one_of_its_own(tmp_path: Path) -> None:
+    contents = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        words = ["--recipe", "openvino", "--parent", str(FILES / "digits.onnx"), "--folder", str(tmp_path / name)]
+        subprocess.run([*QUIET_PYTHON, "-m", "orchestrator.variants.workshop", *words], check=True, capture_output=True)
+        contents.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    assert set(contents[0]) == {"digits.xml", "digits.bin"}
     assert contents[0] == contents[1]
 
 
@@ -92,26 +105,42 @@ def test_variants_of_a_variant_are_named_after_it(farm: Farm) -> None:
 def test_a_recipe_that_fails_stops_no_other_and_says_why(farm: Farm, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.npz"
     np.savez(wrong, image=np.zeros((4, 3, 5, 5), np.float32))
-    failed, made = make_variants(farm, "digits", recipes("int8-static", "ort"), calibration=wrong)
+    before = {path.name for path in farm.settings.artifacts_dir.rglob("*")}
+    (failed,) = make_variants(farm, "digits", recipes("int8-static"), calibration=wrong)
     assert failed.label is None
-    assert failed.refusal == "calibration: input image: expected examples of shape [1, 32, 32], got [3, 5, 5]"
-    assert made.label == "ort"
+    assert failed.refusal == f"{wrong}: input image: expected examples of shape [1, 32, 32], got [3, 5, 5]"
+    assert {path.name for path in farm.settings.artifacts_dir.rglob("*")} == before, "nothing half made is left"
+    refused, made = make_variants(farm, "digits", recipes("prune:0.000001", "ort"))
+    assert refused.refusal.startswith("prune:0.000001: not one weight of any layer would become zero")
+    assert (made.label, list(builds(farm))) == ("ort", ["fp32", "ort"])
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [(b"no archive", "cannot be read as an .npz file"), (None, "expected 1..512 examples, got 0")],
-)
-def test_a_calibration_set_that_is_none_is_refused(
-    farm: Farm, tmp_path: Path, content: bytes | None, words: str
-) -> None:
+def test_a_set_of_more_examples_than_calibration_takes_is_refused(farm: Farm, tmp_path: Path) -> None:
     path = tmp_path / "examples.npz"
-    if content is None:
-        np.savez(path, image=np.zeros((0, 1, 32, 32), np.float32))
-    else:
-        path.write_bytes(content)
+    np.savez(path, image=np.zeros((513, 1, 32, 32), np.uint8))
     (failed,) = make_variants(farm, "digits", recipes("int8-static"), calibration=path)
-    assert words in failed.refusal
+    assert failed.refusal == f"{path}: expected 1..512 examples, got 513"
+
+
+def test_a_second_variant_of_a_recipe_gets_a_name_of_its_own(farm: Farm, examples: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few.npz"
+    with np.load(examples) as arrays:
+        np.savez(few, image=arrays["image"][:3] * 0.1)
+    make_variants(farm, "digits", recipes("int8-static"), calibration=examples)
+    (clash,) = make_variants(farm, "digits", recipes("int8-static"), calibration=few)
+    assert "digits/int8-static exists with other content; choose another label with --variant" in clash.refusal
+    (made,) = make_variants(farm, "digits", recipes("int8-static"), calibration=few, label="int8-few")
+    assert (made.label, list(builds(farm))) == ("int8-few", ["fp32", "int8-static", "int8-few"])
+    with pytest.raises(SpecError, match="--variant x: names the variant of one recipe, got 2"):
+        make_variants(farm, "digits", recipes("ort", "fp16"), label="x")
+
+
+def test_a_parent_that_was_damaged_in_the_store_is_named_and_nothing_is_made_of_it(farm: Farm) -> None:
+    (blob,) = (farm.settings.artifacts_dir / "blobs").iterdir()
+    blob.chmod(0o600)
+    blob.write_bytes(blob.read_bytes()[:-100])
+    with pytest.raises(InternalError, match=r"digits\.onnx is damaged: expected sha256 .*; add the model again"):
+        make_variants(farm, "digits", recipes("ort"))
 
 
 def test_what_can_be_known_before_is_refused_before(farm: Farm) -> None:

@@ -47,3 +47,20 @@ def test_scores_beside_boxes_keep_their_resolution(tmp_path: Path) -> None:
     scores = found[0, 4:]
     assert len(np.unique(scores)) > 50, "with one scale for both there would be two or three"
     assert np.abs(scores - right[0, 4:]).mean() < 0.05
+
+
+def test_nodes_without_names_are_quantised_but_for_what_joins_outputs(tmp_path: Path) -> None:
+    parent = detector(tmp_path / "net.onnx")
+    model = onnx.load(parent)
+    for node in model.graph.node:
+        node.name = ""
+    onnx.save(model, parent)
+    np.savez(tmp_path / "examples.npz", x=np.ones((2, 3, SIZE, SIZE), np.float32))
+    (tmp_path / "made").mkdir()
+    made = quantise_statically(
+        parent, tmp_path / "made", Recipe(name="int8-static", argument="u8s8"), tmp_path / "examples.npz"
+    )
+    nodes = onnx.load(made.main).graph.node
+    dequantised = {name for node in nodes if node.op_type == "DequantizeLinear" for name in node.output}
+    assert [node.input[0] in dequantised for node in nodes if node.op_type == "Conv"] == [True, True]
+    assert next(node for node in nodes if node.op_type == "Concat").output[0] == "out"
