@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from orchestrator import numbers_text
-from orchestrator.variants.inspection import Inspection, Layer
+from orchestrator.variants.inspection import Inspection
+from orchestrator.variants.layers import Layer
 
 COLUMNS = ("layer", "operator", "output", "parameters", "MFLOP", "share", "moved", "FLOP/byte")
 FIGURES = COLUMNS[3:]

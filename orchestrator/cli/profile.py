@@ -68,8 +68,8 @@ def profile(
         wait=wait,
         as_json=as_json,
         then="pifarm run profile RUN",
-        show=lambda study: print_profiles(profiled_runs(farm.database, study), most),
-        document=lambda study: {"profiles": profiled_runs(farm.database, study)} if wait else {},
+        show=lambda study: print_profiles(profiled_runs(farm, study), most),
+        document=lambda study: {"profiles": profiled_runs(farm, study)} if wait else {},
     )
 
 
@@ -82,8 +82,8 @@ def show_profile(
     """The profile of a run, and what moved against another one."""
     from orchestrator.queries.profile import read_profile
 
-    database = console.the_farm().database
-    found = [read_profile(database, each) for each in (run, other) if each is not None]
+    farm = console.the_farm()
+    found = [read_profile(farm, each) for each in (run, other) if each is not None]
     if as_json:
         console.print_json(found)
     else:

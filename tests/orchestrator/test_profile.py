@@ -1,5 +1,7 @@
 """Profiles on their way from a journal to a table, and kept out of every ranking."""
 
+from pathlib import Path
+
 import pytest
 
 from agent.wire.codec import WireError
@@ -7,8 +9,10 @@ from agent.wire.profile import OperatorTime, Profiled
 from agent.wire.records import Ended, Record
 from orchestrator import profile_text
 from orchestrator.analysis.profile import movers
+from orchestrator.config import Settings
 from orchestrator.db.session import Database
 from orchestrator.errors import NotFoundError
+from orchestrator.farm import Farm
 from orchestrator.lifecycle import RANKED_KINDS, USERS_KINDS, StudyKind
 from orchestrator.queries.profile import read_profile
 from tests.journals import completed_records, encode_journal
@@ -36,6 +40,12 @@ def started(database: Database) -> Database:
     return start_known_run(database)
 
 
+@pytest.fixture
+def farm(started: Database, tmp_path: Path) -> Farm:
+    """The farm of that run; its artifact store is empty."""
+    return Farm(settings=Settings(home=tmp_path / "home"), database=started, farm_id="farm-test")
+
+
 def with_profile(*profiles: Record) -> bytes:
     """The journal of a completed run with profiles before its end."""
     records = list(completed_records(RUN))
@@ -43,9 +53,9 @@ def with_profile(*profiles: Record) -> bytes:
     return encode_journal([*records[:place], *profiles, *records[place:]])
 
 
-def test_a_profile_is_read_as_it_was_journaled(started: Database) -> None:
-    bring(started, with_profile(PROFILED))
-    found = read_profile(started, RUN)
+def test_a_profile_is_read_as_it_was_journaled(farm: Farm) -> None:
+    bring(farm.database, with_profile(PROFILED))
+    found = read_profile(farm, RUN)
     assert found.profile.inference_ms == 5.0
     assert [(each.name, each.time_ms, each.share) for each in found.profile.operators] == [
         ("conv", 3.0, 0.75),
@@ -65,10 +75,10 @@ def test_a_profile_before_the_window_is_no_honest_boards(started: Database) -> N
         bring(started, encode_journal([records[0], PROFILED, *records[1:]]))
 
 
-def test_a_run_that_was_not_profiled_names_the_command(started: Database) -> None:
-    bring(started, encode_journal(completed_records(RUN)))
+def test_a_run_that_was_not_profiled_names_the_command(farm: Farm) -> None:
+    bring(farm.database, encode_journal(completed_records(RUN)))
     with pytest.raises(NotFoundError, match="was not profiled; make one: pifarm profile "):
-        read_profile(started, RUN)
+        read_profile(farm, RUN)
 
 
 def test_profiles_are_listed_and_never_ranked() -> None:
@@ -76,9 +86,12 @@ def test_profiles_are_listed_and_never_ranked() -> None:
     assert StudyKind.PROFILE not in RANKED_KINDS
 
 
-def test_rows_show_time_share_and_speed(started: Database) -> None:
-    bring(started, with_profile(PROFILED))
-    view = read_profile(started, RUN).profile
-    assert profile_text.operator_rows(view.operators, 5)[0] == ["conv", "Conv", "3.00 ms", "75.0%", "0.00", "0.00"]
+def test_rows_show_time_share_and_speed(farm: Farm) -> None:
+    bring(farm.database, with_profile(PROFILED))
+    found = read_profile(farm, RUN)
+    view = found.profile
+    shown = ["conv", "Conv", "3.00 ms", "75.0%", "0.00", "0.00", "", ""]
+    assert profile_text.operator_rows(view.operators, 5)[0] == shown
+    assert profile_text.headline(found).endswith("0.0 % of that in operators whose work is not known")
     moved = profile_text.mover_rows(movers(view.operators, ()), 1)
     assert moved == [["conv", "3.00 ms", "n/a", "-3.000 ms"]]
