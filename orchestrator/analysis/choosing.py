@@ -1,8 +1,9 @@
 """Which variant to ship, within limits: pure, one group of a leaderboard at a time.
 
-A limit on latency is met only where the whole interval is within it, and broken only where all of it is beyond; between
-those the data cannot tell. The best is the one that is shown to be faster than the others, or has the better figure;
-what is not told apart from it is said, never settled by chance.
+A limit is met only where the whole interval of its figure is within it, and broken only where all of it is beyond;
+between those the data cannot tell. The best is the one that is shown to be faster than the others, or has the better
+figure; what is not told apart from it is said, never settled by chance: by latency, what the ranking has tied, by other
+figures, what has an interval that reaches into the best one's.
 """
 
 import enum
@@ -37,11 +38,22 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A value, with its interval where there is one."""
+    """A value, with its interval where there is one; `source` says who gave it, where that is not the farm's clock."""
 
     value: float
     low: float | None = None
     high: float | None = None
+    source: str = ""
+
+    @property
+    def least(self) -> float:
+        """The lower end of what it may be."""
+        return self.value if self.low is None else self.low
+
+    @property
+    def greatest(self) -> float:
+        """The upper end."""
+        return self.value if self.high is None else self.high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +67,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """A variant that was not chosen for a limit's sake; `is_certain`: the data shows that it breaks it."""
+    """A variant that was not chosen for limits' sake, all of them in `reason`.
+
+    `is_certain`: the data shows that it breaks one.
+    """
 
     variant: str
     reason: str
@@ -112,37 +127,44 @@ def choose(options: Sequence[Option], limits: Sequence[Limit], prefer: str, boun
 
 
 def _breach(option: Option, limits: Sequence[Limit]) -> LeftOut | None:
-    """The gravest reason against an option."""
+    """All that speaks against an option, what is certain first."""
     found = [each for limit in limits if (each := _against(option, limit)) is not None]
-    return next((each for each in found if each.is_certain), next(iter(found), None))
+    if not found:
+        return None
+    ordered = sorted(found, key=lambda each: not each.is_certain)
+    return LeftOut(
+        variant=option.variant, reason="; ".join(each.reason for each in ordered), is_certain=ordered[0].is_certain
+    )
 
 
 def _against(option: Option, limit: Limit) -> LeftOut | None:
     figure = option.figures.get(limit.figure)
     if figure is None:
         return LeftOut(variant=option.variant, reason=f"{limit.figure} is not known", is_certain=True)
-    low = figure.value if figure.low is None else figure.low
-    high = figure.value if figure.high is None else figure.high
     if limit.bound is Bound.AT_MOST:
-        is_met, is_broken = high <= limit.value, low > limit.value
+        is_met, is_broken = figure.greatest <= limit.value, figure.least > limit.value
     else:
-        is_met, is_broken = low >= limit.value, high < limit.value
+        is_met, is_broken = figure.least >= limit.value, figure.greatest < limit.value
     if is_met:
         return None
-    unit = f" {limit.unit}" if limit.unit else ""
-    shown = f"{figure.value:.4g}{unit}" + ("" if figure.low is None else f" [{low:.4g}, {high:.4g}]")
+    unit, source = (f" {limit.unit}" if limit.unit else ""), (f" ({figure.source})" if figure.source else "")
+    shown = f"{figure.value:.4g}{unit}" + (
+        "" if figure.low is None else f" [{figure.least:.4g}, {figure.greatest:.4g}]"
+    )
     doubt = "" if is_broken else "cannot tell: "
     return LeftOut(
-        variant=option.variant, reason=f"{doubt}{limit.figure} is {shown}, wanted {limit.text}", is_certain=is_broken
+        variant=option.variant,
+        reason=f"{doubt}{limit.figure} is {shown}{source}, wanted {limit.text}",
+        is_certain=is_broken,
     )
 
 
 def _rivals(best: Option, other: Option, prefer: str, bound: Bound) -> bool:
     """Whether another option is as good as the best, as far as the data tells, or better."""
+    one, two = best.figures[prefer], other.figures[prefer]
     if prefer == LATENCY:
-        faster = other.figures[LATENCY].value < best.figures[LATENCY].value
-        return other.variant in best.tied_with or (faster and best.variant not in other.tied_with)
-    return _badness(other, prefer, bound) <= _badness(best, prefer, bound)
+        return other.variant in best.tied_with or (two.value < one.value and best.variant not in other.tied_with)
+    return two.least <= one.greatest if bound is Bound.AT_MOST else two.greatest >= one.least
 
 
 def _badness(option: Option, prefer: str, bound: Bound) -> float:

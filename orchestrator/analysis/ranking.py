@@ -26,10 +26,9 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What the Pareto front weighs: lower latency and size, higher accuracy."""
+    """What the Pareto front weighs: costs, the same ones in the same order for each, lower ones; higher accuracy."""
 
-    latency: float
-    size: float
+    costs: tuple[float, ...]
     accuracy: float
 
 
@@ -75,5 +74,6 @@ def _by_device(variant: str, observations: Sequence[Observation]) -> dict[str, l
 
 
 def _dominates(one: Candidate, other: Candidate) -> bool:
-    gains = (other.latency - one.latency, other.size - one.size, one.accuracy - other.accuracy)
+    saved = (theirs - ours for ours, theirs in zip(one.costs, other.costs, strict=True))
+    gains = (*saved, one.accuracy - other.accuracy)
     return min(gains) >= 0 and max(gains) > 0

@@ -63,7 +63,8 @@ def choose(
         console.the_farm().database, model, regime=regime, limits=limits, prefer=prefer, board_type=device_type
     )
     if as_json:
-        console.print_json([{"group": each.group, "choice": each.choice, "sources": each.sources} for each in found])
+        keys = ("group", "choice", "sources", "unmeasured")
+        console.print_json([{key: getattr(each, key) for key in keys} for each in found])
     else:
         for each in found:
             _print(each, limits, prefer)
@@ -89,6 +90,8 @@ def _print(chosen: "Chosen", limits: "list[Limit]", prefer: str) -> None:
     console.say(f"  {_answer(chosen)}")
     for each in choice.left_out:
         console.say(f"  left out: {each.variant}: {each.reason}")
+    for missing in chosen.unmeasured:
+        console.say(f"  left out: {missing.variant}: {missing.reason}")
 
 
 def _answer(chosen: "Chosen") -> str:

@@ -7,10 +7,20 @@ from dataclasses import dataclass
 from orchestrator.analysis.choosing import LATENCY, Bound, Choice, Figure, Limit, Option, choose
 from orchestrator.db.session import Database
 from orchestrator.queries.leaderboard import leaderboard
-from orchestrator.queries.leaderboard_rows import Group, LeaderboardRow
+from orchestrator.queries.leaderboard_rows import ExcludedRun, Group, LeaderboardRow
+from orchestrator.queries.models import get_model
+from orchestrator.queries.published import SOURCE as PUBLISHED
 
 SIZE, MEMORY, ENERGY = "size", "peak memory", "energy"
 BUILT_IN = (LATENCY, "p90", SIZE, MEMORY, ENERGY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmeasured:
+    """A build of the model that could not be chosen, because no run of it is ranked in the group."""
+
+    variant: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +31,7 @@ class Chosen:
     choice: Choice
     rows: tuple[LeaderboardRow, ...]
     sources: tuple[str, ...]
+    unmeasured: tuple[Unmeasured, ...] = ()
 
 
 def choose_variants(
@@ -32,12 +43,14 @@ def choose_variants(
     prefer: str = LATENCY,
     board_type: str | None = None,
 ) -> tuple[Chosen, ...]:
-    """One answer per group of a model in a regime; raises as `leaderboard` does.
+    """One answer per group of a model in a regime, none for what others published; raises as `leaderboard` does.
 
     Figures are latency, p90 (ms), size, peak memory (bytes), energy (J), of which less is better, and the metrics, of
     which more is.
     """
-    rows = leaderboard(database, model=model, regime=regime).rows
+    board = leaderboard(database, model=model, regime=regime)
+    rows = [row for row in board.rows if row.group.source != PUBLISHED]
+    labels = [build.label for build in get_model(database, model).builds] if rows else []
     bound = Bound.AT_MOST if prefer in BUILT_IN else Bound.AT_LEAST
     asked = [limit.figure for limit in limits] + [prefer]
     found = []
@@ -45,7 +58,8 @@ def choose_variants(
         own = tuple(of_group)
         if board_type in (None, group.board_type):
             choice = choose([_option(row) for row in own], limits, prefer, bound)
-            found.append(Chosen(group=group, choice=choice, rows=own, sources=_sources(own, asked)))
+            missing = _unmeasured(labels, own, board.excluded)
+            found.append(Chosen(group=group, choice=choice, rows=own, sources=_sources(own, asked), unmeasured=missing))
     return tuple(found)
 
 
@@ -59,9 +73,29 @@ def _option(row: LeaderboardRow) -> Option:
     if row.peak_rss_bytes is not None:
         figures[MEMORY] = Figure(value=row.peak_rss_bytes)
     if row.energy_j is not None:
-        figures[ENERGY] = Figure(value=row.energy_j)
-    figures |= {name: Figure(value=float(fact["value"])) for name, fact in row.metrics.items()}
+        figures[ENERGY] = Figure(value=row.energy_j, low=row.energy_ci_low_j, high=row.energy_ci_high_j)
+    figures |= {
+        name: Figure(value=float(fact["value"]), source=str(fact["source"])) for name, fact in row.metrics.items()
+    }
     return Option(variant=row.variant, figures=figures, tied_with=frozenset(row.tied_with))
+
+
+def _unmeasured(
+    labels: Sequence[str], rows: Sequence[LeaderboardRow], excluded: Sequence[ExcludedRun]
+) -> tuple[Unmeasured, ...]:
+    """The builds without a row, with what became of their runs on the group's boards, if there were any."""
+    ranked = {_label(row.variant) for row in rows}
+    boards = {device for row in rows for device in row.devices}
+    lost = {_label(run.variant): run.reason for run in excluded if run.device in boards}
+    return tuple(
+        Unmeasured(variant=label, reason=f"its runs do not count: {lost[label]}" if label in lost else "not measured")
+        for label in labels
+        if label not in ranked
+    )
+
+
+def _label(variant: str) -> str:
+    return variant.partition("@")[0]
 
 
 def _sources(rows: Sequence[LeaderboardRow], names: Sequence[str]) -> tuple[str, ...]:

@@ -95,23 +95,33 @@ def _verdicts(runs: Sequence[RunResult]) -> dict[str, dict[str, int]]:
 
 
 def _pareto(rows: Sequence[tuple[Ranked, Sequence[RunResult]]]) -> Sequence[bool | None]:
-    """Whether each is on the front of latency, size and the first metric that all have; None without such a metric."""
+    """Whether each is on the front of its costs and the first metric that all have; None without such a metric.
+
+    Costs are latency and size, and peak memory and energy where all have them, those to two digits: without an answer
+    of their own to what is told apart, a hair's breadth of them would keep everything on the front.
+    """
     if not rows:
         return []
     metrics = [runs[0].variant.metrics for _, runs in rows]
     name = next((name for name in metrics[0] if all(name in own for own in metrics)), None)
     if name is None:
         return [None] * len(rows)
+    costs: list[list[float | None]] = [
+        [each.center_ns for each, _ in rows],
+        [runs[0].variant.size_bytes for _, runs in rows],
+        [_two_digits(_peak_rss_bytes(runs)) for _, runs in rows],
+        [_two_digits(center.center if (center := _energy(runs)) else None) for _, runs in rows],
+    ]
+    known = [[figure for figure in figures if figure is not None] for figures in costs]
+    weighed = zip(*(figures for figures in known if len(figures) == len(rows)), strict=True)
+    accuracies = (float(own[name]["value"]) for own in metrics)
     return pareto_front(
-        [
-            Candidate(
-                latency=each.center_ns,
-                size=runs[0].variant.size_bytes,
-                accuracy=float(runs[0].variant.metrics[name]["value"]),
-            )
-            for each, runs in rows
-        ]
+        [Candidate(costs=own, accuracy=accuracy) for own, accuracy in zip(weighed, accuracies, strict=True)]
     )
+
+
+def _two_digits(figure: float | None) -> float | None:
+    return None if figure is None else float(f"{figure:.1e}")
 
 
 def _row(
@@ -126,6 +136,7 @@ def _row(
     variant, throttling = runs[0].variant, heat.time_to_throttle
     speedup, speedup_ci = _speedup(ranked, baseline, here.ranked)
     spread, marks = _marks(runs)
+    energy = _energy(runs)
     p90, p99 = (_tail(runs, [getattr(run, name) for run in runs]) for name in ("p90_ns", "p99_ns"))
     return LeaderboardRow(
         group=group,
@@ -157,8 +168,8 @@ def _row(
         speedup_ci=speedup_ci,
         metrics=variant.metrics,
         size_bytes=variant.size_bytes,
-        peak_rss_bytes=max((run.peak_rss_bytes for run in runs if run.peak_rss_bytes is not None), default=None),
-        energy_j=_median(run.energy_j for run in runs),
+        peak_rss_bytes=_peak_rss_bytes(runs),
+        energy_j=energy.center if energy else None,
         verdicts=verdicts,
         pareto=pareto,
         run_cv=spread,
@@ -173,6 +184,8 @@ def _row(
         sustained_ratio=heat.sustained_ratio,
         other_regime=heat.other_regime,
         flips=heat.flips,
+        energy_ci_low_j=energy.interval.low if energy and energy.interval else None,
+        energy_ci_high_j=energy.interval.high if energy and energy.interval else None,
     )
 
 
@@ -206,8 +219,18 @@ def _marks(runs: Sequence[RunResult]) -> tuple[float | None, tuple[str, ...]]:
     return cv, (*((wide,) if cv > bound else ()), *narrowed)
 
 
+def _peak_rss_bytes(runs: Sequence[RunResult]) -> int | None:
+    return max((run.peak_rss_bytes for run in runs if run.peak_rss_bytes is not None), default=None)
+
+
+def _energy(runs: Sequence[RunResult]) -> Center | None:
+    """Energy of an inference over the runs in which it was measured, put together as medians are; None without one."""
+    measured = [run for run in runs if run.energy_j is not None]
+    return _tail(measured, [run.energy_j for run in measured]) if measured else None
+
+
 def _tail(runs: Sequence[RunResult], figures: Sequence[float | None]) -> Center | None:
-    """A percentile of each run, put together as medians are; None unless every run has it."""
+    """A figure of each run, put together as medians are; None unless every run has it."""
     by_device: dict[str, list[float]] = {}
     for run, figure in zip(runs, figures, strict=True):
         if figure is None:

@@ -37,8 +37,10 @@ class LeaderboardRow:
     geometric mean of run medians on one board, the median of that over several (`device_median_ms`); `run_cv`
     is the largest spread of runs on a board, as a share, `board_cv` that between the boards' medians; `marks` say
     what a person should know. `p90_ms` and `p99_ms` are median-run percentiles: of each run, put together as
-    medians are, p90 with its interval. `detectable` is the least ratio that would have been
-    told between this row and each other one.
+    medians are, p90 with its interval; so is `energy_j`, gross, of the runs in which it was measured. `detectable` is
+    the least ratio that would have been told between this row and each other one. `pareto`: whether no other row is at
+    least as good in latency, size, the first metric that all rows have, and in peak memory and energy where all have
+    them, and better in one of them; null without such a metric.
 
     What sustained runs of the variant on this type of board say, in whichever regime the row is: `throttles_after_s` is
     when half of them had throttled by heat (Kaplan-Meier), null where that was not reached until
@@ -92,6 +94,8 @@ class LeaderboardRow:
     sustained_ratio: float | None = None
     other_regime: OtherRegime | None = None
     flips: tuple[str, ...] = ()
+    energy_ci_low_j: float | None = None
+    energy_ci_high_j: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,6 +126,7 @@ ROW_KEYS = [
 LATER_KEYS = [
     *("run_cv", "marks", "device_median_ms", "p90_ci_low_ms", "p90_ci_high_ms", "board_cv", "detectable"),
     *("throttles_after_s", "throttles_known_until_s", "sustained_ratio", "other_regime", "flips"),
+    *("energy_ci_low_j", "energy_ci_high_j"),
 ]
 GROUP_KEYS = {"model", "board_type", "regime", "protocol", "input_shape", "source"}
 

@@ -82,3 +82,21 @@ def test_the_order_of_the_options_does_not_matter(order: tuple[int, ...]) -> Non
     options = [option("a", 500, tied=("b",)), option("b", 501, tied=("a",)), option("c", 502)]
     choice = choose([options[place] for place in order], [FAST], LATENCY, Bound.AT_MOST)
     assert (choice.best, choice.tied_with) == ("a", ("b",))
+
+
+def test_every_limit_that_is_not_met_is_told_what_is_certain_first() -> None:
+    (left,) = choose([option("a", 890, 30, mAP50=0.4)], [FAST, GOOD], LATENCY, Bound.AT_MOST).left_out
+    assert left.is_certain
+    assert left.reason == (
+        "mAP50 is 0.4, wanted mAP50 at least 0.65; "
+        "cannot tell: latency is 890 ms [860, 920], wanted latency at most 900 ms"
+    )
+
+
+def test_figures_whose_intervals_meet_are_not_told_apart() -> None:
+    def with_p90(variant: str, value: float) -> Option:
+        p90 = Figure(value=value, low=value - 10, high=value + 10)
+        return Option(variant=variant, figures={LATENCY: Figure(value=value), "p90": p90})
+
+    choice = choose([with_p90("a", 500), with_p90("b", 515), with_p90("c", 530)], [], "p90", Bound.AT_MOST)
+    assert (choice.best, choice.tied_with) == ("a", ("b",))

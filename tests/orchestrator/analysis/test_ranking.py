@@ -58,17 +58,17 @@ def test_several_boards_show_the_median_board_and_each_of_them() -> None:
 
 def test_the_front_leaves_out_what_another_beats_in_everything() -> None:
     fast, accurate, beaten, copy = (
-        Candidate(latency=10, size=5, accuracy=0.5),
-        Candidate(latency=20, size=9, accuracy=0.7),
-        Candidate(latency=20, size=9, accuracy=0.6),
-        Candidate(latency=10, size=5, accuracy=0.5),
+        Candidate(costs=(10, 5), accuracy=0.5),
+        Candidate(costs=(20, 9), accuracy=0.7),
+        Candidate(costs=(20, 9), accuracy=0.6),
+        Candidate(costs=(10, 5), accuracy=0.5),
     )
     assert pareto_front([fast, accurate, beaten, copy]) == (True, True, False, True)
 
 
 @given(st.lists(st.tuples(*[st.integers(1, 5)] * 3), min_size=1, max_size=12))
 def test_a_front_is_never_empty_and_does_not_depend_on_order(points: list[tuple[int, int, int]]) -> None:
-    candidates = [Candidate(latency=a, size=b, accuracy=c) for a, b, c in points]
+    candidates = [Candidate(costs=(a, b), accuracy=c) for a, b, c in points]
     front = pareto_front(candidates)
     assert any(front)
     assert front == pareto_front(candidates[::-1])[::-1]

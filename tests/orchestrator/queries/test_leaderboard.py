@@ -5,11 +5,11 @@ import math
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from agent.wire.spec import Regime
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, StudyRow, VariantRow
+from orchestrator.db.tables import AttemptRow, BuildRow, RunRow, StudyRow, VariantRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.lifecycle import RunState, StudyKind, Verdict
 from orchestrator.protocols import preset
@@ -253,6 +253,22 @@ def test_the_front_weighs_latency_size_and_the_metric_that_all_have(database: Da
         "poor": False,
     }
     assert row_of(database, "int8").metrics == {"mAP50": {"value": 0.68, "source": "declared"}}
+
+
+def test_peak_memory_and_energy_are_weighed_to_two_digits_where_all_have_them(database: Database) -> None:
+    def front(**changes: dict[str, float]) -> dict[str, bool | None]:
+        with database.write() as session:
+            for label, values in changes.items():
+                ids = select(RunRow.id).join(VariantRow).join(BuildRow).where(BuildRow.label == label)
+                session.execute(update(RunRow).where(RunRow.id.in_(ids)).values(**values))
+        return {row.variant.partition("@")[0]: row.pareto for row in leaderboard(database).rows}
+
+    one_device(database, {"fp32": 100.0, "ort": 70.0}, metrics={"fp32": {"mAP50": 0.7}, "ort": {"mAP50": 0.7}})
+    assert front(fp32={"energy_j": 1.0}) == {"fp32": False, "ort": True}, "energy of one alone is no axis"
+    assert front(ort={"energy_j": 1.001}) == {"fp32": False, "ort": True}
+    assert front(ort={"energy_j": 1.2}) == {"fp32": True, "ort": True}
+    lean, fat = {"energy_j": 1.0, "peak_rss_bytes": 50_000_000}, {"energy_j": 1.0, "peak_rss_bytes": 90_000_000}
+    assert front(fp32=lean, ort=fat) == {"fp32": True, "ort": True}
 
 
 def test_without_a_common_metric_there_is_no_front(database: Database) -> None:
