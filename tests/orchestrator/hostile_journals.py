@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from agent.wire.records import Claimed, Ended, Environment, Inferences, Outcome, Phase, PhaseEntered, Record
 from tests.agent.strategies import FACTS, GATES_PASSED, LOADS, RECORDS, SCALARS, ends, telemetry
-from tests.journals import completed_records, encode_journal, opening_records
+from tests.journals import completed_records, encode_journal, evaluated_records, opening_records
 from tests.orchestrator.known_run import RUN
 
 JOURNAL = encode_journal(completed_records(RUN, start_c=44.0))
+EVALUATED = encode_journal(evaluated_records(RUN))
 KNOWN_FACTS = ("governor", "clock_limit_hz", "threads", "runtime", "artifact_id", "memory_bytes", "isolation")
 # What has broken readers of JSON, databases and statistics elsewhere.
 NASTY: Sequence[Any] = (
@@ -30,8 +31,8 @@ def seal(texts: Sequence[bytes]) -> bytes:
     return b"".join(b"%08x %s\n" % (zlib.crc32(text), text) for text in texts)
 
 
-def _texts() -> list[bytes]:
-    return [line.partition(b" ")[2] for line in JOURNAL.splitlines()]
+def _texts(journal: bytes = JOURNAL) -> list[bytes]:
+    return [line.partition(b" ")[2] for line in journal.splitlines()]
 
 
 def _renumbered(texts: Sequence[bytes]) -> list[bytes]:
@@ -67,7 +68,7 @@ def reordered(draw: st.DrawFn) -> bytes:
 @st.composite
 def poisoned(draw: st.DrawFn) -> bytes:
     """One value somewhere replaced by a nasty one, as JSON or as raw bytes, under a checksum that fits."""
-    texts = _texts()
+    texts = _texts(draw(st.sampled_from([JOURNAL, EVALUATED])))
     line = draw(st.integers(0, len(texts) - 1))
     body = json.loads(texts[line])
     place, key = draw(st.sampled_from(list(_places(body))))

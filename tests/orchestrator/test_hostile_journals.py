@@ -17,7 +17,7 @@ from orchestrator.db.session import Database
 from orchestrator.db.tables import RunRow
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.runs import get_run, run_series
-from tests.orchestrator.hostile_journals import FEW, HOSTILE, JOURNAL, absurd, poisoned, reordered, unlikely
+from tests.orchestrator.hostile_journals import EVALUATED, FEW, HOSTILE, JOURNAL, absurd, poisoned, reordered, unlikely
 from tests.orchestrator.known_run import (
     ATTEMPT,
     RUN,
@@ -121,6 +121,11 @@ def test_each_database_stores_whatever_is_taken(fresh_each: Fresh, data: bytes) 
 
 def test_a_journal_without_a_fault_is_not_refused(fresh: Fresh) -> None:
     assert not is_refused(bring_and_settle, fresh(), JOURNAL)
+
+
+def test_answers_to_a_data_set_that_nobody_asked_about_are_no_result(fresh: Fresh) -> None:
+    assert not is_refused(bring, fresh(), EVALUATED)
+    assert is_refused(bring_and_settle, fresh(), EVALUATED)
 
 
 @FEW
