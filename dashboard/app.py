@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import access
 from dashboard.plain_text import as_plain
 from orchestrator.errors import PifarmError
 
@@ -14,11 +15,13 @@ ICON = Path(__file__).parent / "icon.svg"
 
 
 def main() -> None:
-    """Show the page that the URL names."""
+    """Show the page that the URL names, to whoever may see it."""
     st.set_page_config(page_title="pifarm", page_icon=ICON, layout="wide")
     page = st.navigation(
         [
             st.Page("views/leaderboard.py", title="Leaderboard", icon=":material/leaderboard:", default=True),
+            st.Page("views/submit.py", title="Submit", icon=":material/playlist_add:", url_path="submit"),
+            st.Page("views/studies.py", title="Studies", icon=":material/list_alt:", url_path="studies"),
             st.Page("views/run.py", title="Run", icon=":material/timeline:", url_path="run"),
             st.Page("views/farm.py", title="Farm", icon=":material/developer_board:", url_path="farm"),
             st.Page("views/health.py", title="Health", icon=":material/monitor_heart:", url_path="health"),
@@ -26,7 +29,12 @@ def main() -> None:
         position="top",
     )
     try:
+        visitor = access.visitor()
+        if visitor is None:
+            access.show_sign_in()
+            return
         page.run()
+        access.show_visitor(visitor)
     except PifarmError as error:
         st.error(as_plain(error), icon=":material/error:")
 

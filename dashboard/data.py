@@ -4,17 +4,37 @@ Every function takes the database's URL first: it is the key under which answers
 one process never mix. `LIVE_S` is for what moves while somebody watches, `SETTLED_S` for what a finished run has left.
 """
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from orchestrator.analysis.thermal.sweep import Slots, Sweep
+from orchestrator.bundle import build_bundle
 from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
-from orchestrator.queries import account, canary, farm, leaderboard, progress, runs, studies, sweep
+from orchestrator.queries import (
+    account,
+    canary,
+    farm,
+    forecast,
+    leaderboard,
+    models,
+    overview,
+    progress,
+    runs,
+    studies,
+    sweep,
+    vitals,
+)
 from orchestrator.queries.canary import CanaryChart
+from orchestrator.queries.forecast import Forecast
 from orchestrator.queries.leaderboard_rows import Leaderboard
+from orchestrator.queries.overview import QueueView
 from orchestrator.queries.progress import RunProgress
-from orchestrator.queries.rows import DeviceView, EventView, RunSeries, RunView, StudyView
+from orchestrator.queries.rows import DeviceView, EventView, ModelView, RunSeries, RunView, StudyView
+from orchestrator.queries.vitals import Vitals
+from orchestrator.studies import Submission, outline
 
 LIVE_S = 1.5
 RANKED_S = 5.0
@@ -86,12 +106,54 @@ def read_devices(url: str) -> tuple[DeviceView, ...]:
 
 
 @st.cache_data(ttl=LIVE_S, max_entries=8, show_spinner=False)
-def read_events(url: str) -> tuple[EventView, ...]:
-    """What happened last, newest first."""
-    return tuple(farm.recent_events(_database(url), limit=MOST_EVENTS))
+def read_events(url: str, study: int | None = None) -> tuple[EventView, ...]:
+    """What happened last, newest first; in a study where one is named."""
+    return tuple(farm.recent_events(_database(url), limit=MOST_EVENTS, study=study))
 
 
 @st.cache_data(ttl=RANKED_S, max_entries=8, show_spinner=False)
 def read_canaries(url: str) -> tuple[CanaryChart, ...]:
     """The control chart of every device."""
     return canary.list_charts(_database(url))
+
+
+@st.cache_data(ttl=SETTLED_S, max_entries=64, show_spinner=False)
+def read_canary(url: str, device: str) -> CanaryChart:
+    """The control chart of one device; raises `NotFoundError`."""
+    return canary.list_charts(_database(url), device)[0]
+
+
+@st.cache_data(ttl=LIVE_S, max_entries=64, show_spinner=False)
+def read_study(url: str, study: int) -> StudyView:
+    """One study; raises `NotFoundError`."""
+    return studies.get_study(_database(url), study)
+
+
+@st.cache_data(ttl=LIVE_S, max_entries=8, show_spinner=False)
+def read_queue(url: str) -> QueueView:
+    """How much waits and is being measured."""
+    return overview.queue_of(_database(url))
+
+
+@st.cache_data(ttl=RANKED_S, max_entries=64, show_spinner=False)
+def read_vitals(url: str, devices: tuple[str, ...]) -> Mapping[str, Vitals]:
+    """What these boards last said of temperature, clock and throttle bits."""
+    return vitals.read_vitals(_database(url), devices)
+
+
+@st.cache_data(ttl=LIVE_S, max_entries=8, show_spinner=False)
+def read_models(url: str) -> tuple[ModelView, ...]:
+    """Every model with its builds."""
+    return models.list_models(_database(url))
+
+
+def read_forecast(url: str, submission: Submission) -> Forecast:
+    """What a study would take, as the farm is now; raises `SpecError` for one that would be refused."""
+    database = _database(url)
+    return forecast.forecast_study(database, submission, outline(database, submission))
+
+
+@st.cache_resource(show_spinner=False, ttl=SETTLED_S)
+def bundle_hash() -> str:
+    """The agent that a study which is submitted now would be pinned to."""
+    return build_bundle(load_settings().bundles_dir).hash

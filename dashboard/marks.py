@@ -6,7 +6,7 @@ from typing import Literal
 import streamlit as st
 
 from orchestrator import row_text
-from orchestrator.lifecycle import DeviceState, RunState, Verdict
+from orchestrator.lifecycle import DeviceState, RunState, StudyState, Verdict
 
 Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]
 
@@ -45,6 +45,12 @@ def show_verdict(verdict: Verdict) -> None:
 def show_run_state(state: RunState) -> None:
     """A badge for where a run is."""
     st.badge(state.value, color=_RUNS.get(state, "blue"))
+
+
+def show_study_state(state: StudyState) -> None:
+    """A badge for where a study is."""
+    colours: dict[StudyState, Colour] = {StudyState.ACTIVE: "blue", StudyState.DONE: "green"}
+    st.badge(state.value, color=colours.get(state, "gray"))
 
 
 def show_device_state(state: DeviceState) -> None:

@@ -1,17 +1,18 @@
-"""Page Farm: what every device is and does, what waits, and what happened. Only the upper part is live."""
+"""Page Farm: what every device is and does, what waits, and what happened. Only the cards are live."""
 
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
-from dashboard import data, empty_states, marks
-from dashboard.local_time import in_zone
+from dashboard import data, empty_states
+from dashboard.device_card import show_card
+from dashboard.device_section import show_device
+from dashboard.event_table import show_events
+from dashboard.new_device import show_new_device
 from dashboard.plain_text import as_plain
 from orchestrator import numbers_text, row_text
 from orchestrator.lifecycle import DeviceState, StudyState
 from orchestrator.queries.rows import DeviceView, StudyView
-from orchestrator.waiting_text import at_the_gate
 
 REFRESH_S = 2
 CARDS_A_PAGE = 24
@@ -24,21 +25,40 @@ def show() -> None:
     devices = data.read_devices(url)
     if not devices:
         empty_states.no_devices()
+        _show_adding(is_first=True)
         return
+    _show_chosen(devices)
     pages = -(-len(devices) // CARDS_A_PAGE)
     page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     _live_panel(url, page)
-    _show_events(url)
-    _show_facts(devices)
+    _show_adding(is_first=False)
+    show_events(data.read_events(url))
+
+
+def _show_chosen(devices: Sequence[DeviceView]) -> None:
+    by_name = {device.name: device for device in devices}
+    name = st.selectbox(
+        "Device",
+        list(by_name),
+        index=None,
+        key="show",
+        bind="query-params",
+        placeholder="choose one to look after it",
+        width=300,
+    )
+    if name is not None:
+        show_device(by_name[name])
 
 
 @st.fragment(run_every=REFRESH_S)
 def _live_panel(url: str, page: int) -> None:
     devices = sorted(data.read_devices(url), key=_urgency)
     st.caption(as_plain(_summary(devices)))
+    shown = devices[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE]
+    vitals = data.read_vitals(url, tuple(device.name for device in shown))
     with st.grid(min_column_width=300):
-        for device in devices[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE]:
-            _show_card(device)
+        for device in shown:
+            show_card(device, vitals.get(device.name), data.read_canary(url, device.name))
     _show_progress([study for study in data.read_studies(url) if study.state is StudyState.ACTIVE])
 
 
@@ -60,47 +80,6 @@ def _summary(devices: Sequence[DeviceView]) -> str:
     return f"{len(devices)} devices: " + ", ".join(named)
 
 
-def _show_card(device: DeviceView) -> None:
-    with st.container(border=True, height="stretch"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            st.markdown(f"**{as_plain(device.name)}**", width="content")
-            marks.show_device_state(device.state)
-            marks.show_badges([row_text.SIMULATED] if device.simulated else [])
-        labels = " ".join(f"{key}={value}" for key, value in device.labels.items())
-        st.caption(as_plain(" · ".join(part for part in (device.board, labels) if part)))
-        if device.state_reason:
-            st.markdown(as_plain(device.state_reason))
-        st.markdown(_doing(device))
-        st.caption(_knowledge(device))
-        for problem in _problems(device):
-            st.markdown(f":orange[:material/warning: {as_plain(problem)}]")
-        if device.doing_run:
-            st.page_link(
-                "views/run.py", label="Open its run", icon=":material/timeline:", query_params={"run": device.doing_run}
-            )
-
-
-def _doing(device: DeviceView) -> str:
-    if not device.doing:
-        return "Idle"
-    phase = device.phase.replace("_", " ") if device.phase else ""
-    now = at_the_gate(device) or phase
-    return as_plain(f"{device.doing}, {now}" if now else device.doing)
-
-
-def _knowledge(device: DeviceView) -> str:
-    is_known = device.last_temperature_c is not None
-    temperature = numbers_text.celsius(device.last_temperature_c) if is_known else "temperature unknown"
-    queue = f"{numbers_text.count(device.queued)} waiting" if device.queued else "no run waiting"
-    seen = "never seen" if device.last_seen_age_s is None else f"seen {numbers_text.age(device.last_seen_age_s)}"
-    return as_plain(f"{temperature} · {queue} · {seen}")
-
-
-def _problems(device: DeviceView) -> list[str]:
-    faults = [f"{device.faults_in_row} faults in a row"] if device.faults_in_row and not device.state_reason else []
-    return faults + [f"{runtime} is unsupported: {why}" for runtime, why in device.unsupported.items()]
-
-
 def _show_progress(active: Sequence[StudyView]) -> None:
     st.subheader("Studies in progress", anchor=False)
     if not active:
@@ -117,43 +96,9 @@ def _show_progress(active: Sequence[StudyView]) -> None:
         st.progress(ended / study.total if study.total else 0.0, text=as_plain(" · ".join(parts + simulated)))
 
 
-def _show_events(url: str) -> None:
-    st.subheader("What happened", anchor=False)
-    events = data.read_events(url)
-    if not events:
-        st.caption("Nothing yet.")
-        return
-    zone = st.context.timezone
-    frame = pd.DataFrame(
-        [
-            [in_zone(event.at_s, zone), event.message, event.device or "", event.run or "", event.kind]
-            for event in events
-        ],
-        columns=["Time", "Event", "Device", "Run", "Kind"],
-    )
-    settings = {
-        "Time": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", timezone=zone),
-        "Event": st.column_config.TextColumn(width="large"),
-    }
-    st.dataframe(frame, hide_index=True, column_config=settings)
-
-
-def _show_facts(devices: Sequence[DeviceView]) -> None:
-    st.subheader("Facts of a device", anchor=False)
-    by_name = {device.name: device for device in devices}
-    name = st.selectbox("Device", list(by_name), key="show", bind="query-params", width=300)
-    device = by_name[name]
-    facts = {
-        "address": device.address or "this machine",
-        "host key": device.fingerprint or "none: reached without SSH",
-        "board type": device.board_type,
-        **{f"runtime {runtime}": version for runtime, version in device.runtimes.items()},
-        **{f"runtime {runtime}": f"unsupported: {why}" for runtime, why in device.unsupported.items()},
-        **{name: numbers_text.fact(name, value) for name, value in sorted(device.facts.items())},
-    }
-    st.dataframe(pd.DataFrame(facts.items(), columns=["Fact", "Value"]), hide_index=True)
-    if device.absent:
-        st.caption(as_plain(f"Absent on this board: {', '.join(device.absent)}."))
+def _show_adding(*, is_first: bool) -> None:
+    with st.expander("Add a device", expanded=is_first, icon=":material/add:"):
+        show_new_device()
 
 
 show()

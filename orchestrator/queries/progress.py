@@ -44,6 +44,16 @@ class RunProgress:
     lines: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The newest telemetry of an attempt; `at_s` is since its claim, on the board's clock, `throttled` the bits."""
+
+    at_s: float | None = None
+    temperature_c: float | None = None
+    clock_hz: float | None = None
+    throttled: int | None = None
+
+
 def run_progress(database: Database, run_id: str) -> RunProgress | None:
     """How a run stands, by its whole id; None unless an attempt at it has been started and not ended."""
     query = (
@@ -73,12 +83,12 @@ def planned_end_s(protocol: Protocol, phases: Mapping[str, float]) -> float | No
 
 
 def _progress(session: Session, attempt: AttemptRow, run: RunRow, host_s: float) -> RunProgress:
-    scale = _scale(attempt)
+    scale = clock_scale(attempt)
     phases = {phase: at_ns / 1e9 for phase, at_ns in attempt.phases.items()}
     phase = max(phases, key=phases.__getitem__, default=None)
-    last_s, temperature_c, clock_hz = _newest_reading(session, attempt.id)
+    reading = newest_reading(session, attempt.id)
     inferred_s, latency_ms = _newest_inferences(session, attempt.id)
-    seen_s = max([at_s for at_s in (last_s, inferred_s) if at_s is not None], default=None)
+    seen_s = max([at_s for at_s in (reading.at_s, inferred_s) if at_s is not None], default=None)
     end_s = planned_end_s(of_run(run.study.protocol, run.rate_per_s, run.step_s), phases)
     window = select(func.sum(ChunkRow.count)).where(
         ChunkRow.attempt_id == attempt.id, ChunkRow.kind == Phase.WINDOW.value
@@ -87,8 +97,8 @@ def _progress(session: Session, attempt: AttemptRow, run: RunRow, host_s: float)
         phase=phase,
         for_s=None if phase is None else max(0.0, host_s - phases[phase] / scale),
         last_age_s=None if seen_s is None else max(0.0, host_s - seen_s / scale),
-        temperature_c=temperature_c,
-        clock_hz=clock_hz,
+        temperature_c=reading.temperature_c,
+        clock_hz=reading.clock_hz,
         latency_ms=latency_ms,
         inferences=int(session.scalar(window) or 0),
         ends_in_s=None if end_s is None else max(0.0, end_s / scale - host_s),
@@ -97,20 +107,25 @@ def _progress(session: Session, attempt: AttemptRow, run: RunRow, host_s: float)
     )
 
 
-def _scale(attempt: AttemptRow) -> float:
+def clock_scale(attempt: AttemptRow) -> float:
     """How many times faster the board's clock runs; a board that is not simulated has none of its own."""
     told = (attempt.environment or {}).get("facts", {}).get("time_scale", 1.0)
     return float(told) if isinstance(told, (int, float)) and told >= 1 else 1.0
 
 
-def _newest_reading(session: Session, attempt_id: int) -> tuple[float | None, float | None, float | None]:
-    """When telemetry was sampled last, and the newest temperature and true clock."""
+def newest_reading(session: Session, attempt_id: int) -> Reading:
+    """What telemetry of an attempt said last."""
     blob = _newest(session, attempt_id, TELEMETRY)
     if blob is None:
-        return None, None, None
+        return Reading()
     telemetry = unpack_telemetry(blob)
-    at_s = float(telemetry.at_ns[-1]) / 1e9 if len(telemetry.at_ns) else None
-    return at_s, _last(telemetry.series("temperature_c")), _last(telemetry.series("clock_hz"))
+    bits = _last(telemetry.series("throttled"))
+    return Reading(
+        at_s=float(telemetry.at_ns[-1]) / 1e9 if len(telemetry.at_ns) else None,
+        temperature_c=_last(telemetry.series("temperature_c")),
+        clock_hz=_last(telemetry.series("clock_hz")),
+        throttled=None if bits is None else int(bits),
+    )
 
 
 def _newest_inferences(session: Session, attempt_id: int) -> tuple[float | None, float | None]:

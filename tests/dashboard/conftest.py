@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from dashboard.launch import APP
@@ -22,6 +23,7 @@ def farm_at(home: Path) -> Iterator[Database]:
     """The empty database of a state home that the dashboard reads meanwhile."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PIFARM_HOME", str(home))
+        config.set_option("server.address", "127.0.0.1")  # as the command does
         opened = open_migrated(load_settings().database_url)
         yield opened
         opened.engine.dispose()
@@ -29,12 +31,17 @@ def farm_at(home: Path) -> Iterator[Database]:
         st.cache_resource.clear()
 
 
+def start_app() -> AppTest:
+    """The app as somebody meets it who comes to its first page."""
+    return AppTest.from_file(str(APP), default_timeout=TIMEOUT_S).run()
+
+
 def enter_app() -> OpenPage:
     """Enters the app, and opens a page of it by the name of its file, with query parameters.
 
     Call it before the farm is filled: then the page that everybody meets first is quick.
     """
-    app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S).run()
+    app = start_app()
 
     def open_it(name: str = "leaderboard", /, **query: str) -> AppTest:
         st.cache_data.clear()

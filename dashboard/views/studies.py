@@ -1,0 +1,131 @@
+"""Page Studies: what waits and what goes on; one study in full, with what an operator may do with it."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import data, empty_states
+from dashboard.local_time import in_zone
+from dashboard.plain_text import as_plain
+from dashboard.study_actions import show_actions
+from dashboard.study_panel import REFRESH_S, share_ended, show_live_study
+from orchestrator import numbers_text
+from orchestrator.lifecycle import StudyState
+from orchestrator.queries.overview import QueueView
+from orchestrator.queries.rows import RunView, StudyView
+
+MOST_ACTIVE = 12
+
+
+def show() -> None:
+    """The whole page."""
+    st.title("Studies")
+    url = data.database_url()
+    studies = data.read_studies(url)
+    if not studies:
+        empty_states.nothing_submitted(has_devices=bool(data.read_devices(url)))
+        return
+    by_number = {str(study.study): study for study in studies}
+    chosen = st.selectbox(
+        "Study",
+        list(by_number),
+        index=None,
+        key="study",
+        bind="query-params",
+        placeholder="choose one to see all of it",
+        width=300,
+    )
+    _show_queue(url)
+    if chosen is None:
+        _show_all(studies)
+    else:
+        _show_one(url, by_number[chosen])
+
+
+@st.fragment(run_every=REFRESH_S)
+def _show_queue(url: str) -> None:
+    st.caption(as_plain(_queue_text(data.read_queue(url))))
+    active = [study for study in data.read_studies(url) if study.state is StudyState.ACTIVE]
+    for study in sorted(active, key=lambda each: (-each.priority, each.study))[:MOST_ACTIVE]:
+        left = "" if study.eta_s is None else f", about {numbers_text.duration(study.eta_s)} left"
+        text = f"Study {study.study}: {study.model}, {study.counts.get('done', 0)} of {study.total} runs{left}"
+        st.progress(share_ended(study), text=as_plain(text))
+    if len(active) > MOST_ACTIVE:
+        st.caption(f"and {len(active) - MOST_ACTIVE} more")
+
+
+def _queue_text(queue: QueueView) -> str:
+    if not queue.waiting and not queue.running:
+        return "Nothing waits."
+    left = "" if queue.eta_s is None else f"; all of it takes about {numbers_text.duration(queue.eta_s)}"
+    running, waiting = numbers_text.count(queue.running), numbers_text.count(queue.waiting)
+    return f"{running} runs are being measured, {waiting} wait{left}."
+
+
+def _show_all(studies: Sequence[StudyView]) -> None:
+    zone = st.context.timezone
+    columns = ["Study", "Model", "Protocol", "State", "Runs done", "Devices", "Submitted"]
+    frame = pd.DataFrame(
+        [
+            [
+                study.study,
+                study.model,
+                study.protocol,
+                study.state.value,
+                f"{study.counts.get('done', 0)} of {study.total}",
+                ", ".join(study.devices),
+                in_zone(study.created_at_s, zone),
+            ]
+            for study in studies
+        ],
+        columns=columns,
+    )
+    settings = {"Submitted": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone=zone)}
+    st.dataframe(frame, hide_index=True, column_config=settings, alt="All studies, newest first")
+
+
+def _show_one(url: str, study: StudyView) -> None:
+    st.subheader(as_plain(f"Study {study.study}: {study.model}"), anchor=False)
+    with st.container(horizontal=True, gap="small"):
+        for page, label, icon in (
+            ("views/leaderboard.py", "Its leaderboard", ":material/leaderboard:"),
+            ("views/farm.py", "The farm", ":material/developer_board:"),
+        ):
+            query = {"study": str(study.study)} if "leaderboard" in page else None
+            st.page_link(page, label=label, icon=icon, query_params=query)
+    show_actions(study)
+    show_live_study(url, study.study, study.state)
+    _show_runs(data.read_runs(url, study=study.study))
+
+
+def _show_runs(runs: Sequence[RunView]) -> None:
+    st.subheader("Runs", anchor=False)
+    frame = pd.DataFrame(
+        [
+            [
+                run.device,
+                run.block,
+                run.variant,
+                run.state.value,
+                run.verdict.value if run.verdict else "",
+                numbers_text.ms(run.median_ms),
+                run.message,
+            ]
+            for run in runs
+        ],
+        columns=["Device", "Block", "Variant", "State", "Verdict", "Median", "Message"],
+    )
+    shown = st.dataframe(
+        frame, hide_index=True, on_select="rerun", selection_mode="single-row", key="runs", alt="Runs of this study"
+    )
+    chosen = [row for row in shown.selection.rows if row < len(runs)]
+    if not chosen:
+        st.caption("Select a run to open it.")
+        return
+    run = runs[chosen[0]]
+    label = as_plain(f"Open the run of {run.variant} on {run.device}, block {run.block}")
+    st.page_link("views/run.py", label=label, icon=":material/timeline:", query_params={"run": run.run})
+
+
+show()
