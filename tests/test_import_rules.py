@@ -66,6 +66,23 @@ COMPUTES_ON_BOARD = (  # numpy too
 )
 PURE = ("orchestrator.analysis", "orchestrator.doctor", "orchestrator.lifecycle", "orchestrator.scheduler")
 
+CHANGES_THE_FARM = (  # for the dashboard: only where it is checked who asks
+    "orchestrator.attempts",
+    "orchestrator.audit",
+    "orchestrator.canary.planting",
+    "orchestrator.catalog.add_model",
+    "orchestrator.doorbell",
+    "orchestrator.fleet",
+    "orchestrator.preparing",
+    "orchestrator.queue",
+    "orchestrator.studies.ending",
+    "orchestrator.studies.extension",
+    "orchestrator.studies.planting.submit",
+    "orchestrator.surroundings",
+    "orchestrator.transport.ssh",
+)
+STUDY_VERBS = ("abandon", "cancel", "extend", "prioritise", "retry", "submit")
+
 CELERY = ("celery", "kombu", "billiard")
 SSH_CLIENTS = ("fabric", "paramiko", "invoke")
 SQL = ("sqlalchemy", "alembic", "psycopg", "sqlite3")
@@ -143,6 +160,12 @@ def the_environment_is_read_in_one_place(modules: list[Module]) -> list[str]:
     return find_imports(modules, elsewhere, inside(*ENVIRONMENT)) + find_uses(modules, elsewhere, ENVIRONMENT)
 
 
+def the_dashboard_acts_in_one_place(modules: list[Module]) -> list[str]:
+    pages = below("dashboard", but=("dashboard.actions",))
+    found = find_imports(modules, pages, inside(*CHANGES_THE_FARM))
+    return found + find_uses(modules, pages, [f"orchestrator.studies.{verb}" for verb in STUDY_VERBS])
+
+
 def the_dashboard_reads_through_queries(modules: list[Module]) -> list[str]:
     return find_imports(modules, inside("dashboard"), inside("orchestrator.db.tables"))
 
@@ -180,6 +203,7 @@ RULES = [
     pure_modules_have_no_effects,
     pure_modules_reach_no_effects,
     the_environment_is_read_in_one_place,
+    the_dashboard_acts_in_one_place,
     the_dashboard_reads_through_queries,
     imports_are_absolute,
     imports_have_no_cycle,
@@ -245,6 +269,13 @@ BREACHES: list[tuple[Rule, str, str, str]] = [
         "imports os.environ",
     ),
     (
+        the_dashboard_acts_in_one_place,
+        "dashboard.views.studies",
+        "from orchestrator import studies\nstudies.cancel(1)",
+        "uses orchestrator.studies.cancel",
+    ),
+    (the_dashboard_acts_in_one_place, "dashboard.views.farm", "from orchestrator import fleet", "orchestrator.fleet"),
+    (
         the_dashboard_reads_through_queries,
         "dashboard.data",
         "from orchestrator.db import tables",
@@ -300,6 +331,7 @@ ALLOWED = {
     "orchestrator.analysis.accuracy": "from agent.detection.detecting import Detections",
     "orchestrator.fleet": "def f():\n  from orchestrator import attend",
     "orchestrator.attend": "from orchestrator import fleet\nreader.open('x')",
+    "dashboard.actions": "from orchestrator import fleet",
     "dashboard.charts": "import altair",
 }
 
