@@ -145,6 +145,12 @@ def test_an_image_that_is_none_and_a_second_input_are_told(tmp_path: Path) -> No
     assert fault.code == "unfit_input" and "the network has 2: images, x" in fault.message
 
 
+def test_an_array_of_pickled_objects_is_not_opened(tmp_path: Path) -> None:
+    pickled = np.array([[0, 1, 2]], object)
+    fault = refused(tmp_path, Network([NUMBERS], lambda feeds: [feeds["x"]]), None, {"a": pickled})
+    assert fault.code == "bad_example" and "array 'a': cannot be read" in fault.message
+
+
 @pytest.mark.parametrize("shape", [None, ("batch", 3, "height", "width")])
 def test_the_first_input_of_an_open_shape_has_the_size_that_the_task_makes(shape: Shape | None) -> None:
     network = [Signature(name="images", dtype="float32", shape=shape)]
