@@ -78,7 +78,7 @@ def check(
         Path | None, typer.Option("--examples", help="Real inputs to ask: .npz, an array for each input by its name.")
     ] = None,
     task: Annotated[
-        Path | None, typer.Option("--task", help="A detector's task file: its boxes are compared, too.")
+        Path | None, typer.Option("--task", help="A detector's task file, in place of the model's own.")
     ] = None,
     device: Annotated[
         str | None, typer.Option("--device", help="Ask the variants on this board, which has to be drained.")
@@ -89,8 +89,8 @@ def check(
 
     With --device the variants, the baseline among them, answer on a board: whether they do so there as they do here.
     Inputs are seeded noise unless --examples gives real ones: a variant that was calibrated on real inputs may well be
-    far off on noise, and a detector finds hardly a box in it. The exit code is 1 where one is broken: far off, no
-    numbers, other outputs, or no answer at all.
+    far off on noise, and a detector finds hardly a box in it. Boxes are compared where the model has a task. The exit
+    code is 1 where one is broken: far off, other boxes, no numbers, other outputs, or no answer at all.
     """
     from orchestrator import fidelity_text
     from orchestrator.analysis.fidelity import Likeness

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from agent.wire.codec import decode
 from agent.wire.task import Task
 from orchestrator.analysis.fidelity import Fidelity, compare_answers
 from orchestrator.errors import ModelError, NotFoundError
@@ -50,9 +51,9 @@ def compare_variants(
     """The baseline first, then every variant that is asked for, all if none is; each as soon as it is known.
 
     `real` is an .npz file of real inputs, an array for each by its name, to ask in place of invented ones; `task` says
-    how a detector's boxes are read; `board` is who answers for the variants, this machine if nobody is named. Raises
-    `NotFoundError`, `SpecError` for such a file that does not fit, and `ModelError` where the baseline gives no answer,
-    or none that fits the task.
+    how a detector's boxes are read, where the model's own task is not to; `board` is who answers for the variants, this
+    machine if nobody is named. Raises `NotFoundError`, `SpecError` for such a file that does not fit, and `ModelError`
+    where the baseline gives no answer, or none that fits the task.
     """
     view = get_model(farm.database, model)
     known = {build.label: build for build in view.builds}
@@ -61,6 +62,7 @@ def compare_variants(
             raise NotFoundError(f"variant: {model} has no {label!r}; it has {', '.join(known)}")
     baseline = next(build for build in view.builds if build.is_baseline)
     wanted = [known[label] for label in variants] if variants else view.builds
+    meaning = decode(Task, view.task) if task is None and view.task is not None else task
     here = Here(farm=farm)
     with tempfile.TemporaryDirectory(prefix="pifarm-fidelity-") as folder:
         asked, told = Path(folder) / "baseline.npz", Path(folder) / "variant.npz"
@@ -72,7 +74,7 @@ def compare_variants(
             answers = here.tell(baseline, questions, asked)
         except ModelError as error:
             raise ModelError(f"{model}/{baseline.label}: the baseline gives no answer: {error}") from error
-        yield _compared(baseline, compare_answers(answers, answers, task))
+        yield _compared(baseline, compare_answers(answers, answers, meaning))
         for build in wanted:
             if build.is_baseline and board is None:
                 continue
@@ -81,7 +83,7 @@ def compare_variants(
             except ModelError as error:
                 yield _compared(build, None, str(error), is_baseline=False)
             else:
-                yield _compared(build, compare_answers(answers, found, task), is_baseline=False)
+                yield _compared(build, compare_answers(answers, found, meaning), is_baseline=False)
 
 
 def _invented(examples: int, seed: int, shapes: Mapping[str, Sequence[int]]) -> list[str]:

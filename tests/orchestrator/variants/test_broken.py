@@ -41,13 +41,13 @@ def with_output_in_int8(target: Path, scale: float) -> Path:
 def test_a_wrong_scale_shows_in_the_boxes_and_hardly_elsewhere(database: Database, tmp_path: Path) -> None:
     farm = Farm(settings=Settings(home=tmp_path / "home"), database=database, farm_id="farm-test")
     broken = with_output_in_int8(tmp_path / "broken.onnx", 2.0)
-    add_model(farm, "digits", [NewBuild(path=FILES / "big.onnx", label="fp32")])
+    add_model(farm, "digits", [NewBuild(path=FILES / "big.onnx", label="fp32")], task=read_task(TASK_FILE))
     add_model(farm, "digits", [NewBuild(path=broken, label="int8")])
-    task, glyphs = read_task(TASK_FILE), held_out_glyphs()
+    image, glyphs = read_task(TASK_FILE).image, held_out_glyphs()
     scenes = [draw_scene(glyphs, VALIDATION_SEED, number) for number in range(SCENES)]
     examples = tmp_path / "examples.npz"
-    np.savez(examples, images=np.concatenate([prepare(scene.levels, task.image) for scene in scenes]))
-    found = list(compare_variants(farm, "digits", real=examples, examples=SCENES, task=task))
+    np.savez(examples, images=np.concatenate([prepare(scene.levels, image) for scene in scenes]))
+    found = list(compare_variants(farm, "digits", real=examples, examples=SCENES))
     (fp32, int8) = (each.fidelity for each in found)
     assert fp32 is not None and int8 is not None
     assert (fp32.likeness, int8.likeness) == (Likeness.ALIKE, Likeness.BROKEN)
