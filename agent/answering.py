@@ -1,7 +1,8 @@
 """The phase in which a data set is answered: one order to the measuring process, and its answers as they come.
 
-Invariants: answers are in the journal as soon as the measuring process has said them; what ends the phase early names
-the example that was at hand. Nothing is timed, so the board may be spoken to.
+Invariants: answers are in the journal as soon as the measuring process has said them, and on the disk about a second
+later, with telemetry; what ends the phase early names the example that was at hand. Nothing is timed, so the board may
+be spoken to.
 """
 
 import time
@@ -50,7 +51,7 @@ class Answering:
             self._take()
         except RunFault as fault:
             raise self._named(fault) from fault
-        self._chronicle.speak()
+        self._chronicle.settle()
 
     def _take(self) -> None:
         for event in self._watch.events():
@@ -73,9 +74,9 @@ class Answering:
             )
         predicted = loads(Predicted, payload)
         self._chronicle.note(predicted)
-        self._chronicle.speak()
         self._done += len(predicted.examples)
         if time.monotonic_ns() - self._told_ns >= _PUBLISH_S * 1e9:
+            self._chronicle.settle()
             self._publish()
 
     def _publish(self) -> None:

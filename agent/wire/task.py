@@ -1,8 +1,8 @@
 """What a network is for, in one small file: how an image becomes its input, and what its output means.
 
-Everyone who exports a network declares it once, as JSON; board and orchestrator read the same declaration. The board
-makes inputs from it (`agent.tasks`), the orchestrator reads outputs by it. Units are pixels, coordinates are
-continuous: pixel i covers i to i + 1.
+Everyone who exports a network declares it once, as JSON; board and orchestrator read the same declaration. By it
+`agent.tasks` makes inputs and `agent.detection` reads outputs. Units are pixels, coordinates are continuous: pixel i
+covers i to i + 1.
 """
 
 import enum
