@@ -16,7 +16,7 @@ UNIT := -m "not (ssh or postgres or browser or arm64 or integration)" \
 
 SURVIVES := tests/integration/test_survives.py
 # Whole thermal studies in scaled time, a minute and more each.
-THERMAL := tests/integration/test_pace.py tests/integration/test_sweep.py tests/integration/test_example.py
+THERMAL := $(addprefix tests/integration/,test_pace.py test_sweep.py test_example.py test_start_groups.py)
 
 .PHONY: help setup torch demo test test-survives test-thermal test-faults test-arm64 unit bench lint clean remake
 .DEFAULT_GOAL := help
