@@ -41,5 +41,6 @@ def _row(compared: Compared) -> list[str]:
 def _boxes(boxes: BoxAgreement | None) -> list[str]:
     if boxes is None or boxes.share is None:
         return [numbers_text.ABSENT] * len(BOX_COLUMNS)
+    pair = (boxes.mean_overlap, boxes.score_difference)
     share = f"{boxes.share:.0%} of {boxes.baseline} and {boxes.variant}"
-    return [share, numbers_text.plain(boxes.mean_overlap), numbers_text.plain(boxes.score_difference)]
+    return [share, *(numbers_text.ABSENT if each is None else f"{each:.3f}" for each in pair)]

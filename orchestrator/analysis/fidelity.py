@@ -56,8 +56,13 @@ class Fidelity:
     boxes: BoxAgreement | None = None
 
 
-def compare_answers(baseline: Sequence[Array], variant: Sequence[Array], task: Task | None = None) -> Fidelity:
-    """Output by output, in order. Raises `ModelError` where a detector's outputs do not fit its task."""
+def compare_answers(
+    baseline: Sequence[Array], variant: Sequence[Array], task: Task | None = None, *, are_real: bool = True
+) -> Fidelity:
+    """Output by output, in order; `are_real` says whether the inputs were: boxes found in noise judge nobody.
+
+    Raises `ModelError` where a detector's outputs do not fit its task.
+    """
     examples = len(baseline[0]) if baseline else 0
     pairs = [_laid_out_alike(one, other) for one, other in zip(baseline, variant, strict=False)]
     if len(baseline) != len(variant) or any(pair is None for pair in pairs):
@@ -71,6 +76,7 @@ def compare_answers(baseline: Sequence[Array], variant: Sequence[Array], task: T
     worst = max((float(error.max(initial=0.0)) for error in errors), default=0.0)
     cosine = min((_cosine(one, other) for one, other in known), default=1.0)
     boxes = _boxes(known, task)
+    why_not = _why_not_judged(boxes, are_real=are_real)
     return Fidelity(
         examples=examples,
         max_error=worst,
@@ -78,8 +84,8 @@ def compare_answers(baseline: Sequence[Array], variant: Sequence[Array], task: T
         max_relative_error=worst / largest if largest > 0 else None,
         cosine=cosine,
         top1=_same_first_class(known),
-        likeness=_likeness(cosine, boxes),
-        remark=_few(boxes),
+        likeness=_likeness(cosine, None if why_not or boxes is None else boxes.share),
+        remark=why_not,
         boxes=boxes,
     )
 
@@ -121,18 +127,20 @@ def _same_first_class(pairs: Sequence[tuple[Floats, Floats]]) -> float | None:
     return float((one.argmax(axis=1) == other.argmax(axis=1)).mean())
 
 
-def _likeness(cosine: float, boxes: BoxAgreement | None) -> Likeness:
-    share = None if boxes is None or boxes.boxes < FEW_BOXES else boxes.share
+def _likeness(cosine: float, share: float | None) -> Likeness:
     if cosine < BROKEN_COSINE or (share is not None and share < BROKEN_BOXES):
         return Likeness.BROKEN
     is_alike = cosine >= ALIKE_COSINE and (share is None or share >= ALIKE_BOXES)
     return Likeness.ALIKE if is_alike else Likeness.CLOSE
 
 
-def _few(boxes: BoxAgreement | None) -> str:
-    if boxes is None or boxes.boxes >= FEW_BOXES:
+def _why_not_judged(boxes: BoxAgreement | None, *, are_real: bool) -> str:
+    """Empty where boxes count, or where there is none to compare."""
+    if boxes is None:
         return ""
-    return f"{boxes.boxes} boxes are too few to judge by; noise has hardly any: give --examples FILE.npz"
+    if not are_real:
+        return "boxes in noise judge nobody: give --examples FILE.npz"
+    return f"{boxes.boxes} boxes are too few to judge by: give more --examples" if boxes.boxes < FEW_BOXES else ""
 
 
 def _broken(examples: int, remark: str) -> Fidelity:

@@ -89,8 +89,8 @@ def check(
 
     With --device the variants, the baseline among them, answer on a board: whether they do so there as they do here.
     Inputs are seeded noise unless --examples gives real ones: a variant that was calibrated on real inputs may well be
-    far off on noise, and a detector finds hardly a box in it. Boxes are compared where the model has a task. The exit
-    code is 1 where one is broken: far off, other boxes, no numbers, other outputs, or no answer at all.
+    far off on noise, and what a detector finds in it judges nobody. Boxes are compared where the model has a task. The
+    exit code is 1 where one is broken: far off, other boxes, no numbers, other outputs, or no answer at all.
     """
     from orchestrator import fidelity_text
     from orchestrator.analysis.fidelity import Likeness

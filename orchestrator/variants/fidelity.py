@@ -74,7 +74,7 @@ def compare_variants(
             answers = here.tell(baseline, questions, asked)
         except ModelError as error:
             raise ModelError(f"{model}/{baseline.label}: the baseline gives no answer: {error}") from error
-        yield _compared(baseline, compare_answers(answers, answers, meaning))
+        yield _compared(baseline, compare_answers(answers, answers, meaning, are_real=real is not None))
         for build in wanted:
             if build.is_baseline and board is None:
                 continue
@@ -83,7 +83,9 @@ def compare_variants(
             except ModelError as error:
                 yield _compared(build, None, str(error), is_baseline=False)
             else:
-                yield _compared(build, compare_answers(answers, found, meaning), is_baseline=False)
+                yield _compared(
+                    build, compare_answers(answers, found, meaning, are_real=real is not None), is_baseline=False
+                )
 
 
 def _invented(examples: int, seed: int, shapes: Mapping[str, Sequence[int]]) -> list[str]:

@@ -72,7 +72,14 @@ def test_a_few_boxes_judge_nobody_and_that_is_said(other: Any) -> None:
     assert found.likeness is not Likeness.BROKEN
     assert found.boxes is not None
     assert found.boxes.boxes < FEW_BOXES
-    assert "boxes are too few to judge by; noise has hardly any: give --examples FILE.npz" in found.remark
+    assert "boxes are too few to judge by: give more --examples" in found.remark
+
+
+def test_boxes_in_noise_are_shown_and_judge_nobody() -> None:
+    found = compare_answers([many()[np.newaxis]], [many(0.0)[np.newaxis]], TASK, are_real=False)
+    assert found.boxes is not None
+    assert (found.boxes.share, found.likeness) == (0, Likeness.ALIKE)
+    assert found.remark == "boxes in noise judge nobody: give --examples FILE.npz"
 
 
 def test_a_task_that_does_not_fit_the_outputs_is_named() -> None:
