@@ -10,13 +10,14 @@ from agent.wire.ramp import Ramp, Reach
 from orchestrator import demo, protocols, studies
 from orchestrator.analysis.thermal.sweep import Slots, Sweep
 from orchestrator.bundle import build_bundle
-from orchestrator.cli.watch import ring
+from orchestrator.doorbell import ring
 from orchestrator.lifecycle import RunState, StudyState
 from orchestrator.queries.account import account_for, read_facts
 from orchestrator.queries.leaderboard import leaderboard
-from orchestrator.queries.runs import list_runs
+from orchestrator.queries.runs import list_runs, run_series
 from orchestrator.queries.studies import get_study
 from orchestrator.queries.sweep import sweep_slots
+from orchestrator.simulator.fan import FAN_FULL_RPM
 from orchestrator.simulator.scenario import Scenario
 from tests.integration.living_farm import Inference, LivingFarm, living_farm, wait_until
 
@@ -25,6 +26,7 @@ SCALE = 20.0
 LATENCY_MS = 200.0
 WARM_ROOM = Scenario(time_scale=SCALE, room_c=30.0, seed=3)
 TOO_HOT = Ramp(low_c=62.0, high_c=95.0, rate_c_per_min=15.0, levels_c=(70.0, 81.0, 90.0), hold_s=40.0, limit_c=84.0)
+FAN_FORBIDS = Ramp(low_c=52.0, high_c=78.0, rate_c_per_min=20.0)
 SMALL = Ramp(low_c=57.0, high_c=60.0, rate_c_per_min=60.0, every_s=1.0)
 
 
@@ -37,6 +39,12 @@ def scaled(tmp_path: Path) -> Iterator[LivingFarm]:
 @pytest.fixture
 def living(tmp_path: Path) -> Iterator[LivingFarm]:
     with living_farm(tmp_path, ["pi4-bare"]) as farm:
+        yield farm
+
+
+@pytest.fixture
+def cooled(tmp_path: Path) -> Iterator[LivingFarm]:
+    with living_farm(tmp_path, ["pi5-active-cooler"], scenario=Scenario(time_scale=SCALE, room_c=25.0, seed=3)) as farm:
         yield farm
 
 
@@ -96,6 +104,21 @@ def test_a_target_out_of_reach_is_named_and_latency_rises_only_where_the_board_t
     cool, warm, hot = (undisturbed(slots, *between_c) for between_c in ((60.0, 70.0), (70.0, 78.5), (81.0, 90.0)))
     assert warm == pytest.approx(cool, rel=0.03)
     assert hot > 1.05 * warm
+
+
+def test_a_fan_is_off_to_heat_and_full_to_cool_and_then_as_it_was(cooled: LivingFarm) -> None:
+    found, _ = swept(cooled, FAN_FORBIDS, Inference.SCRIPTED)
+    assert (found.swept.low, found.swept.high) == (Reach.REACHED, Reach.REACHED)
+    (run,) = list_runs(cooled.farm.database)
+    facts = run.attempts[0].environment
+    assert facts["fan_steering"] == "hwmon2/pwm1, by sysfs"
+    series = run_series(cooled.farm.database, run.run)
+    rpm = np.array(series.telemetry["fan_rpm"], dtype=float)
+    at_s = np.array(series.telemetry["at_s"], dtype=float)
+    up_s, down_s = (at_ns / 1e9 for at_ns in (found.swept.up_from_ns, found.swept.down_from_ns) if at_ns is not None)
+    heating, cooling = rpm[(at_s > up_s + 5) & (at_s < down_s - 5)], rpm[at_s > down_s + 5]
+    assert np.nanmedian(heating) == 0.0 and np.nanmedian(cooling) == FAN_FULL_RPM
+    assert (cooled.boards[0].home / "board/sys/class/hwmon/hwmon2/pwm1").read_text().strip() in {"0", "75"}
 
 
 def undisturbed(slots: Slots, from_c: float, to_c: float) -> float:
