@@ -1,7 +1,10 @@
 """Recipes that leave the numbers alone: ORT format, optimised and slimmed graphs."""
 
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 import onnxruntime
 
@@ -9,18 +12,22 @@ from orchestrator.variants.recipe import Made, RecipeRefused
 
 # It lays convolutions out for the processor that it runs on; the file is for another one.
 _NOT_PORTABLE = ["NchwcTransformer"]
+NO_ENTRIES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def to_ort(parent: Path, folder: Path) -> Made:
     """ORT format, as onnxruntime's own converter makes it for ARM; some of its bytes differ from time to time."""
     main = folder / f"{parent.stem}.ort"
     level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    return _optimise(parent, main, level, {"session.save_model_format": "ORT"})
+    optimise_for(parent, main, level, {"session.save_model_format": "ORT"})
+    return _made(main)
 
 
 def optimise(parent: Path, folder: Path) -> Made:
     """ONNX with fused operators; what only this processor could run is left out."""
-    return _optimise(parent, folder / parent.name, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED, {})
+    main = folder / parent.name
+    optimise_for(parent, main, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED)
+    return _made(main)
 
 
 def slim(parent: Path, folder: Path) -> Made:
@@ -34,7 +41,10 @@ def slim(parent: Path, folder: Path) -> Made:
     return Made(main=main, tools={"onnxslim": metadata.version("onnxslim")})
 
 
-def _optimise(parent: Path, main: Path, level: onnxruntime.GraphOptimizationLevel, entries: dict[str, str]) -> Made:
+def optimise_for(
+    parent: Path, main: Path, level: onnxruntime.GraphOptimizationLevel, entries: Mapping[str, str] = NO_ENTRIES
+) -> None:
+    """Write what onnxruntime makes of a graph at a level of its optimisations, for any processor."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = level
     options.optimized_model_filepath = str(main)
@@ -43,4 +53,7 @@ def _optimise(parent: Path, main: Path, level: onnxruntime.GraphOptimizationLeve
     onnxruntime.InferenceSession(
         str(parent), options, providers=["CPUExecutionProvider"], disabled_optimizers=_NOT_PORTABLE
     )
+
+
+def _made(main: Path) -> Made:
     return Made(main=main, tools={"onnxruntime": onnxruntime.__version__})

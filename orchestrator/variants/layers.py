@@ -22,6 +22,7 @@ MOVES: Final = frozenset(
     ("Reshape", "Transpose", "Concat", "Split", "Slice", "Gather", "Squeeze", "Unsqueeze", "Flatten", "Identity",
      "Cast", "Shape", "Constant", "ConstantOfShape", "Expand", "Tile", "Pad", "Dropout")
 )  # fmt: skip
+LIGHT: Final = 1024  # elements: what says a shape has far fewer
 Shape = tuple[int | None, ...]
 Tensors = Mapping[str, tuple[Shape, int]]
 """Shape and bytes an element of every tensor that is known, by its name."""
@@ -59,14 +60,31 @@ def known_tensors(main: Path, model: ModelProto, given: Mapping[str, Sequence[in
             if size > 0:
                 dim.dim_value = size
     try:
-        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+        inferred = onnx.shape_inference.infer_shapes(_without_weights(model), data_prop=True).graph
     except onnx.shape_inference.InferenceError as error:
         raise ModelError(f"{main}: the shapes do not fit: {error}") from error
     values = [*inferred.input, *inferred.value_info, *inferred.output]
     found = {value.name: _described(value) for value in values if value.type.tensor_type.HasField("shape")}
-    for tensor in inferred.initializer:
+    for tensor in model.graph.initializer:
         found[tensor.name] = (tuple(tensor.dims), _item_bytes(tensor.data_type))
     return found
+
+
+def _without_weights(model: ModelProto) -> ModelProto:
+    """The same graph with its larger weights only declared, as inputs: inferring shapes would copy them three times."""
+    graph, light = model.graph, ModelProto(ir_version=model.ir_version)
+    light.opset_import.extend(model.opset_import)
+    light.functions.extend(model.functions)
+    for field in ("node", "input", "output", "value_info", "sparse_initializer"):
+        getattr(light.graph, field).extend(getattr(graph, field))
+    light.graph.name = graph.name
+    declared = {value.name for value in graph.input}
+    for tensor in graph.initializer:
+        if math.prod(tensor.dims) <= LIGHT:
+            light.graph.initializer.append(tensor)
+        elif tensor.name not in declared:
+            light.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    return light
 
 
 def layers_of(model: ModelProto, known: Tensors) -> tuple[Layer, ...]:

@@ -1,6 +1,7 @@
 """Recipes that change the numbers' type: half precision, int8 with ranges found while running or from examples.
 
 Each starts from single precision: what is half precision or int8 already is refused, for its loss would only grow.
+Quantising goes in steps with a process each, because the library loads the network several times and lets little go.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 import onnx
 import onnxruntime
+from onnx.external_data_helper import uses_external_data
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
@@ -18,12 +20,16 @@ from onnxruntime.quantization import (
     quantize_dynamic,
     quantize_static,
 )
+from onnxruntime.quantization.calibrate import MinMaxCalibrater, save_tensors_data
+from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from orchestrator.errors import SpecError
 from orchestrator.formats import TensorInfo
+from orchestrator.variants.apart import apart
 from orchestrator.variants.examples import read_examples
+from orchestrator.variants.graphs import optimise_for
 from orchestrator.variants.recipe import PLAIN, UNABLE, Made, Recipe, RecipeRefused
 
 TYPES: Final = {"u8": QuantType.QUInt8, "s8": QuantType.QInt8}
@@ -46,9 +52,8 @@ _DYNAMIC: Final = (
 def halve(parent: Path, folder: Path) -> Made:
     """Half precision inside, single precision at the inputs and outputs."""
     main = folder / parent.name
-    model = onnx.load(parent)
-    require_single_precision(model.graph, "fp16")
-    onnx.save(convert_float_to_float16(model, keep_io_types=True), main)
+    require_single_precision(onnx.load(parent, load_external_data=False).graph, "fp16")
+    onnx.save(convert_float_to_float16(str(parent), keep_io_types=True), main)  # by its name: half the memory
     return Made(main=main, tools=_TOOLS, notes=(_HALF,))
 
 
@@ -70,12 +75,14 @@ def quantise_statically(parent: Path, folder: Path, recipe: Recipe, calibration:
     if calibration is None:
         raise RecipeRefused(f"{recipe.name}: needs examples of real inputs; give --calibration FILE.npz")
     main = folder / parent.name
-    examples = Examples(parent, calibration)
     with _prepared(parent, folder, recipe) as ready:
+        ranges = ready.with_name("ranges.json")
+        count = apart(find_ranges, ready, calibration, ranges)
         quantize_static(
             ready,
             main,
-            examples,
+            None,
+            calibration_cache_path=ranges,
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=TYPES[recipe.argument[:2]],
@@ -83,7 +90,21 @@ def quantise_statically(parent: Path, folder: Path, recipe: Recipe, calibration:
             nodes_to_exclude=joins_of_outputs(onnx.load(ready).graph),
         )
     _require_quantised(main, recipe)
-    return Made(main=main, tools=_TOOLS, notes=(f"calibrated on {examples.count} examples",))
+    return Made(main=main, tools=_TOOLS, notes=(f"calibrated on {count} examples",))
+
+
+def find_ranges(ready: Path, calibration: Path, ranges: Path) -> int:
+    """Infer the examples and keep every tensor's least and greatest value in a file; how many examples there were."""
+    examples = Examples(ready, calibration)
+    kinds = sorted({*QLinearOpsRegistry, *QDQRegistry})
+    augmented = ready.with_name("augmented.onnx")
+    calibrator = MinMaxCalibrater(ready, kinds, augmented_model_path=str(augmented))
+    calibrator.augment_graph()
+    calibrator.model = None  # it is in the file now
+    calibrator.create_inference_session()
+    calibrator.collect_data(examples)
+    save_tensors_data(calibrator.compute_data(), ranges)
+    return examples.count
 
 
 def joins_of_outputs(graph: onnx.GraphProto) -> list[str]:
@@ -157,14 +178,26 @@ def _prepared(parent: Path, folder: Path, recipe: Recipe) -> Iterator[Path]:
     """The parent with shapes inferred and every node named, as quantising wants it, in a file that goes away again."""
     require_single_precision(onnx.load(parent, load_external_data=False).graph, recipe.text)
     with tempfile.TemporaryDirectory(prefix="quantise-", dir=folder) as place:
-        whole, ready = Path(place) / "whole.onnx", Path(place) / "ready.onnx"
-        onnx.save(onnx.load(parent), whole)  # what prepares it does not find weights in files of their own
+        ready = Path(place) / "ready.onnx"
         try:
-            quant_pre_process(whole, ready, skip_symbolic_shape=True)
+            apart(prepare, parent, ready)
+        except RecipeRefused:
+            raise
         except Exception as error:  # the library raises whatever its parts raise
             raise RecipeRefused(f"{recipe.text}: shapes cannot be inferred: {error}; {UNABLE}") from error
-        name_nodes(ready)
         yield ready
+
+
+def prepare(parent: Path, ready: Path) -> None:
+    """Write the network as quantising wants it, all in one file."""
+    whole, plain = ready.with_name("whole.onnx"), ready.with_name("plain.onnx")
+    if any(map(uses_external_data, onnx.load(parent, load_external_data=False).graph.initializer)):
+        onnx.save(onnx.load(parent), whole)  # what prepares it does not find weights in files of their own
+    else:
+        whole = parent
+    optimise_for(whole, plain, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC)
+    quant_pre_process(plain, ready, skip_optimization=True, skip_symbolic_shape=True)
+    name_nodes(ready)
 
 
 def name_nodes(path: Path) -> None:
