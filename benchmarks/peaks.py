@@ -10,6 +10,7 @@ import psutil
 from benchmarks.processes import peak_rss_mb
 
 LOOK_EVERY_S = 0.05
+STEP = "--multiprocessing-fork"  # what Python says to a process that a recipe starts for one of its steps
 
 
 class Peaks:
@@ -33,7 +34,7 @@ class Peaks:
         """Note the peaks of all that run now."""
         for process in psutil.Process(os.getpid()).children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                name = part_of_farm(process.cmdline())
+                name = _part_or_step(process)
                 if name is not None:
                     self.mb[name] = max(self.mb.get(name, 0.0), peak_rss_mb(process))
 
@@ -53,6 +54,13 @@ def watched_peaks() -> Iterator[Peaks]:
     finally:
         peaks.stop()
         thread.join()
+
+
+def _part_or_step(process: psutil.Process) -> str | None:
+    words = process.cmdline()
+    if STEP not in words:
+        return part_of_farm(words)
+    return f"{part_of_farm(psutil.Process(process.ppid()).cmdline())}, a step"
 
 
 def part_of_farm(words: Sequence[str]) -> str | None:
