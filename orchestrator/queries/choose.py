@@ -1,8 +1,9 @@
 """Which variant to ship on which type of board: the leaderboard's groups, each asked for the best within limits."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.analysis.choosing import LATENCY, Bound, Choice, Figure, Limit, Option, choose
 from orchestrator.db.session import Database
@@ -74,10 +75,13 @@ def _option(row: LeaderboardRow) -> Option:
         figures[MEMORY] = Figure(value=row.peak_rss_bytes)
     if row.energy_j is not None:
         figures[ENERGY] = Figure(value=row.energy_j, low=row.energy_ci_low_j, high=row.energy_ci_high_j)
-    figures |= {
-        name: Figure(value=float(fact["value"]), source=str(fact["source"])) for name, fact in row.metrics.items()
-    }
+    figures |= {name: _metric(fact) for name, fact in row.metrics.items()}
     return Option(variant=row.variant, figures=figures, tied_with=frozenset(row.tied_with))
+
+
+def _metric(fact: Mapping[str, Any]) -> Figure:
+    """With its interval, where it was measured over enough examples for one."""
+    return Figure(value=float(fact["value"]), low=fact.get("low"), high=fact.get("high"), source=str(fact["source"]))
 
 
 def _unmeasured(

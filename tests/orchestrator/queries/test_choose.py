@@ -4,7 +4,7 @@ from sqlalchemy import select, update
 
 from orchestrator.analysis.choosing import LATENCY, Bound, Limit
 from orchestrator.db.session import Database
-from orchestrator.db.tables import PublishedRow, RunRow
+from orchestrator.db.tables import BuildRow, PublishedRow, RunRow
 from orchestrator.lifecycle import Verdict
 from orchestrator.queries.choose import ENERGY, Unmeasured, choose_variants
 from tests import factories
@@ -44,6 +44,19 @@ def test_a_metric_that_breaks_a_limit_is_told_with_its_source(database: Database
     (chosen,) = choose_variants(database, factories.MODEL, regime="burst", limits=[limit])
     assert chosen.choice.best is None
     assert chosen.choice.left_out[0].reason == "mAP50 is 0.7 (declared), wanted mAP50 at least 0.8"
+
+
+def test_a_measured_metric_has_to_be_above_its_limit_with_its_whole_interval(database: Database) -> None:
+    plant(database)
+    fact = {"value": 0.7, "source": "measured", "dataset": "scenes", "examples": 500, "low": 0.64, "high": 0.76}
+    with database.write() as session:
+        session.execute(update(BuildRow).values(metrics={"mAP50": fact}))
+    limit = Limit(figure="mAP50", bound=Bound.AT_LEAST, value=0.65)
+    (chosen,) = choose_variants(database, factories.MODEL, regime="burst", limits=[limit])
+    assert (chosen.choice.best, len(chosen.choice.undecided)) == (None, 2)
+    assert chosen.choice.left_out[0].reason == (
+        "cannot tell: mAP50 is 0.7 [0.64, 0.76] (measured), wanted mAP50 at least 0.65"
+    )
 
 
 def test_energy_has_an_interval_and_the_choice_by_it_can_be_open(database: Database) -> None:
