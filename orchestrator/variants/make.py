@@ -130,6 +130,9 @@ def _make(
     known = next((build for build in model.builds if build.label == label), None)
     if known is not None and origin.items() <= known.lineage.items():
         return Outcome(recipe=recipe.text, label=label, notes=(*known.lineage["notes"], "it was made before"))
+    if known is not None:
+        taken = f"{model.model}/{label} exists, and was made otherwise; choose another label with --variant"
+        return Outcome(recipe=recipe.text, label=None, refusal=f"{recipe.text}: {taken}")
     with tempfile.TemporaryDirectory(prefix="pifarm-recipe-") as folder:
         answer = _carry_out(recipe, source, Path(folder), examples)
         if "refusal" in answer:

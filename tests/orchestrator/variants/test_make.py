@@ -128,7 +128,9 @@ def test_a_second_variant_of_a_recipe_gets_a_name_of_its_own(farm: Farm, example
         np.savez(few, image=arrays["image"][:3] * 0.1)
     make_variants(farm, "digits", recipes("int8-static"), calibration=examples)
     (clash,) = make_variants(farm, "digits", recipes("int8-static"), calibration=few)
-    assert "digits/int8-static exists with other content; choose another label with --variant" in clash.refusal
+    assert clash.refusal == (
+        "int8-static:u8s8: digits/int8-static exists, and was made otherwise; choose another label with --variant"
+    )
     (made,) = make_variants(farm, "digits", recipes("int8-static"), calibration=few, label="int8-few")
     assert (made.label, list(builds(farm))) == ("int8-few", ["fp32", "int8-static", "int8-few"])
     with pytest.raises(SpecError, match="--variant x: names the variant of one recipe, got 2"):
