@@ -31,7 +31,14 @@ class Flight:
 
 
 @functools.cache
-def fly(kind: str, ramp: Ramp, inference_s: float = 0.05, burner: float = 1.0, longest_s: float = 6000.0) -> Flight:
+def fly(
+    kind: str,
+    ramp: Ramp,
+    inference_s: float = 0.05,
+    burner: float = 1.0,
+    longest_s: float = 6000.0,
+    steers_fan: bool = False,
+) -> Flight:
     """A sweep of a board, sensor noise and steps included; a full burner heats by `burner` of what inference does."""
     silicon, rng, pilot = board_kind(kind).silicon, random.Random(7), Pilot(ramp)
     die = thermal.at_rest(silicon, ambient_c=ROOM_C)
@@ -51,7 +58,13 @@ def fly(kind: str, ramp: Ramp, inference_s: float = 0.05, burner: float = 1.0, l
         load = 1.0 if pilot.is_measuring else burner * pilot.duty
         share = min(slot_s / PERIOD_S, 1.0) if pilot.is_measuring else 1.0
         die = thermal.advance(
-            silicon, die, utilisation=load * share, requested_hz=silicon.max_hz, ambient_c=ROOM_C, dt_s=PERIOD_S
+            silicon,
+            die,
+            utilisation=load * share,
+            requested_hz=silicon.max_hz,
+            ambient_c=ROOM_C,
+            dt_s=PERIOD_S,
+            fan_level=round(4 * pilot.fan) if steers_fan else None,
         )
         true_c.append(die.junction_c)
         legs.append(pilot.leg)
@@ -185,3 +198,11 @@ def test_a_fan_turns_only_while_the_die_is_to_cool() -> None:
         pilot.take(Reading(at_s=10.0 * step, temperature_c=die_c))
         wanted.append((pilot.leg, pilot.fan))
     assert wanted == [(Leg.COOL, 1.0), (Leg.UP, 0.0), (Leg.UP, 0.0), (Leg.DOWN, 1.0), (Leg.DOWN, 1.0)]
+
+
+def test_a_steered_fan_widens_what_a_cooled_board_reaches() -> None:
+    wide = Ramp(low_c=30.0, high_c=95.0, rate_c_per_min=20.0)
+    left, steered = (fly("pi5-active-cooler", wide, steers_fan=steers).swept for steers in (False, True))
+    assert (left.low_c, left.high_c) == (pytest.approx(45.0, abs=1.0), pytest.approx(68.0, abs=1.0))
+    assert (steered.low_c, steered.high_c) == (pytest.approx(39.0, abs=1.0), pytest.approx(82.0, abs=1.0))
+    assert {left.low, left.high, steered.low, steered.high} == {Reach.STALLED}
