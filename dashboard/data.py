@@ -157,3 +157,9 @@ def read_forecast(url: str, submission: Submission) -> Forecast:
 def bundle_hash() -> str:
     """The agent that a study which is submitted now would be pinned to."""
     return build_bundle(load_settings().bundles_dir).hash
+
+
+@st.cache_data(ttl=RANKED_S, max_entries=8, show_spinner=False)
+def read_unattended_s(url: str) -> float | None:
+    """For how long runs have waited for a farm that does not seem to run; None where all is well."""
+    return overview.unattended_s(_database(url))

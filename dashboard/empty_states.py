@@ -2,12 +2,16 @@
 
 import streamlit as st
 
+from dashboard.first_study import offer_first_study
+
 
 def nothing_submitted(*, has_devices: bool) -> None:
     """For a farm without a study."""
     st.info("Nothing has been measured yet.", icon=":material/rocket_launch:")
     st.markdown("**See it work first.** A trained model on this machine and two simulated boards, about three minutes:")
     st.code("pifarm demo", language="bash")
+    st.markdown("Or a quick look, with nothing but what is here; about a minute:")
+    offer_first_study(has_devices=has_devices)
     st.markdown("**Or measure your own model.**")
     if not has_devices:
         _register_a_device()

@@ -25,8 +25,13 @@ from orchestrator.variants.inspection import inspect
 class Uploaded(Protocol):
     """A file that came from a browser."""
 
-    name: str
-    size: int
+    @property
+    def name(self) -> str:
+        """What its sender calls it."""
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
 
     def getbuffer(self) -> memoryview:
         """Its content."""

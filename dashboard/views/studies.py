@@ -16,6 +16,7 @@ from orchestrator.queries.overview import QueueView
 from orchestrator.queries.rows import RunView, StudyView
 
 MOST_ACTIVE = 12
+LONGEST_UNATTENDED_S = 30.0  # a tick comes every second, a visit takes some
 
 
 def show() -> None:
@@ -46,6 +47,11 @@ def show() -> None:
 @st.fragment(run_every=REFRESH_S)
 def _show_queue(url: str) -> None:
     st.caption(as_plain(_queue_text(data.read_queue(url))))
+    waited_s = data.read_unattended_s(url)
+    if waited_s is not None and waited_s > LONGEST_UNATTENDED_S:
+        waited = numbers_text.duration(waited_s)
+        st.warning(f"Runs wait, and nobody has looked after their boards for {waited}. Is the farm running?")
+        st.code("pifarm up", language="bash")
     active = [study for study in data.read_studies(url) if study.state is StudyState.ACTIVE]
     for study in sorted(active, key=lambda each: (-each.priority, each.study))[:MOST_ACTIVE]:
         left = "" if study.eta_s is None else f", about {numbers_text.duration(study.eta_s)} left"

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow, RunRow
-from orchestrator.lifecycle import RunState
+from orchestrator.lifecycle import DeviceState, RunState
 from orchestrator.queries.studies import seconds_left
 
 LATELY_S = 24 * 3600.0
@@ -43,6 +43,17 @@ def queue_of(database: Database) -> QueueView:
         eta_s = max(seconds_left(session).values(), default=None)
     waiting = counts.pop(RunState.QUEUED, 0)
     return QueueView(waiting=waiting, running=sum(counts.values()), eta_s=eta_s)
+
+
+def unattended_s(database: Database) -> float | None:
+    """For how long a device with waiting runs has been due and nobody came; None where none is."""
+    has_work = select(RunRow.id).where(RunRow.device_id == DeviceRow.id, RunRow.state == RunState.QUEUED).exists()
+    due_for_s = func.max(now_s() - DeviceRow.next_attention_at_s)
+    query = select(due_for_s).where(
+        DeviceRow.state == DeviceState.READY, DeviceRow.next_attention_at_s <= now_s(), has_work
+    )
+    with database.read() as session:
+        return session.scalar(query)
 
 
 def recent_failures(database: Database, within_s: float = LATELY_S, limit: int = 20) -> tuple[FailureView, ...]:

@@ -7,6 +7,7 @@ from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow, EventRow, RunRow
 from orchestrator.lifecycle import DeviceState, RunState
+from orchestrator.queries.farm import get_device, recent_events
 from tests import factories
 from tests.dashboard.conftest import OpenPage, text_of
 
@@ -142,3 +143,58 @@ def test_a_name_from_elsewhere_cannot_load_a_picture(database: Database, open_pa
     shown = [element.value for element in open_page("farm").markdown]
 
     assert not any("![" in text for text in shown)
+
+
+@pytest.mark.parametrize(
+    ("button", "state", "reason"),
+    [
+        ("drain", DeviceState.DRAINED, "new fan"),
+        ("quarantine", DeviceState.SICK, "quarantined: new fan"),
+    ],
+)
+def test_an_operator_takes_a_device_out_of_service_and_back_with_a_comment(
+    database: Database, open_page: OpenPage, button: str, state: DeviceState, reason: str
+) -> None:
+    factories.add_device(database)
+    app = open_page("farm", show="pi5-1")
+
+    app.button(key=button).click().run()
+    assert "comment: say why" in text_of(app)
+    app.text_input(key="comment-pi5-1").set_value("new fan")
+    app.button(key=button).click().run()
+    out = get_device(database, "pi5-1")
+    app.text_input(key="comment-pi5-1").set_value("it turns")
+    app.button(key="resume").click().run()
+
+    assert (out.state, out.state_reason) == (state, reason)
+    assert get_device(database, "pi5-1").state is DeviceState.READY
+    assert "pi5-1: resumed: it turns" in [event.message for event in recent_events(database)]
+
+
+def test_a_card_tells_clock_and_throttle_bits_with_their_age(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database)
+    factories.add_model(database)
+    factories.begin_soak(database)
+
+    assert "true clock 2400 MHz · no throttle bit set · as of 1 min ago" in text_of(open_page("farm"))
+
+
+def test_the_doctors_findings_stand_beside_what_to_do(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database)
+    probe = {"facts": {"governor": "ondemand"}, "absent": [], "runtimes": {}, "unsupported": {}}
+    change_device(database, "pi5-1", probe=probe)
+
+    findings = open_page("farm", show="pi5-1").dataframe[0].value
+
+    assert list(findings["Code"]) == ["governor"]
+    assert "--fix" in findings["What to do"][0]
+
+
+def test_a_device_is_added_only_once_its_host_key_was_confirmed(open_page: OpenPage) -> None:
+    app = open_page("farm")
+    app.text_input(key="new-name").set_value("two words")
+    app.text_input(key="new-address").set_value("nowhere at all").run()
+
+    assert "Expected letters, digits" in text_of(app)
+    assert app.button(key="look").disabled
+    assert "add-device" not in [button.key for button in app.button]

@@ -37,6 +37,26 @@ def test_an_empty_farm_is_told_how_to_submit(open_page: OpenPage) -> None:
     assert "pifarm submit" in text_of(open_page("studies"))
 
 
+def test_a_first_visit_offers_a_study_and_queues_it(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database)
+    app = open_page("studies")
+
+    press(app, "first-study")
+
+    study = get_study(database, 1)
+    assert (study.model, study.devices, study.total) == ("digits-cnn", ("pi5-1",), 6)
+
+
+def test_runs_that_nobody_looks_after_are_told_with_the_remedy(
+    database: Database, open_page: OpenPage, study: int
+) -> None:
+    change_device(database, "pi5-1", next_attention_at_s=now_s() - 90)
+
+    text = text_of(open_page("studies"))
+
+    assert "nobody has looked after their boards for 1 min 30 s" in text and "pifarm up" in text
+
+
 def test_the_queue_shows_what_goes_on_and_every_study(open_page: OpenPage, study: int) -> None:
     app = open_page("studies")
 
