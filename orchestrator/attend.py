@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from agent.wire.answers import LostCause, RunState, Status
-from agent.wire.codec import WireError
+from agent.wire.codec import WireError, decode
 from agent.wire.journal import MAX_LINE_BYTES
-from agent.wire.records import Fault
+from agent.wire.records import Ended, Fault, Outcome
 from agent.wire.spec import Fence
 from orchestrator import attempts, leases, links, picking, quota, results, staging
 from orchestrator.attempts import OvertakenError
@@ -33,6 +33,8 @@ from orchestrator.errors import (
     ClaimedError,
     DeviceError,
     HostKeyError,
+    InternalError,
+    ModelError,
     NotStagedError,
     OwnedError,
     SpecError,
@@ -140,6 +142,8 @@ class Attendant:
             return self._call_off(link, assignment)
         if assignment.state is AttemptState.STAGING:
             return self._stage(link, assignment)
+        if assignment.is_answered:
+            return self._score(assignment)
         return self._collect(link, assignment)
 
     def _stage(self, link: Link, assignment: Assignment) -> float:
@@ -165,7 +169,8 @@ class Attendant:
 
     def _bring(self, link: Link, assignment: Assignment) -> bool:
         board, quota_bytes = link.board(assignment.bundle_hash), self.farm.settings.artifact_quota_bytes
-        quota.make_room(self.farm.database, board, assignment.device_id, assignment.size_bytes, quota_bytes)
+        coming_bytes = assignment.size_bytes + (assignment.data.size_bytes if assignment.data is not None else 0)
+        quota.make_room(self.farm.database, board, assignment.device_id, coming_bytes, quota_bytes)
         return staging.stage(self.farm.settings, link.transport, assignment, SLICE_S)
 
     def _start(self, link: Link, assignment: Assignment) -> float:
@@ -222,7 +227,7 @@ class Attendant:
             with self._writing() as session:
                 attempt = session.get_one(AttemptRow, assignment.attempt_id)
                 taken = ingest(session, attempt, data, assignment.cursor_byte)
-                if taken.ended is not None:
+                if taken.ended is not None and not _wants_scores(assignment, taken.ended):
                     results.settle(session, attempt, taken.ended)
                     judge_canary(session, attempt.run)
         except OvertakenError:
@@ -246,6 +251,25 @@ class Attendant:
             self._lose(assignment, AttemptState.LOST, Fault.DEVICE, "journal_damaged", message)
             return 0.0
         return _until_next_report(status, assignment)
+
+    def _score(self, assignment: Assignment) -> float:
+        """Score answers that are all here, then close the attempt. Whoever is interrupted in it is done again."""
+        from orchestrator import scoring  # most farms never score, and no worker should load COCO's tools in vain
+
+        try:
+            scored = scoring.score_run(self.farm, assignment.run_id)
+        except (SpecError, ModelError, InternalError) as error:
+            fault = Fault.MODEL if isinstance(error, ModelError) else Fault.SPEC
+            self._lose(assignment, AttemptState.ENDED, fault, "unscorable", str(error))
+            return 0.0
+        except WireError as error:
+            self._lose(assignment, AttemptState.LOST, Fault.DEVICE, "journal_damaged", str(error))
+            return 0.0
+        with self._writing() as session:
+            attempt = session.get_one(AttemptRow, assignment.attempt_id)
+            scoring.store_scores(session, scored)
+            results.settle(session, attempt, decode(Ended, attempt.ended))
+        return 0.0
 
     def _tidy_up(self, link: Link) -> None:
         """Let the board forget what is closed here; what was closed without its word it has to end first."""
@@ -315,6 +339,11 @@ class Attendant:
 
     def _fence(self) -> Fence:
         return Fence(farm_id=self.farm.farm_id, number=self.lease.fence)
+
+
+def _wants_scores(assignment: Assignment, ended: Ended) -> bool:
+    """Whether what has ended is answers: they are scored before their run is done."""
+    return assignment.data is not None and ended.outcome is Outcome.COMPLETED
 
 
 def _until_next_report(status: Status, assignment: Assignment) -> float:

@@ -9,11 +9,15 @@ from collections.abc import Mapping
 
 
 class StudyKind(enum.Enum):
-    """What a study is for: what somebody submitted, a search for a rate, a profile, the farm's check of a device."""
+    """What a study is for: what somebody submitted, a search for a rate, a profile, answers to a data set, a check.
+
+    A canary is the farm's own check of a device.
+    """
 
     SUBMITTED = "submitted"
     PACE = "pace"
     PROFILE = "profile"
+    ACCURACY = "accuracy"
     CANARY = "canary"
 
 
@@ -75,7 +79,7 @@ class RunEvent(enum.Enum):
 
 
 RANKED_KINDS = (StudyKind.SUBMITTED, StudyKind.PACE)
-USERS_KINDS = (*RANKED_KINDS, StudyKind.PROFILE)  # what somebody asked for
+USERS_KINDS = (*RANKED_KINDS, StudyKind.PROFILE, StudyKind.ACCURACY)  # what somebody asked for
 GIVEN_UP = "abandoned"  # code of an attempt that an operator gave up without a word from its board
 MAX_DEVICE_FAULTS = 3
 MAX_INVALID_RESULTS = 2

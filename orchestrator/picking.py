@@ -14,11 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import decode
-from agent.wire.evaluation import Evaluation
 from agent.wire.spec import Inputs, Protocol, Scalar, at_start_temperature
 from orchestrator import attempts
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, BuildRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow, VariantRow
+from orchestrator.evaluations import DataSet, data_set_of
 from orchestrator.known_onsets import ending_before, known_onset_s
 from orchestrator.lifecycle import (
     OPEN_ATTEMPT_STATES,
@@ -42,6 +42,7 @@ class Assignment:
 
     Not `is_wanted`: the run was cancelled or retried. `is_staged`: its artifact and bundle were on the board before.
     Not `is_equipped`: nobody has asked the board for this runtime yet; `unsupported` says why it does not have it.
+    `data` is what the run answers in place of being timed; once it `is_answered`, its end has come and it is scored.
     """
 
     attempt_id: int
@@ -65,7 +66,8 @@ class Assignment:
     protocol: Protocol
     inputs: Inputs
     is_profile: bool = False
-    evaluation: Evaluation | None = None
+    data: DataSet | None = None
+    is_answered: bool = False
 
 
 class Idle(enum.Enum):
@@ -192,6 +194,7 @@ def _assignment(session: Session, attempt: AttemptRow) -> Assignment:
     protocol = of_run(study.protocol, run.rate_per_s, run.step_s)
     probe = session.get_one(DeviceRow, run.device_id).probe
     unsupported = probe.get("unsupported", {}).get(variant.runtime)
+    data = data_set_of(session, study.id) if study.kind is StudyKind.ACCURACY else None
     if shared is not None and shared.start_c is not None:
         protocol = at_start_temperature(protocol, shared.start_c)
     protocol = ending_before(protocol, attempt.known_onset_s)
@@ -204,7 +207,7 @@ def _assignment(session: Session, attempt: AttemptRow) -> Assignment:
         is_wanted=run.state in (RunState.STAGING, RunState.RUNNING),
         study_id=study.id,
         cursor_byte=attempt.cursor_byte,
-        is_staged=_was_staged(session, attempt),
+        is_staged=data is None and _was_staged(session, attempt),
         is_equipped=variant.runtime in (SCRIPTED, *probe.get("runtimes", {})) or unsupported is not None,
         unsupported=unsupported,
         artifact_id=variant.build.artifact_id,
@@ -217,6 +220,8 @@ def _assignment(session: Session, attempt: AttemptRow) -> Assignment:
         protocol=protocol,
         inputs=decode(Inputs, study.inputs),
         is_profile=study.kind is StudyKind.PROFILE,
+        data=data,
+        is_answered=attempt.ended is not None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from orchestrator import numbers_text
 from orchestrator.queries.progress import RunProgress
+from orchestrator.queries.scores import Answering
 
 PHASES = {
     "gate": "at the gate",
@@ -25,7 +26,14 @@ def standing(found: RunProgress) -> str:
     """`measuring for 4 min 10 s, about 16 min 00 s left; newest values 32 s ago: 71.2 °C, 1500 MHz, 231 ms`."""
     since = "" if found.for_s is None else f" for {numbers_text.duration(found.for_s)}"
     left = "" if found.ends_in_s is None else f", {time_left(found)}"
-    return f"{phase(found)}{since}{left}; {newest(found)}"
+    far = "" if found.answering is None else f", {answered(found.answering)}"
+    return f"{phase(found)}{since}{left}{far}; {newest(found)}"
+
+
+def answered(found: Answering) -> str:
+    """`evaluated 120 of 500 examples of coco-val`."""
+    done, wanted = numbers_text.count(found.answered), numbers_text.count(found.examples)
+    return f"evaluated {done} of {wanted} examples of {found.dataset}"
 
 
 def time_left(found: RunProgress) -> str:

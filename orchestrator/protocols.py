@@ -52,6 +52,15 @@ PROFILE = Protocol(
 )
 """Of a run that is profiled after its window, for its operators' sake; never ranked."""
 
+ACCURACY = Protocol(
+    name="accuracy",
+    regime=Regime.BURST,
+    gate=Gate(max_c=75.0, timeout_s=60.0),
+    warm_up=WarmUp(min_inferences=0, min_s=0.0),
+    window=Window(min_inferences=1, min_s=0.0, max_s=7 * 86_400.0),
+)
+"""Of a run that answers a data set in place of a window: nothing is timed; `answering` says of how many examples."""
+
 PRESETS: Mapping[str, Preset] = {
     "quick": Preset(
         protocol=Protocol(
@@ -124,6 +133,11 @@ def preset(name: str) -> Preset:
     if name not in PRESETS:
         raise NotFoundError(f"protocol: expected one of {', '.join(PRESETS)}, got {name!r}")
     return PRESETS[name]
+
+
+def answering(examples: int) -> Protocol:
+    """The protocol of a run that answers so many examples: the number of its inferences, for a forecast of its time."""
+    return dataclasses.replace(ACCURACY, window=dataclasses.replace(ACCURACY.window, min_inferences=examples))
 
 
 def is_provisional(protocol_name: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import func, select
 
 from orchestrator.board import Board
+from orchestrator.db.accuracy_tables import DatasetRow, EvaluationRow
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, BuildRow, RunRow, VariantRow
 from orchestrator.lifecycle import ENDED_RUN_STATES
@@ -42,19 +43,28 @@ def choose_to_remove(
 
 def _uses(database: Database, device_id: int) -> tuple[dict[str, float], set[str]]:
     """When each artifact was last started on a device, and which ones its runs still wait for."""
-    by_artifact = (
+    of_builds = (
         select(BuildRow.artifact_id)
         .join(VariantRow, VariantRow.build_id == BuildRow.id)
         .join(RunRow, RunRow.variant_id == VariantRow.id)
         .where(RunRow.device_id == device_id)
     )
-    last_use = (
-        by_artifact.add_columns(func.max(AttemptRow.started_at_s))
-        .join(AttemptRow, AttemptRow.run_id == RunRow.id)
-        .where(AttemptRow.started_at_s.is_not(None))
-        .group_by(BuildRow.artifact_id)
+    of_data = (
+        select(DatasetRow.artifact_id)
+        .join(EvaluationRow, EvaluationRow.dataset_id == DatasetRow.id)
+        .join(RunRow, RunRow.study_id == EvaluationRow.study_id)
+        .where(RunRow.device_id == device_id)
     )
+    used_at_s: dict[str, float] = {}
+    waiting: set[str] = set()
     with database.read() as session:
-        used_at_s = {name: at_s or 0.0 for name, at_s in session.execute(last_use)}
-        waiting = set(session.scalars(by_artifact.where(RunRow.state.not_in(ENDED_RUN_STATES))))
+        for needed in (of_builds, of_data):
+            last_use = (
+                needed.add_columns(func.max(AttemptRow.started_at_s))
+                .join(AttemptRow, AttemptRow.run_id == RunRow.id)
+                .where(AttemptRow.started_at_s.is_not(None))
+                .group_by(*needed.selected_columns)
+            )
+            used_at_s |= {name: at_s or 0.0 for name, at_s in session.execute(last_use)}
+            waiting |= set(session.scalars(needed.where(RunRow.state.not_in(ENDED_RUN_STATES))))
     return used_at_s, waiting

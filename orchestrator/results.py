@@ -22,9 +22,9 @@ from orchestrator.analysis.validity import ANALYSIS_VERSION, Judgement, judge
 from orchestrator.db.clock import now_s
 from orchestrator.db.columns import join_inferences, join_telemetry, unpack_inferences, unpack_telemetry
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, ChunkRow, DeviceRow, RunRow
+from orchestrator.db.tables import AttemptRow, ChunkRow, DeviceRow, RunRow, StudyRow
 from orchestrator.events import EventKind, record
-from orchestrator.lifecycle import MAX_INVALID_RESULTS, AttemptState, RunEvent, RunState, Verdict, after
+from orchestrator.lifecycle import MAX_INVALID_RESULTS, AttemptState, RunEvent, RunState, StudyKind, Verdict, after
 from orchestrator.protocols import of_run
 from orchestrator.queries.soak import SoakView, soak_view
 from orchestrator.references import load_reference
@@ -59,9 +59,11 @@ def settle(session: Session, attempt: AttemptRow, ended: Ended) -> None:
 
 
 def recompute_all(database: Database) -> int:
-    """Derive figures and verdicts of all ended runs again; returns how many. Raw data and states stay as they are."""
+    """Derive figures and verdicts of all timed runs again; returns how many. Raw data and states stay as they are."""
     with database.read() as session:
-        ids = session.scalars(select(RunRow.id).where(RunRow.counted_attempt.is_not(None))).all()
+        timed = select(RunRow.id).join(StudyRow, StudyRow.id == RunRow.study_id)
+        timed = timed.where(RunRow.counted_attempt.is_not(None), StudyRow.kind != StudyKind.ACCURACY)
+        ids = session.scalars(timed).all()
     for run_id in ids:
         with database.write() as session:
             run = session.get_one(RunRow, run_id)
@@ -96,18 +98,29 @@ def load_facts(session: Session, attempt: AttemptRow) -> RunFacts:
 
 def _complete(session: Session, attempt: AttemptRow) -> None:
     run, device = attempt.run, session.get_one(DeviceRow, attempt.device_id)
+    if run.study.kind is StudyKind.ACCURACY:
+        attempts.close(session, attempt, AttemptState.ENDED)
+        _fill_in_answered(run, attempt)
+        _end(session, run, device)
+        return
     facts = load_facts(session, attempt)
     judgement = judge(facts)
     attempts.close(session, attempt, AttemptState.ENDED)
-    device.faults_in_row = 0
     if judgement.verdict is Verdict.INVALID and judgement.is_worth_repeating:
         run.invalid_results += 1
         if run.invalid_results < MAX_INVALID_RESULTS:
+            device.faults_in_row = 0
             run.state = after(run.state, RunEvent.REQUEUED) or run.state
             attempt.code, attempt.message = "invalid", judgement.reasons[0].text
             record(session, EventKind.RUN_REQUEUED, attempt.message, study_id=run.study_id, run_id=run.id)
             return
     _fill_in(run, attempt, facts, judgement)
+    _end(session, run, device)
+
+
+def _end(session: Session, run: RunRow, device: DeviceRow) -> None:
+    """Note that a run is done, by a device that did well."""
+    device.faults_in_row = 0
     run.state = after(run.state, RunEvent.COMPLETED) or run.state
     run.code = run.message = ""
     run.ended_at_s = session.scalar(select(now_s()))
@@ -115,12 +128,22 @@ def _complete(session: Session, attempt: AttemptRow) -> None:
     record(
         session,
         EventKind.RUN_ENDED,
-        judgement.verdict.value,
+        run.verdict.value if run.verdict is not None else "",
         device_id=device.id,
         study_id=run.study_id,
         run_id=run.id,
     )
     studies.close_if_done(session, run.study_id, device.id)
+
+
+def _fill_in_answered(run: RunRow, attempt: AttemptRow) -> None:
+    """What a run that answered a data set shows beside its scores: nothing of it was timed, so nothing spoils it."""
+    loaded = decode(Loaded, attempt.loaded) if attempt.loaded else None
+    ended = decode(Ended, attempt.ended) if attempt.ended else None
+    run.counted_attempt, run.verdict, run.reasons = attempt.number, Verdict.VALID, []
+    run.analysis_version = ANALYSIS_VERSION
+    run.runtime_version = loaded.runtime_version if loaded else None
+    run.peak_rss_bytes = ended.peak_rss_bytes if ended else None
 
 
 def _fill_in(run: RunRow, attempt: AttemptRow, facts: RunFacts, judgement: Judgement) -> None:

@@ -4,6 +4,7 @@ from agent.wire import WIRE_VERSION
 from agent.wire.profile import Profiling
 from agent.wire.spec import Fence, RunSpec
 from orchestrator.db.tables import DeviceRow
+from orchestrator.evaluations import next_evaluation
 from orchestrator.farm import Farm
 from orchestrator.limits import limits_for
 from orchestrator.picking import Assignment
@@ -13,6 +14,7 @@ def run_spec(farm: Farm, assignment: Assignment, fence: Fence) -> RunSpec:
     """The spec of an assignment; its memory limit is the farm's share of what the board has."""
     with farm.database.read() as session:
         memory_bytes = session.get_one(DeviceRow, assignment.device_id).probe.get("memory_bytes")
+        evaluation = next_evaluation(session, assignment.run_id, assignment.number)
     return RunSpec(
         wire_version=WIRE_VERSION,
         run_id=assignment.run_id,
@@ -26,7 +28,7 @@ def run_spec(farm: Farm, assignment: Assignment, fence: Fence) -> RunSpec:
         runtime_options=assignment.runtime_options,
         protocol=assignment.protocol,
         inputs=assignment.inputs,
-        limits=limits_for(assignment.protocol, memory_bytes, farm.settings.memory_share, assignment.evaluation),
+        limits=limits_for(assignment.protocol, memory_bytes, farm.settings.memory_share, evaluation),
         profiling=Profiling() if assignment.is_profile else None,
-        evaluation=assignment.evaluation,
+        evaluation=evaluation,
     )

@@ -1,4 +1,5 @@
-"""Brings what a run needs to its board: the agent bundle that the study is pinned to, and the artifact's files.
+"""Brings what a run needs to its board: the agent bundle that the study is pinned to, and the files of its
+artifact and of the data set that it answers.
 
 Everything is named by hash and goes over once; a second run of the same variant sends nothing. One call takes about
 one slice of time, so that an attendant never holds its lease for the length of an upload.
@@ -32,5 +33,9 @@ def _wanted(settings: Settings, assignment: Assignment) -> Iterator[tuple[Path, 
     bundle = find_bundle(settings.bundles_dir, assignment.bundle_hash)
     yield bundle.path, bundle.target, bundle.sha256
     store = ArtifactStore(settings.artifacts_dir)
-    for file in Manifest.from_json(assignment.manifest).files:
-        yield store.blob(file.sha256), f"artifacts/{assignment.artifact_id}/{file.name}", file.sha256
+    artifacts = {assignment.artifact_id: assignment.manifest}
+    if assignment.data is not None:
+        artifacts[assignment.data.artifact_id] = assignment.data.manifest
+    for artifact_id, manifest in artifacts.items():
+        for file in Manifest.from_json(manifest).files:
+            yield store.blob(file.sha256), f"artifacts/{artifact_id}/{file.name}", file.sha256

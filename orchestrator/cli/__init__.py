@@ -11,6 +11,7 @@ from collections.abc import Callable
 import typer
 
 from orchestrator.cli import (
+    accuracy,
     audit,
     backup,
     canary,
@@ -74,6 +75,7 @@ app.command("leaderboard")(leaderboard.leaderboard)
 app.command("compare")(compare.compare)
 app.command("choose")(choose.choose)
 app.command("profile")(profile.profile)
+app.command("accuracy")(accuracy.accuracy)
 app.command("export")(study.export)
 app.command("report")(study.report)
 app.command("import")(published.import_results)

@@ -1,13 +1,17 @@
 """`pifarm model add | list | show`: networks and their builds."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
 from orchestrator.errors import SpecError
+
+if TYPE_CHECKING:
+    from orchestrator.queries.rows import BuildView
 
 app = typer.Typer(help="Models and their variants.", no_args_is_help=True)
 TASK_HELP = "A task file (JSON): how images become inputs, and what outputs mean; see docs/accuracy.md."
@@ -83,8 +87,11 @@ def list_all(as_json: JsonOption = False) -> None:
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="The model's name.")], as_json: JsonOption = False) -> None:
     """A model's variants: files, sizes, inputs, metrics."""
+    from agent.wire.codec import decode
+    from agent.wire.task import Task
     from orchestrator.numbers_text import size
     from orchestrator.queries.models import get_model
+    from orchestrator.task_text import summary
 
     model = get_model(console.the_farm().database, name)
     if as_json:
@@ -97,7 +104,7 @@ def show(name: Annotated[str, typer.Argument(help="The model's name.")], as_json
             size(build.size_bytes),
             ", ".join(f"{each['name']} {each['dtype']} {each['shape'] or 'any shape'}" for each in build.inputs),
             f"{build.lineage['recipe']} of {build.lineage['parent_label']}" if build.lineage else "",
-            ", ".join(f"{metric}={fact['value']:g} ({fact['source']})" for metric, fact in build.metrics.items()),
+            "\n".join(_metrics(build)),
             build.artifact[:12],
         ]
         for build in model.builds
@@ -105,6 +112,18 @@ def show(name: Annotated[str, typer.Argument(help="The model's name.")], as_json
     console.print_table(
         model.model, ["variant", "format", "size", "inputs", "made by", "metrics", "artifact"], rows, right=["size"]
     )
+    none = "none yet; pifarm model task says what outputs mean"
+    console.say(f"task: {none if model.task is None else summary(decode(Task, model.task))}")
+
+
+def _metrics(build: "BuildView") -> Iterator[str]:
+    """What was declared in one line, then what each type of board has shown."""
+    if build.metrics:
+        yield ", ".join(f"{name}={fact['value']:g} ({fact['source']})" for name, fact in build.metrics.items())
+    for shown in build.measured:
+        board = shown.board_type + (" SIMULATED" if shown.simulated else "")
+        facts = ", ".join(f"{name}={fact['value']:.4g}" for name, fact in shown.metrics.items())
+        yield f"{facts} (measured, {board}, {shown.runtime}, {next(iter(shown.metrics.values()))['dataset']})"
 
 
 @app.command("inspect")

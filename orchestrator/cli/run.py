@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import console
+from orchestrator.cli.accuracy import print_parts
 from orchestrator.cli.farm import JsonOption
 from orchestrator.queries.rows import RunView
 
@@ -102,9 +103,11 @@ def _print_account(account: "RunAccount") -> None:
         run_text.timeline(account, attempt),
         columns[1:3],
     )
+    if account.scores is not None:
+        print_parts(account.scores)
     if account.progress is not None:
         console.say(f"under way: {progress_text.standing(account.progress)}")
-    else:
+    elif account.scores is None:
         console.print_table("figures", ["figure", "value"], run_text.figures(view), ["value"])
     console.say(f"course: {run_text.course(account)}")
     if account.pace is not None:
@@ -163,5 +166,8 @@ def diff(
 def recompute() -> None:
     """Make every derived figure again from the raw data, by this version of the analysis."""
     from orchestrator.results import recompute_all
+    from orchestrator.scoring import rescore_all
 
-    console.say(f"{recompute_all(console.the_farm().database)} runs recomputed")
+    farm = console.the_farm()
+    timed, scored = recompute_all(farm.database), rescore_all(farm)
+    console.say(f"{timed + scored} runs recomputed" + (f", {scored} of them scored again" if scored else ""))

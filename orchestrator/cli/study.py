@@ -65,21 +65,29 @@ def list_all(
 @app.command("show")
 def show(study: StudyArgument, as_json: JsonOption = False) -> None:
     """A study and each of its runs."""
+    from orchestrator.cli.accuracy import print_scores
     from orchestrator.cli.run import run_rows
+    from orchestrator.progress_text import answered
     from orchestrator.queries.runs import list_runs
+    from orchestrator.queries.scores import study_answering, study_scores
     from orchestrator.queries.studies import get_study
     from orchestrator.study_text import progress_lines
 
     database = console.the_farm().database
     view, runs = get_study(database, study), list_runs(database, study=study)
     searches = _searches(database, view)
+    scores = study_scores(database, study) if view.kind is StudyKind.ACCURACY else ()
     if as_json:
-        console.print_json({"study": view, "runs": runs, **({"searches": searches} if searches else {})})
+        more = {"searches": searches, "scores": scores}
+        console.print_json({"study": view, "runs": runs, **{name: each for name, each in more.items() if each}})
         return
     console.print_table("", *study_rows([view]))
     for line in progress_lines(view):
         console.say(line)
+    if view.kind is StudyKind.ACCURACY and (far := study_answering(database, study)) is not None:
+        console.say(answered(far))
     print_searches(searches)
+    print_scores(scores)
     console.print_table("runs", *run_rows(runs))
 
 

@@ -14,9 +14,9 @@ from orchestrator.cli import console
 from orchestrator.doorbell import ring
 from orchestrator.errors import DatabaseError
 from orchestrator.farm import Farm
-from orchestrator.lifecycle import StudyState
+from orchestrator.lifecycle import StudyKind, StudyState
 from orchestrator.numbers_text import duration
-from orchestrator.progress_text import newest
+from orchestrator.progress_text import answered, newest
 from orchestrator.queries.farm import list_devices
 from orchestrator.queries.progress import RunProgress, run_progress
 from orchestrator.queries.rows import DeviceView, StudyView
@@ -69,7 +69,8 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
             try:
                 study = get_study(farm.database, study_id)
                 shown = _devices_of(farm, study)
-                if looks % LOOK_EVERY == 0 and study.regime != Regime.BURST.value:
+                is_answering = study.kind is StudyKind.ACCURACY
+                if is_answering or (looks % LOOK_EVERY == 0 and study.regime != Regime.BURST.value):
                     told = _look_at(farm, shown)
             except DatabaseError:
                 progress.update(task, eta="waiting for the database")
@@ -114,4 +115,5 @@ def _device_line(device: DeviceView, progress: RunProgress | None = None) -> Tex
     phase = f" [{device.phase}]" if device.doing and device.phase and not waiting else ""
     news = progress if device.doing else None
     came = f"; {newest(news)}" if news is not None and news.last_age_s is not None else ""
-    return Text(console.printable(f"  {device.name}{mark}: {doing}{phase}{waiting}{heat}{came}"))
+    far = f"; {answered(news.answering)}" if news is not None and news.answering is not None else ""
+    return Text(console.printable(f"  {device.name}{mark}: {doing}{phase}{waiting}{heat}{far}{came}"))

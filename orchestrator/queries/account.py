@@ -19,6 +19,7 @@ from orchestrator.known_onsets import ending_before
 from orchestrator.queries.progress import RunProgress, run_progress
 from orchestrator.queries.rows import AttemptView, RunView
 from orchestrator.queries.runs import get_run
+from orchestrator.queries.scores import RunScores, read_scores
 from orchestrator.queries.soak import SoakView, soak_view
 from orchestrator.queries.sweep import sweep_view
 from orchestrator.results import load_facts
@@ -110,7 +111,7 @@ class RunAccount:
 
     `change` is the last steady level over the one it is told from, minus 1; `trimmed` inferences of the window came
     before the run was steady. What needs a measurement is null without one. `not_checked` are the notes of the verdict.
-    `progress` is that of a run under way.
+    `progress` is that of a run under way, `scores` are those of one that answered a data set.
     """
 
     run: RunView
@@ -127,6 +128,7 @@ class RunAccount:
     sweep: Sweep | None
     progress: RunProgress | None
     not_checked: tuple[Mapping[str, Any], ...]
+    scores: RunScores | None = None
 
 
 def account_for(database: Database, run_id: str) -> RunAccount:
@@ -149,6 +151,7 @@ def account_for(database: Database, run_id: str) -> RunAccount:
         sweep=sweep_view(facts) if facts else None,
         progress=run_progress(database, run.run),
         not_checked=tuple(reason for reason in run.reasons if reason.get("severity") == "note"),
+        scores=read_scores(database, run),
     )
 
 

@@ -1,40 +1,47 @@
 """Models and their builds."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import Select, select
 from sqlalchemy.orm import selectinload
 
 from orchestrator.canary.workload import MODEL as CANARY_MODEL
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, ModelRow
+from orchestrator.queries.measured import Answerer, Metrics, read_measured
 from orchestrator.queries.naming import require_known
-from orchestrator.queries.rows import BuildView, ModelView
+from orchestrator.queries.rows import BuildView, MeasuredView, ModelView
 
 
 def list_models(database: Database) -> tuple[ModelView, ...]:
     """Every model by name, but for the farm's own canary."""
     with database.read() as session:
         others = _models().where(ModelRow.name != CANARY_MODEL)
-        return tuple(map(_model_view, session.scalars(others.order_by(ModelRow.name))))
+        measured = read_measured(session)
+        return tuple(_model_view(row, measured) for row in session.scalars(others.order_by(ModelRow.name)))
 
 
 def get_model(database: Database, name: str) -> ModelView:
     """One model; raises `NotFoundError`."""
     with database.read() as session:
         require_known(session, ModelRow.name, name, "model")
-        return _model_view(session.scalars(_models().where(ModelRow.name == name)).one())
+        row = session.scalars(_models().where(ModelRow.name == name)).one()
+        return _model_view(row, read_measured(session, row.id))
 
 
 def _models() -> Select[ModelRow]:
     return select(ModelRow).options(selectinload(ModelRow.builds).joinedload(BuildRow.artifact))
 
 
-def _model_view(row: ModelRow) -> ModelView:
-    builds = tuple(map(_build_view, row.builds))
+def _model_view(row: ModelRow, measured: Mapping[Answerer, Metrics]) -> ModelView:
+    builds = tuple(_build_view(build, measured) for build in row.builds)
     return ModelView(model=row.name, created_at_s=row.created_at_s, builds=builds, task=row.task)
 
 
-def _build_view(row: BuildRow) -> BuildView:
+def _build_view(row: BuildRow, measured: Mapping[Answerer, Metrics]) -> BuildView:
     artifact = row.artifact
+    own = [answerer for answerer in measured if answerer.build_id == row.id]
+    own.sort(key=lambda each: (each.simulated, each.board_type, each.runtime, each.options_key))
     return BuildView(
         label=row.label,
         format=artifact.format,
@@ -46,4 +53,10 @@ def _build_view(row: BuildRow) -> BuildView:
         files=tuple(file["name"] for file in artifact.manifest.get("files", ())),
         runtimes=tuple(artifact.facts.get("runtimes", ())),
         lineage=artifact.facts.get("lineage", {}),
+        measured=tuple(
+            MeasuredView(
+                board_type=each.board_type, simulated=each.simulated, runtime=each.runtime, metrics=measured[each]
+            )
+            for each in own
+        ),
     )

@@ -16,9 +16,10 @@ from orchestrator.db.clock import now_s
 from orchestrator.db.columns import Floats, unpack_inferences, unpack_telemetry
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow
-from orchestrator.lifecycle import AttemptState, RunState
+from orchestrator.lifecycle import AttemptState, RunState, StudyKind
 from orchestrator.protocols import of_run
 from orchestrator.queries.runs import TELEMETRY
+from orchestrator.queries.scores import Answering, answering
 
 RECENT = 20
 
@@ -30,6 +31,7 @@ class RunProgress:
     `for_s` is how long it has been in `phase`, as far as the board has said; `last_age_s` how old the newest reading or
     inference is, null where none came; `ends_in_s` when it ought to end, null before its load begins. Temperature and
     clock are the newest, `latency_ms` is the median of the newest inferences. `lines` counts what its journal brought.
+    `answering` is how far a run is that answers a data set; null for others.
     """
 
     phase: str | None
@@ -42,6 +44,7 @@ class RunProgress:
     ends_in_s: float | None
     planned_s: float | None
     lines: int
+    answering: Answering | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,10 @@ def run_progress(database: Database, run_id: str) -> RunProgress | None:
 
 
 def planned_end_s(protocol: Protocol, phases: Mapping[str, float]) -> float | None:
-    """When a run ought to end, from when it last entered its phases; None before it idles or is loaded."""
+    """When a run ought to end, from when it last entered its phases; None before it idles or is loaded.
+
+    Nor is it known while a data set is answered.
+    """
     window, warm_up = protocol.window, protocol.warm_up
     plan = (
         (Phase.IDLE, protocol.recorded_idle_s),
@@ -75,6 +81,8 @@ def planned_end_s(protocol: Protocol, phases: Mapping[str, float]) -> float | No
         (Phase.WINDOW, window.min_s),
         (Phase.COOLING, protocol.recorded_cooling_s),
     )
+    if Phase.EVALUATING.value in phases:
+        return None
     gate_s = phases.get(Phase.GATE.value, 0.0)
     entered = [number for number, (phase, _) in enumerate(plan) if phases.get(phase.value, -1.0) >= gate_s]
     if not entered:
@@ -104,6 +112,7 @@ def _progress(session: Session, attempt: AttemptRow, run: RunRow, host_s: float)
         ends_in_s=None if end_s is None else max(0.0, end_s / scale - host_s),
         planned_s=end_s,
         lines=attempt.cursor_seq,
+        answering=answering(session, run.id) if run.study.kind is StudyKind.ACCURACY else None,
     )
 
 

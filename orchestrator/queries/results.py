@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, select
@@ -20,8 +20,9 @@ from orchestrator.db.tables import (
     StudyRow,
     VariantRow,
 )
-from orchestrator.lifecycle import ENDED_RUN_STATES, RANKED_KINDS, RunState, Verdict
+from orchestrator.lifecycle import ENDED_RUN_STATES, RANKED_KINDS, RunState, StudyKind, Verdict
 from orchestrator.queries.leaderboard_rows import Group
+from orchestrator.queries.measured import Answerer, Metrics, read_measured
 from orchestrator.queries.naming import only_given
 
 _COLUMNS = (
@@ -61,18 +62,24 @@ _FACTS = ("governor", "clock_limit_hz", "architecture", "affinity")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which runs to look at; None is any. Canaries and profiles are looked at only where their study is named."""
+    """Which runs to look at; None is any. Canaries and profiles are looked at only where their study is named.
+
+    Runs that answered a data set have no latency, and are never among them.
+    """
 
     study: int | None = None
     device: str | None = None
     model: str | None = None
+    board_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedVariant:
-    """A variant as its row shows it."""
+    """A variant as its row shows it; `metrics` are declared, or as boards of the group's type have shown them."""
 
     id: int
+    build_id: int
+    options_key: str
     address: VariantAddress
     format: str
     size_bytes: int
@@ -126,6 +133,7 @@ def read_results(session: Session, selection: Selection) -> list[RunResult]:
         studies={row.id: row for row in session.scalars(select(StudyRow).options(joinedload(StudyRow.model)))},
         devices={row.id: row for row in session.scalars(select(DeviceRow))},
         variants=_variants(session),
+        measured=read_measured(session),
     )
     return [_result(row, places) for row in session.execute(_query(selection))]
 
@@ -152,6 +160,22 @@ class _Places:
     studies: Mapping[int, StudyRow]
     devices: Mapping[int, DeviceRow]
     variants: Mapping[int, RankedVariant]
+    measured: Mapping[Answerer, Metrics]
+
+    def variant(self, variant_id: int, device: DeviceRow) -> RankedVariant:
+        """A variant with the metrics that hold on such a device."""
+        variant = self.variants[variant_id]
+        if not self.measured:
+            return variant
+        answerer = Answerer(
+            build_id=variant.build_id,
+            runtime=variant.address.runtime,
+            options_key=variant.options_key,
+            board_type=device.board_type,
+            simulated=device.simulated,
+        )
+        shown = self.measured.get(answerer)
+        return variant if shown is None else replace(variant, metrics={**variant.metrics, **shown})
 
 
 def _query(selection: Selection) -> Select[*tuple[Any, ...]]:
@@ -166,11 +190,12 @@ def _query(selection: Selection) -> Select[*tuple[Any, ...]]:
         .outerjoin(AttemptRow, attempt)
         .where(
             RunRow.state.in_(ENDED_RUN_STATES),
-            *(() if selection.study is not None else (StudyRow.kind.in_(RANKED_KINDS),)),
+            StudyRow.kind.in_(RANKED_KINDS) if selection.study is None else StudyRow.kind != StudyKind.ACCURACY,
             *only_given(
                 (RunRow.study_id, selection.study),
                 (DeviceRow.name, selection.device),
                 (ModelRow.name, selection.model),
+                (DeviceRow.board_type, selection.board_type),
             ),
         )
         .order_by(RunRow.study_id, DeviceRow.name, RunRow.block, RunRow.position)
@@ -179,7 +204,7 @@ def _query(selection: Selection) -> Select[*tuple[Any, ...]]:
 
 def _result(row: Row[*tuple[Any, ...]], places: _Places) -> RunResult:
     study, device = places.studies[row.study_id], places.devices[row.device_id]
-    variant = places.variants[row.variant_id]
+    variant = places.variant(row.variant_id, device)
     conditions = Conditions(
         variant=variant.address.full,
         runtime=variant.address.runtime,
@@ -241,6 +266,8 @@ def _variant(row: VariantRow) -> RankedVariant:
     )
     return RankedVariant(
         id=row.id,
+        build_id=row.build_id,
+        options_key=row.options_key,
         address=address,
         format=row.build.artifact.format,
         size_bytes=row.build.artifact.size_bytes,

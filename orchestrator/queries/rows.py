@@ -218,7 +218,10 @@ class ModelView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildView:
-    """One labelled artifact of a model; `lineage` is how the factory made it, empty for what was handed over."""
+    """One labelled artifact of a model; `lineage` is how the factory made it, empty for what was handed over.
+
+    `metrics` are declared; `measured` are those that boards have shown on the model's newest data set.
+    """
 
     label: str
     format: str
@@ -230,6 +233,17 @@ class BuildView:
     files: tuple[str, ...]
     runtimes: tuple[str, ...]
     lineage: Mapping[str, Any]
+    measured: tuple["MeasuredView", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredView:
+    """Metrics of a build that a type of board has shown by a runtime; each says its data set and how many examples."""
+
+    board_type: str
+    simulated: bool
+    runtime: str
+    metrics: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

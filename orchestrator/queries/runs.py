@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
+from agent.wire.records import Phase
 from orchestrator.db.columns import (
     SERIES,
     InferenceColumns,
@@ -29,6 +30,7 @@ from orchestrator.queries.naming import listed, only_given, require_known, varia
 from orchestrator.queries.rows import AttemptView, RunSeries, RunView
 
 TELEMETRY = "telemetry"
+_INFERENCES = (Phase.WARM_UP.value, Phase.WINDOW.value)
 _SHOWN = 12
 Neighbours = tuple[str | None, str | None]
 
@@ -75,7 +77,7 @@ def read_columns(session: Session, run_id: str) -> tuple[InferenceColumns, Telem
     )
     query = select(ChunkRow.kind, ChunkRow.blob).where(ChunkRow.attempt_id == attempt.scalar_subquery())
     chunks = session.execute(query.order_by(ChunkRow.seq)).all()
-    inferences = [unpack_inferences(blob) for kind, blob in chunks if kind != TELEMETRY]
+    inferences = [unpack_inferences(blob) for kind, blob in chunks if kind in _INFERENCES]
     telemetry = [unpack_telemetry(blob) for kind, blob in chunks if kind == TELEMETRY]
     return join_inferences(inferences), join_telemetry(telemetry)
 

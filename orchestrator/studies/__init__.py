@@ -7,7 +7,7 @@ narrow, `searching` adds steps until the highest rate is found, `ending` closes,
 A study is stored whole in one transaction: either it and all its runs are there, or nothing is.
 """
 
-from orchestrator.studies.choice import select_devices
+from orchestrator.studies.choice import one_of_each_type, select_devices
 from orchestrator.studies.ending import abandon, any_active, cancel, close_if_done, prioritise, retry
 from orchestrator.studies.extension import extend
 from orchestrator.studies.order import block_order
@@ -26,6 +26,7 @@ __all__ = [
     "cancel",
     "close_if_done",
     "extend",
+    "one_of_each_type",
     "outline",
     "prioritise",
     "retry",

@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from agent.wire.codec import dumps
 from agent.wire.spec import Scalar
+from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, DeviceRow, ModelRow, VariantRow
 from orchestrator.errors import NotFoundError, SpecError
+from orchestrator.lifecycle import DeviceState
 from orchestrator.runtimes import known_runtimes, pinned_requirements
 from orchestrator.studies.submission import Submission
 
@@ -41,6 +43,21 @@ def select_devices(session: Session, names: Sequence[str], where: Mapping[str, s
         wanted = ", ".join(f"{key}={value}" for key, value in where.items())
         raise NotFoundError(f"--where {wanted}: no device has that; labels in use: {', '.join(labels) or 'none'}")
     return matching
+
+
+def one_of_each_type(database: Database, where: Mapping[str, str]) -> tuple[str, ...]:
+    """A ready device of each board type, the first by name, apart for simulated ones; raises as `select_devices` does.
+
+    Raises `SpecError` where none is ready.
+    """
+    with database.read() as session:
+        found: dict[tuple[str, bool], str] = {}
+        for device in select_devices(session, (), where):
+            if device.state is DeviceState.READY:
+                found.setdefault((device.board_type, device.simulated), device.name)
+    if not found:
+        raise SpecError("devices: none is ready; see pifarm device list, or name one with --device")
+    return tuple(sorted(found.values()))
 
 
 def select_ways(session: Session, submission: Submission) -> list[Way]:

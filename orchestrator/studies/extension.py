@@ -8,7 +8,7 @@ from orchestrator.db.session import KEEP, Database
 from orchestrator.db.tables import RunRow, StudyDeviceRow, StudyRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.events import EventKind, record
-from orchestrator.lifecycle import StudyState
+from orchestrator.lifecycle import StudyKind, StudyState
 from orchestrator.studies.order import in_order_of_study
 from orchestrator.studies.planting import add_blocks, require_few_runs
 from orchestrator.studies.submission import MAX_BLOCKS
@@ -69,6 +69,8 @@ def _extend(session: Session, study_id: int, blocks: int) -> int:
         )
     if study.search is not None:
         raise SpecError(f"study {study_id}: it is a search for a rate, whose results say what is added to it")
+    if study.kind is StudyKind.ACCURACY:
+        raise SpecError(f"study {study_id}: it answers a data set; the same answers again say nothing new")
     its_runs = select(func.count()).where(RunRow.study_id == study_id)
     in_a_pass = session.scalar(its_runs.where(RunRow.block == 0)) or 0
     require_few_runs((session.scalar(its_runs) or 0) + in_a_pass * blocks)

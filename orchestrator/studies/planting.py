@@ -11,6 +11,7 @@ from agent.wire.codec import encode
 from agent.wire.spec import Inputs
 from orchestrator import leases
 from orchestrator.addresses import VariantAddress
+from orchestrator.db.accuracy_tables import EvaluationRow
 from orchestrator.db.session import Database
 from orchestrator.db.tables import RunRow, StudyDeviceRow, StudyRow
 from orchestrator.errors import SpecError
@@ -135,6 +136,17 @@ def _add_study(session: Session, submission: Submission, ways: Sequence[Way]) ->
     )
     session.add(study)
     session.flush()
+    if (planned := submission.evaluation) is not None:
+        session.add(
+            EvaluationRow(
+                study_id=study.id,
+                dataset_id=planned.dataset_id,
+                task=None if planned.task is None else encode(planned.task),
+                seed=planned.seed,
+                count=len(planned.examples),
+                examples=list(planned.examples),
+            )
+        )
     return study
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.wire.spec import Inputs, Protocol, Scalar
+from agent.wire.task import Task
 from orchestrator.ambient import require_room
 from orchestrator.analysis.rate_search import UNKNOWN_START, Search
 from orchestrator.analysis.stopping import USUAL_MAX_BLOCKS
@@ -28,6 +29,17 @@ ANYHOW = Start(rate_per_s=UNKNOWN_START, why="nothing is known of this variant o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedEvaluation:
+    """Examples of a data set, by number and in order, drawn by a seed; `task` is null for ready-made inputs."""
+
+    dataset_id: int
+    dataset: str
+    task: Task | None
+    seed: int
+    examples: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """What a user asks for. Empty `variants` or `devices` mean all that there are; `where` selects devices by label.
 
@@ -35,6 +47,7 @@ class Submission:
     are that narrow or it has `max_blocks`.
     `ambient_c` is the room as whoever submits knows it.
     A `search` is for the highest rate that each variant is held at on each device; `starts` are the first rates.
+    An `evaluation` is what each run answers in place of being timed.
     """
 
     model: str
@@ -56,6 +69,7 @@ class Submission:
     ambient_c: float | None = None
     search: Search | None = None
     starts: Mapping[StartKey, Start] = field(default_factory=dict)
+    evaluation: PlannedEvaluation | None = None
 
     def __post_init__(self) -> None:
         if self.ambient_c is not None:
@@ -77,6 +91,10 @@ class Submission:
             raise SpecError("search: expected one with the kind pace, and with no other")
         if self.search is not None and (self.blocks != 1 or self.until_ci is not None):
             raise SpecError("search: expected one block to begin with; its steps decide what is added")
+        if (self.evaluation is None) is (self.kind is StudyKind.ACCURACY):
+            raise SpecError("evaluation: expected one with the kind accuracy, and with no other")
+        if self.evaluation is not None and (self.blocks != 1 or self.until_ci is not None):
+            raise SpecError("evaluation: expected one block; the same answers again say nothing new")
 
     @property
     def most_blocks(self) -> int:

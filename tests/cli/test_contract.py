@@ -41,6 +41,10 @@ CONTRACT = {
     "dataset show": ["--json"],
     "model list": ["--json"],
     "model show": ["--json"],
+    "accuracy": [
+        *("--dataset", "--variant", "--device", "--where", "--runtime", "--threads", "--examples", "--seed"),
+        *("--priority", "--wait", "--no-wait", "--json"),
+    ],
     "submit": [
         "--variant",
         "--device",

@@ -7,7 +7,7 @@ the truth has no object of has no figure: null, never 0.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ SIZES: Final[Mapping[str, tuple[float, float]]] = {
     "medium": (32**2, 96**2),
     "large": (96**2, math.inf),
 }
+MOST_AT_ONCE: Final = 250_000  # detections; each takes about 1 kB while it is compared
 _ALL_SIZES: Final = 0
 _MOST_DETECTIONS: Final = -1  # of the numbers of detections that COCO looks at, the last: 100
 _OVERLAP_HALF: Final = 0
@@ -86,21 +87,46 @@ def score_detections(truth: Truth, found: Mapping[int, Detections], classes: Seq
 
 
 def _precision(truth: Truth, found: Mapping[int, Detections], categories: Sequence[int]) -> npt.NDArray[np.float64]:
-    """Precisions (overlaps, recalls, categories in order of id, sizes); -1 where there is nothing to find."""
+    """Precisions (overlaps, recalls, categories in order of id, sizes); -1 where there is nothing to find.
+
+    Categories have nothing to do with each other, so that not all of them need be in memory at once.
+    """
+    return np.concatenate([_precision_of(truth, found, categories, group) for group in _groups(found, categories)], 2)
+
+
+def _groups(found: Mapping[int, Detections], categories: Sequence[int]) -> Iterator[list[int]]:
+    """The categories in order of id, cut where more than `MOST_AT_ONCE` detections would come together."""
+    counts = np.zeros(len(categories), np.int64)
+    for each in found.values():
+        counts += np.bincount(each.classes, minlength=len(categories))
+    group: list[int] = []
+    waiting = 0
+    for category_id, count in sorted(zip(categories, counts.tolist(), strict=True)):
+        if group and waiting + count > MOST_AT_ONCE:
+            yield group
+            group, waiting = [], 0
+        group.append(category_id)
+        waiting += count
+    yield group
+
+
+def _precision_of(
+    truth: Truth, found: Mapping[int, Detections], categories: Sequence[int], group: Sequence[int]
+) -> npt.NDArray[np.float64]:
     images = [{"id": each, "width": width, "height": height} for each, (width, height) in truth.sizes.items()]
-    described = {"images": images, "categories": [{"id": each, "name": str(each)} for each in sorted(categories)]}
-    right = COCO({**described, "annotations": _truths(truth)})
-    given = COCO({**described, "annotations": _answers(found, categories)})
+    described = {"images": images, "categories": [{"id": each, "name": str(each)} for each in group]}
+    right = COCO({**described, "annotations": _truths(truth, frozenset(group))})
+    given = COCO({**described, "annotations": _answers(found, categories, frozenset(group))})
     evaluation = COCOeval_faster(right, given, iouType="bbox")
     evaluation.params.imgIds = sorted(truth.sizes)
-    evaluation.params.catIds = sorted(categories)
+    evaluation.params.catIds = list(group)
     evaluation.evaluate()
     evaluation.accumulate()
     result = evaluation.eval
     return np.asarray(result["precision"], np.float64).reshape(result["counts"])[..., _MOST_DETECTIONS]
 
 
-def _truths(truth: Truth) -> list[dict[str, Any]]:
+def _truths(truth: Truth, group: Collection[int]) -> list[dict[str, Any]]:
     return [
         {
             "id": number,
@@ -111,16 +137,20 @@ def _truths(truth: Truth) -> list[dict[str, Any]]:
             "iscrowd": int(each.is_crowd),
         }
         for number, each in enumerate(truth.objects, start=1)
+        if each.category_id in group
     ]
 
 
-def _answers(found: Mapping[int, Detections], categories: Sequence[int]) -> list[dict[str, Any]]:
+def _answers(
+    found: Mapping[int, Detections], categories: Sequence[int], group: Collection[int]
+) -> list[dict[str, Any]]:
     rows = [
         (image_id, categories[place], [left, top, right - left, bottom - top], score)
         for image_id, each in sorted(found.items())
         for (left, top, right, bottom), score, place in zip(
             each.boxes.tolist(), each.scores.tolist(), each.classes.tolist(), strict=True
         )
+        if categories[place] in group
     ]
     return [
         {
