@@ -203,6 +203,6 @@ def test_a_fan_turns_only_while_the_die_is_to_cool() -> None:
 def test_a_steered_fan_widens_what_a_cooled_board_reaches() -> None:
     wide = Ramp(low_c=30.0, high_c=95.0, rate_c_per_min=20.0)
     left, steered = (fly("pi5-active-cooler", wide, steers_fan=steers).swept for steers in (False, True))
-    assert (left.low_c, left.high_c) == (pytest.approx(45.0, abs=1.0), pytest.approx(68.0, abs=1.0))
-    assert (steered.low_c, steered.high_c) == (pytest.approx(39.0, abs=1.0), pytest.approx(82.0, abs=1.0))
+    assert [left.low_c, left.high_c] == pytest.approx([45.0, 68.0], abs=1.0)
+    assert [steered.low_c, steered.high_c] == pytest.approx([39.0, 82.0], abs=1.0)
     assert {left.low, left.high, steered.low, steered.high} == {Reach.STALLED}
