@@ -22,9 +22,9 @@ from sqlalchemy import func, select, update
 from orchestrator import demo, embedded, fleet, protocols, studies
 from orchestrator.bundle import build_bundle
 from orchestrator.catalog import NewBuild, add_model
-from orchestrator.doorbell import ring
 from orchestrator.config import Settings
 from orchestrator.db.tables import ArtifactRow, AttemptRow, DeviceRow, RunRow
+from orchestrator.doorbell import ring
 from orchestrator.farm import Farm, open_farm
 from orchestrator.lifecycle import AttemptState, RunState, StudyState
 from orchestrator.picking import SCRIPTED
