@@ -5,6 +5,7 @@ moves bytes where the graph says floats: traffic is counted both ways, and the r
 which of them was. One that is handed half precision may compute in single precision: no traffic is told then.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from orchestrator.analysis.operators import PRODUCTS
 from orchestrator.analysis.profile import NodeWork
 from orchestrator.variants.layers import Tensors, known_tensors, layers_of, moved_bytes
 
+MOST_SHAPE_NUMBERS: Final = 1000  # shapes follow from the numbers in small tensors, not from those in large ones
 FOLLOWERS: Final = frozenset(
     ("BatchNormalization", "Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh")
 )
@@ -28,6 +30,7 @@ def read_work(main: Path, shapes: Mapping[str, Sequence[int]]) -> dict[str, tupl
     A name can be both. Weights in files of their own are not needed. Raises `ModelError` for shapes that do not fit.
     """
     model = onnx.load_model(main, format="protobuf", load_external_data=False)
+    _forget_weights(model.graph)
     known = known_tensors(main, model, shapes)
     sources, targets = _quantised(model.graph)
     halves = _halves(model.graph)
@@ -46,6 +49,14 @@ def read_work(main: Path, shapes: Mapping[str, Sequence[int]]) -> dict[str, tupl
         made |= dict.fromkeys(filter(None, node.output), before if _is_product(before) else work)
     names = dict.fromkeys([*named, *made])
     return {name: tuple(each[name] for each in (named, made) if name in each) for name in names}
+
+
+def _forget_weights(graph: GraphProto) -> None:
+    """Leave of large tensors their shapes and types alone: inferring shapes copies the whole model, more than once."""
+    for tensor in graph.initializer:
+        if math.prod(tensor.dims) > MOST_SHAPE_NUMBERS:
+            for field in ("raw_data", "float_data", "double_data", "int32_data", "int64_data", "uint64_data"):
+                tensor.ClearField(field)
 
 
 def _is_product(work: NodeWork | None) -> bool:
