@@ -59,9 +59,8 @@ def choose(
         Limit(figure=name, bound=Bound.AT_LEAST, value=value)
         for name, value in console.parse_numbers("--min", minimum or []).items()
     ]
-    found = choose_variants(
-        console.the_farm().database, model, regime=regime, limits=limits, prefer=prefer, board_type=device_type
-    )
+    answers = choose_variants(console.the_farm().database, model, regime=regime, limits=limits, prefer=prefer)
+    found = [each for each in answers if device_type in (None, each.group.board_type)]
     if as_json:
         keys = ("group", "choice", "sources", "unmeasured")
         console.print_json([{key: getattr(each, key) for key in keys} for each in found])
@@ -69,7 +68,8 @@ def choose(
         for each in found:
             _print(each, limits, prefer)
     if not found:
-        where = f" on {device_type}" if device_type else ""
+        types = ", ".join(sorted({each.group.board_type for each in answers}))
+        where = f" on {device_type}, but on {types}" if device_type and types else ""
         raise SpecError(f"choose: nothing of {model} is ranked as {regime}{where}; run: pifarm submit {model}")
     if any(each.choice.best is None and not each.choice.undecided for each in found):
         raise typer.Exit(EXIT_NOTHING)

@@ -42,7 +42,6 @@ def choose_variants(
     regime: str,
     limits: Sequence[Limit],
     prefer: str = LATENCY,
-    board_type: str | None = None,
 ) -> tuple[Chosen, ...]:
     """One answer per group of a model in a regime, none for what others published; raises as `leaderboard` does.
 
@@ -57,10 +56,9 @@ def choose_variants(
     found = []
     for group, of_group in itertools.groupby(rows, key=lambda row: row.group):
         own = tuple(of_group)
-        if board_type in (None, group.board_type):
-            choice = choose([_option(row) for row in own], limits, prefer, bound)
-            missing = _unmeasured(labels, own, board.excluded)
-            found.append(Chosen(group=group, choice=choice, rows=own, sources=_sources(own, asked), unmeasured=missing))
+        choice = choose([_option(row) for row in own], limits, prefer, bound)
+        missing = _unmeasured(labels, own, board.excluded)
+        found.append(Chosen(group=group, choice=choice, rows=own, sources=_sources(own, asked), unmeasured=missing))
     return tuple(found)
 
 

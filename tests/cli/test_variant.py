@@ -50,3 +50,4 @@ def test_a_choice_ends_by_how_clear_it_is(pifarm: Pifarm, measured: factories.Ex
     assert "  nothing meets the limits" in nothing.out
     assert "  left out: int8@onnxruntime,t4: mAP50 is 0.68 (declared), wanted mAP50 at least 0.69" in nothing.out
     assert pifarm("choose", factories.MODEL, "--regime", "sustained").exit_code == 2
+    assert "as burst on pi9, but on pi5" in pifarm("choose", factories.MODEL, "--device-type", "pi9").err
