@@ -3,20 +3,24 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from agent.wire.codec import WireError
 from agent.wire.profile import OperatorTime, Profiled
 from agent.wire.records import Ended, Record
 from orchestrator import profile_text
 from orchestrator.analysis.profile import movers
+from orchestrator.artifacts import ArtifactStore
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
+from orchestrator.db.tables import ArtifactRow, BuildRow, RunRow, VariantRow
 from orchestrator.errors import NotFoundError
 from orchestrator.farm import Farm
 from orchestrator.lifecycle import RANKED_KINDS, USERS_KINDS, StudyKind
 from orchestrator.queries.profile import read_profile
 from tests.journals import completed_records, encode_journal
 from tests.orchestrator.known_run import RUN, bring, start_known_run
+from tests.orchestrator.variants.networks import chain
 
 PROFILED = Profiled(
     inferences=10,
@@ -79,6 +83,20 @@ def test_a_run_that_was_not_profiled_names_the_command(farm: Farm) -> None:
     bring(farm.database, encode_journal(completed_records(RUN)))
     with pytest.raises(NotFoundError, match="was not profiled; make one: pifarm profile "):
         read_profile(farm, RUN)
+
+
+def test_a_file_in_ort_format_has_the_work_of_the_network_that_it_was_made_of(farm: Farm, tmp_path: Path) -> None:
+    parent = ArtifactStore(farm.settings.artifacts_dir).add({"net.onnx": chain(tmp_path / "net.onnx")}, "net.onnx")
+    with farm.database.write() as session:
+        artifact = session.scalars(select(ArtifactRow).join(BuildRow).join(VariantRow).join(RunRow)).one()
+        artifact.format, artifact.facts = "ort", {"lineage": {"parent": parent.id}}
+    silent = OperatorTime(name="c2_token_7", kind="QLinearConv", calls=10, total_ns=10_000_000)
+    bring(farm.database, with_profile(Profiled(inferences=10, total_ns=50_000_000, operators=(silent,))))
+    (found,) = read_profile(farm, RUN).profile.operators
+    assert found.flops == 2 * 32 * 16 * 16 * 16 * 3 * 3 + 32 * 16 * 16
+    with farm.database.write() as session:
+        session.execute(update(ArtifactRow).values(facts={}))
+    assert read_profile(farm, RUN).profile.unknown_share == 1
 
 
 def test_profiles_are_listed_and_never_ranked() -> None:
