@@ -51,9 +51,10 @@ def make(
 
     wanted = [Recipe.parse(text) for texts in recipe for text in texts.split(",")]
     tell = (lambda text: None) if as_json else console.tell
-    outcomes = make_variants(
-        console.the_farm(), model, wanted, parent=parent, calibration=calibration, label=variant, tell=tell
-    )
+    farm = console.the_farm()
+    outcomes = make_variants(farm, model, wanted, parent=parent, calibration=calibration, label=variant, tell=tell)
+    if made := [each.label for each in outcomes if each.label is not None and each.is_new]:
+        console.note(farm, "variant make", f"{model}: {', '.join(made)}")
     if as_json:
         console.print_json(outcomes)
     else:

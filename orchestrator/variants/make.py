@@ -31,12 +31,16 @@ TIME_LIMIT_S: Final = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a recipe: the label of its variant and what its users should know, or why there is none."""
+    """What became of a recipe: the label of its variant and what its users should know, or why there is none.
+
+    `is_new`: the variant was made now, not before.
+    """
 
     recipe: str
     label: str | None
     notes: tuple[str, ...] = ()
     refusal: str = ""
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +146,7 @@ def _make(
             add_model(farm, model.model, [NewBuild(path=Path(answer["main"]), label=label, lineage={**origin, **how})])
         except (ModelError, SpecError) as error:
             return Outcome(recipe=recipe.text, label=None, refusal=str(error))
-    return Outcome(recipe=recipe.text, label=label, notes=tuple(answer["notes"]))
+    return Outcome(recipe=recipe.text, label=label, notes=tuple(answer["notes"]), is_new=True)
 
 
 def _carry_out(recipe: Recipe, source: Path, folder: Path, examples: _Calibration | None) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ def test_what_cannot_be_made_and_what_answers_otherwise_end_with_1(pifarm: Pifar
     made = pifarm("variant", "make", "net", "--recipe", "prune:0.99,prune:0.00001", "--json")
     assert made.exit_code == 1
     assert [each["label"] for each in json.loads(made.out)] == ["prune-0.99", None]
+    assert any("'variant make','net: prune-0.99'" in line for line in pifarm.dump()), "the audit log has it"
     checked = pifarm("variant", "check", "net", "--inputs", "2")
     assert checked.exit_code == 1
     assert "  prune-0.99: broken\n" in checked.err

@@ -92,7 +92,7 @@ def test_a_variant_that_was_made_before_is_not_made_again(farm: Farm) -> None:
     make_variants(farm, "digits", recipes("ort"))
     first = builds(farm)["ort"]
     (again,) = make_variants(farm, "digits", recipes("ort"))
-    assert (again.label, again.notes[-1]) == ("ort", "it was made before")
+    assert (again.label, again.notes[-1], again.is_new) == ("ort", "it was made before", False)
     assert builds(farm)["ort"] == first
 
 
