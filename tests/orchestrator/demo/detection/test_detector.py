@@ -27,11 +27,11 @@ def scored() -> dict[str, DetectionScores]:
     return dict(zip(ONNX, score_files([VARIANTS[label].path for label in ONNX]), strict=True))
 
 
-def test_the_baseline_is_a_good_detector_and_the_slim_one_is_worse_and_smaller() -> None:
+def test_both_are_good_detectors_and_the_slim_one_is_smaller() -> None:
     big, slim = VARIANTS["onnx"], VARIANTS["slim"]
     assert [label for label, variant in VARIANTS.items() if variant.is_baseline] == ["onnx"]
     assert big.map50 > 0.8
-    assert slim.map50 < big.map50
+    assert slim.map50 > 0.8
     assert slim.path.stat().st_size < big.path.stat().st_size / 2
 
 
