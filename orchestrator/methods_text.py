@@ -47,6 +47,8 @@ def methods_paragraph(conduct: Conduct) -> str:
     parts: tuple[Callable[[Conduct], Iterator[str]], ...] = (
         _what, _design, _inputs, _procedure, _gates, _rooms, _outcome, _statistics, _software,
     )  # fmt: skip
+    if conduct.terms.answering is not None:
+        parts = (_what, _answering, _software)
     told = " ".join(sentence for part in parts for sentence in part(conduct))
     return unsteered(" ".join(told.split()))
 
@@ -94,6 +96,18 @@ def _blocks(traces: Iterable[Trace]) -> dict[str, int]:
 def _inputs(conduct: Conduct) -> Iterator[str]:
     if tensors := dict.fromkeys(trace.tensors for trace in conduct.traces if trace.tensors):
         yield f"Inputs were synthetic tensors from seed {conduct.terms.inputs.seed}: {'; '.join(tensors)}."
+
+
+def _answering(conduct: Conduct) -> Iterator[str]:
+    asked, states = conduct.terms.answering, conduct.study.counts
+    if asked is None:
+        return
+    yield (
+        f"Each variant answered the same {count(asked.count)} examples of {asked.dataset}, drawn by seed {asked.seed}, "
+        "once on each device, in a fresh process; nothing was timed."
+    )
+    yield f"{count(states.get(RunState.DONE.value, 0))} of {_counted(conduct.study.total, 'run')} gave all answers."
+    yield "Average precision is COCO's; classes are scored by the first answer and the first five."
 
 
 def _procedure(conduct: Conduct) -> Iterator[str]:

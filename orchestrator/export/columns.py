@@ -7,9 +7,10 @@ import pyarrow as pa
 
 from orchestrator.db.columns import FLOAT_SERIES, INTEGER_SERIES
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Of tables and manifest. 2: start groups, rooms, energy, steadiness, segments, deadlines, how blocks grow. 3:
-devices, variants, windows, comparisons, what soaks show, labels, and how the study was measured in words."""
+devices, variants, windows, comparisons, what soaks show, labels, and how the study was measured in words. 4: scores,
+and what boards have shown of a variant."""
 TEXT, _INT, _FLOAT, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 _C = "degrees Celsius"
 
@@ -126,7 +127,24 @@ VARIANT_COLUMNS = (
     Column(name="artifact", type=TEXT, note="sha256 of the manifest of its files"),
     Column(name="files", type=TEXT, note="JSON: name, sha256 and size in bytes of each file"),
     Column(name="is_baseline", type=_FLAG),
-    Column(name="metrics", type=TEXT, note="JSON: by name the value and its source (declared, measured, published)"),
+    Column(name="metrics", type=TEXT, note="JSON: by name the value and its source, as declared"),
+    Column(name="measured", type=TEXT, note="JSON: what types of boards have shown of the build, by runtime"),
+)
+SCORE_COLUMNS = (
+    Column(name="run", type=TEXT, note="of a study that answered a data set; other studies have no scores"),
+    Column(name="variant", type=TEXT, note="LABEL@RUNTIME,tTHREADS"),
+    Column(name="device", type=TEXT),
+    Column(name="board_type", type=TEXT),
+    Column(name="simulated", type=_FLAG, note="true: not a real board"),
+    Column(name="dataset", type=TEXT),
+    Column(name="examples", type=_INT),
+    Column(name="seed", type=_INT, note="draws the examples"),
+    Column(name="part", type=TEXT, note="all, class or size"),
+    Column(name="name", type=TEXT, note="of the class or size"),
+    Column(name="metric", type=TEXT),
+    Column(name="value", type=_FLOAT, note="0..1; null where there was nothing to find"),
+    Column(name="low", type=_FLOAT, note="95 % interval over examples"),
+    Column(name="high", type=_FLOAT, note="95 % interval over examples"),
 )
 WINDOW_COLUMNS = (
     Column(name="run", type=TEXT),
@@ -164,6 +182,7 @@ TABLES = {
     "telemetry": TELEMETRY_COLUMNS,
     "devices": DEVICE_COLUMNS,
     "variants": VARIANT_COLUMNS,
+    "scores": SCORE_COLUMNS,
     "windows": WINDOW_COLUMNS,
     "comparisons": COMPARISON_COLUMNS,
 }

@@ -1,5 +1,6 @@
 """Rows of an export's tables from what the read door gives. Raw figures are exact; what is absent is None. Pure."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from agent.wire.codec import encode
 from orchestrator.analysis.thermal.curve import Floats, Soak
 from orchestrator.analysis.thermal.stability import Window, windows_of
 from orchestrator.db.columns import InferenceColumns, TelemetryColumns
-from orchestrator.export.columns import COMPARISON_COLUMNS, RUN_COLUMNS
+from orchestrator.export.columns import COMPARISON_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS
 from orchestrator.queries.account import shown_attempt
 from orchestrator.queries.rows import DeviceView, RunView
+from orchestrator.queries.scores import RunScores
 from orchestrator.queries.study_parts import GroupPair, VariantView
 
 Row = dict[str, Any]
@@ -88,8 +91,21 @@ def variant_row(variant: VariantView) -> Row:
         "artifact": variant.artifact,
         "files": json.dumps([dict(file) for file in variant.files]),
         "is_baseline": variant.is_baseline,
-        "metrics": json.dumps({name: dict(fact) for name, fact in variant.metrics.items()}),
+        "metrics": json.dumps(encode(variant.metrics)),
+        "measured": json.dumps(encode(variant.measured)),
     }
+
+
+def score_rows(scores: RunScores) -> Iterator[Row]:
+    """The scores of a run, each metric as a whole, then by class and by size."""
+    named = {name: getattr(scores, name, None) for name in _SCORED}
+    for metric, fact in scores.metrics.items():
+        interval = {"low": fact.get("low"), "high": fact.get("high")}
+        yield {**named, **interval, "part": "all", "name": "", "metric": metric, "value": fact["value"]}
+    for part, entries in (("class", scores.by_class), ("size", scores.by_size)):
+        for entry, metric in itertools.product(entries, scores.metrics):
+            if metric in entry:
+                yield {**named, "part": part, "name": entry["name"], "metric": metric, "value": entry[metric]}
 
 
 def window_rows(run: str, soak: Soak) -> Iterator[Row]:
@@ -114,6 +130,7 @@ def comparison_row(pair: GroupPair) -> Row:
     return {**found, **own, "answer": pair.comparison.answer.value, "unit": pair.comparison.unit.value}
 
 
+_SCORED = tuple(column.name for column in SCORE_COLUMNS)
 _COMPARED = tuple(column.name for column in COMPARISON_COLUMNS)
 
 

@@ -23,6 +23,7 @@ from orchestrator.export.files import TableFiles, fingerprint, folder_beside
 from orchestrator.methods_text import Conduct, methods_paragraph
 from orchestrator.queries.rows import RunView
 from orchestrator.queries.runs import read_columns
+from orchestrator.queries.scores import study_scores
 from orchestrator.queries.studies import get_study
 from orchestrator.queries.study_parts import study_runs, study_variants
 
@@ -53,6 +54,8 @@ def _write_tables(database: Database, conduct: Conduct, folder: Path) -> dict[st
             stack.callback(table.close)
         files["devices"].add_rows([rows.device_row(device) for device in conduct.devices])
         files["variants"].add_rows([rows.variant_row(each) for each in study_variants(database, study)])
+        for scores in study_scores(database, study):
+            files["scores"].add_rows(list(rows.score_rows(scores)))
         files["comparisons"].add_rows([rows.comparison_row(pair) for pair in conduct.pairs])
         for run in study_runs(database, conduct.study):
             files["runs"].add_rows([rows.run_row(run)])

@@ -16,6 +16,7 @@ from orchestrator.db.accuracy_tables import DatasetRow, ScoreRow
 from orchestrator.db.tables import BuildRow, DeviceRow, RunRow, VariantRow
 from orchestrator.lifecycle import RunState
 from orchestrator.queries.naming import only_given
+from orchestrator.queries.rows import MeasuredView
 
 Metrics = Mapping[str, Mapping[str, Any]]
 MEASURED = "measured"
@@ -66,6 +67,16 @@ def read_measured(session: Session, model_id: int | None = None) -> Mapping[Answ
         for key, (model, number, metrics) in found.items()
         if newest[model, key.board_type, key.simulated] == number
     }
+
+
+def measured_views(measured: Mapping[Answerer, Metrics], build_id: int) -> tuple[MeasuredView, ...]:
+    """What boards have shown of a build, real ones first."""
+    own = [answerer for answerer in measured if answerer.build_id == build_id]
+    own.sort(key=lambda each: (each.simulated, each.board_type, each.runtime, each.options_key))
+    return tuple(
+        MeasuredView(board_type=each.board_type, simulated=each.simulated, runtime=each.runtime, metrics=measured[each])
+        for each in own
+    )
 
 
 def facts_of(metrics: Mapping[str, Mapping[str, Any]], dataset: str, examples: int) -> Metrics:

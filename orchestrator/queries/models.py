@@ -8,9 +8,9 @@ from sqlalchemy.orm import selectinload
 from orchestrator.canary.workload import MODEL as CANARY_MODEL
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, ModelRow
-from orchestrator.queries.measured import Answerer, Metrics, read_measured
+from orchestrator.queries.measured import Answerer, Metrics, measured_views, read_measured
 from orchestrator.queries.naming import require_known
-from orchestrator.queries.rows import BuildView, MeasuredView, ModelView
+from orchestrator.queries.rows import BuildView, ModelView
 
 
 def list_models(database: Database) -> tuple[ModelView, ...]:
@@ -40,8 +40,6 @@ def _model_view(row: ModelRow, measured: Mapping[Answerer, Metrics]) -> ModelVie
 
 def _build_view(row: BuildRow, measured: Mapping[Answerer, Metrics]) -> BuildView:
     artifact = row.artifact
-    own = [answerer for answerer in measured if answerer.build_id == row.id]
-    own.sort(key=lambda each: (each.simulated, each.board_type, each.runtime, each.options_key))
     return BuildView(
         label=row.label,
         format=artifact.format,
@@ -53,10 +51,5 @@ def _build_view(row: BuildRow, measured: Mapping[Answerer, Metrics]) -> BuildVie
         files=tuple(file["name"] for file in artifact.manifest.get("files", ())),
         runtimes=tuple(artifact.facts.get("runtimes", ())),
         lineage=artifact.facts.get("lineage", {}),
-        measured=tuple(
-            MeasuredView(
-                board_type=each.board_type, simulated=each.simulated, runtime=each.runtime, metrics=measured[each]
-            )
-            for each in own
-        ),
+        measured=measured_views(measured, row.id),
     )

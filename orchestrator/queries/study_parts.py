@@ -11,14 +11,16 @@ from sqlalchemy.orm import joinedload
 from agent.wire.codec import decode
 from agent.wire.spec import Inputs, Protocol
 from orchestrator.analysis.comparison import MARGIN, Comparison, compare_all
+from orchestrator.db.accuracy_tables import EvaluationRow
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, RunRow, StudyRow, VariantRow
 from orchestrator.queries.farm import list_devices
 from orchestrator.queries.groups import least_coverage, observation, read_groups, split
 from orchestrator.queries.leaderboard_rows import Group
+from orchestrator.queries.measured import Answerer, Metrics, measured_views, read_measured
 from orchestrator.queries.naming import require_known, variant_text
 from orchestrator.queries.results import Selection
-from orchestrator.queries.rows import DeviceView, RunView, StudyView
+from orchestrator.queries.rows import DeviceView, MeasuredView, RunView, StudyView
 from orchestrator.queries.runs import list_runs
 
 _MOST_RUNS = 1_000_000
@@ -26,16 +28,29 @@ _MOST_RUNS = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a study fixed for all of its runs."""
+    """What a study fixed for all of its runs; `answering` is the data set that they answer in place of being timed."""
 
     protocol: Protocol
     inputs: Inputs
     input_shape: str
+    answering: "Examples | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """Which examples an accuracy study asked for."""
+
+    dataset: str
+    count: int
+    seed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantView:
-    """A variant with its artifact; `metrics` by name with value and source, `files` with name, sha256 and size."""
+    """A variant with its artifact; `files` with name, sha256 and size.
+
+    `metrics` are declared, by name with value and source; `measured` are those that boards have shown of its build.
+    """
 
     variant: str
     model: str
@@ -49,6 +64,7 @@ class VariantView:
     files: tuple[Mapping[str, Any], ...]
     is_baseline: bool
     metrics: Mapping[str, Mapping[str, Any]]
+    measured: tuple[MeasuredView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +88,12 @@ def study_terms(database: Database, study: int) -> Terms:
             protocol=decode(Protocol, row.protocol),
             inputs=decode(Inputs, row.inputs),
             input_shape=row.input_shape,
+            answering=_examples(session.get(EvaluationRow, study)),
         )
+
+
+def _examples(row: EvaluationRow | None) -> Examples | None:
+    return None if row is None else Examples(dataset=row.dataset.name, count=row.count, seed=row.seed)
 
 
 def study_devices(database: Database, study: StudyView) -> tuple[DeviceView, ...]:
@@ -91,7 +112,8 @@ def study_variants(database: Database, study: int) -> tuple[VariantView, ...]:
         .order_by(VariantRow.id)
     )
     with database.read() as session:
-        return tuple(map(_variant_view, session.scalars(query)))
+        measured = read_measured(session)
+        return tuple(_variant_view(row, measured) for row in session.scalars(query))
 
 
 def study_runs(database: Database, study: StudyView) -> Iterator[RunView]:
@@ -117,7 +139,7 @@ def study_comparisons(database: Database, study: int, margin: float = MARGIN) ->
     return tuple(found)
 
 
-def _variant_view(row: VariantRow) -> VariantView:
+def _variant_view(row: VariantRow, measured: Mapping[Answerer, Metrics]) -> VariantView:
     build = row.build
     return VariantView(
         variant=variant_text(build.label, row.runtime, row.threads, row.options),
@@ -132,4 +154,5 @@ def _variant_view(row: VariantRow) -> VariantView:
         files=tuple(build.artifact.manifest.get("files", ())),
         is_baseline=build.is_baseline,
         metrics=build.metrics,
+        measured=measured_views(measured, build.id),
     )

@@ -1,10 +1,12 @@
 """Accuracy studies against a board in memory: staged, answered, resumed, scored, and shown in place of declarations."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 from sqlalchemy import select
 
 from agent.wire.answers import LostCause
@@ -19,6 +21,7 @@ from orchestrator.db.accuracy_tables import ScoreRow
 from orchestrator.db.tables import BuildRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.evaluation_plan import plan_evaluation
+from orchestrator.export import export_study
 from orchestrator.lifecycle import RunState, StudyKind, Verdict
 from orchestrator.protocols import answering
 from orchestrator.queries.account import account_for
@@ -209,6 +212,21 @@ def test_scores_are_made_again_from_the_answers(pets: Yard) -> None:
         session.get_one(ScoreRow, before[0].run).metrics = {}
     assert scoring.rescore_all(pets.farm) == 1
     assert study_scores(pets.database, study) == before
+
+
+def test_an_export_has_the_scores_and_says_how_they_came(pets: Yard, tmp_path: Path) -> None:
+    study = ask(pets)
+    pets.work()
+    folder = export_study(pets.database, study, tmp_path / "out")
+    scores = parquet.read_table(folder / "scores.parquet").to_pylist()
+    assert [(row["part"], row["name"], row["value"]) for row in scores if row["metric"] == "mAP50"] == [
+        *[("all", "", 1.0), ("class", "cat", None), ("class", "dog", 1.0)],
+        *[("size", "small", 1.0), ("size", "medium", None), ("size", "large", None)],
+    ]
+    (variant,) = parquet.read_table(folder / "variants.parquet").to_pylist()
+    assert json.loads(variant["measured"])[0]["metrics"]["mAP50"]["source"] == "measured"
+    methods = (folder / "methods.txt").read_text()
+    assert "answered the same 2 examples of pets, drawn by seed 0" in methods and "warm" not in methods
 
 
 def test_a_data_set_that_a_run_waits_for_is_kept_on_its_board(pets: Yard, board: PretendedBoard) -> None:
