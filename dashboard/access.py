@@ -58,7 +58,7 @@ def show_visitor(who: Visitor) -> None:
     """Who is signed in, and the way out; nothing where nobody is asked."""
     if load_settings().dashboard_access not in (Access.PASSWORD, Access.OIDC):
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
         st.caption(as_plain(f"Signed in: {who.name.removeprefix('dashboard:')} ({who.role.value})"), width="content")
         st.button("Sign out", on_click=_sign_out, type="tertiary", key="sign-out")
 

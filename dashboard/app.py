@@ -33,8 +33,8 @@ def main() -> None:
         if visitor is None:
             access.show_sign_in()
             return
-        page.run()
         access.show_visitor(visitor)
+        page.run()
     except PifarmError as error:
         st.error(as_plain(error), icon=":material/error:")
 

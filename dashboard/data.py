@@ -15,6 +15,7 @@ from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
 from orchestrator.queries import (
     account,
+    audit,
     canary,
     farm,
     forecast,
@@ -27,6 +28,7 @@ from orchestrator.queries import (
     sweep,
     vitals,
 )
+from orchestrator.queries.audit import AuditView
 from orchestrator.queries.canary import CanaryChart
 from orchestrator.queries.forecast import Forecast
 from orchestrator.queries.leaderboard_rows import Leaderboard
@@ -163,3 +165,9 @@ def bundle_hash() -> str:
 def read_unattended_s(url: str) -> float | None:
     """For how long runs have waited for a farm that does not seem to run; None where all is well."""
     return overview.unattended_s(_database(url))
+
+
+@st.cache_data(ttl=LIVE_S, max_entries=8, show_spinner=False)
+def read_audit(url: str) -> tuple[AuditView, ...]:
+    """What was changed last, and by whom."""
+    return audit.list_audit(_database(url), limit=MOST_EVENTS)

@@ -57,7 +57,8 @@ def show_form(url: str) -> None:
         _place(choices, error).error(as_plain(error), icon=":material/error:")
         return
     _show_plan(forecast)
-    if asks_for(f"Queue {forecast.runs} runs", key="queue", icon=":material/playlist_add:", is_main=True):
+    label = f"Queue {forecast.runs} {'run' if forecast.runs == 1 else 'runs'}"
+    if asks_for(label, key="queue", icon=":material/playlist_add:", is_main=True):
         try:
             study = actions.submit_study(submission)
         except PifarmError as error:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import data, empty_states
+from dashboard import access, data, empty_states
+from dashboard.audit_table import show_audit
 from dashboard.device_card import show_card
 from dashboard.device_section import show_device
 from dashboard.event_table import show_events
@@ -33,6 +34,9 @@ def show() -> None:
     _live_panel(url, page)
     _show_adding(is_first=False)
     show_events(data.read_events(url))
+    if access.may_act():
+        with st.expander("Who changed what", icon=":material/history_edu:"):
+            show_audit(data.read_audit(url))
 
 
 def _show_chosen(devices: Sequence[DeviceView]) -> None:
