@@ -11,6 +11,7 @@ from orchestrator.figures.ranks import drift_figures, groups_of, ranking_figure,
 from orchestrator.queries.factors import FactorComparison
 from orchestrator.queries.leaderboard_rows import Leaderboard, LeaderboardRow
 from orchestrator.queries.rows import RunView, StudyView
+from orchestrator.queries.scores import RunScores
 from orchestrator.report.tables import (
     Table,
     environment_tables,
@@ -18,6 +19,7 @@ from orchestrator.report.tables import (
     factor_table,
     ranking_table,
     run_table,
+    score_table,
     soak_table,
 )
 
@@ -80,6 +82,7 @@ class Report:
     sections: tuple[Section, ...]
     excluded: Table
     soaks: Table
+    scores: Table
     factors: tuple[FactorSection, ...]
     figures: tuple[Figure, ...]
     drifts: tuple[Figure, ...]
@@ -103,12 +106,13 @@ def compose_report(
     *,
     figures: Sequence[Figure],
     factors: Sequence[FactorComparison] = (),
+    scores: Sequence[RunScores] = (),
     methods: str,
     version: str,
 ) -> Report:
     """The report; `runs` in the order of their table, `figures` those that are drawn from raw data.
 
-    `factors` are the comparisons of boards that differ in a label.
+    `factors` are the comparisons of boards that differ in a label, `scores` those of runs that answered a data set.
     """
     soaks = soak_table(runs)
     return Report(
@@ -121,6 +125,7 @@ def compose_report(
         sections=tuple(_section(rows, number) for number, rows in enumerate(groups_of(board.rows), start=1)),
         excluded=excluded_table(board.excluded),
         soaks=soaks,
+        scores=score_table(scores),
         factors=tuple(_factor_section(found, number) for number, found in enumerate(factors, start=1)),
         figures=tuple(figures),
         drifts=tuple(drift_figures(runs)),

@@ -31,7 +31,7 @@ def as_pdf(report: Report) -> bytes:
         for figure in _figures(report):
             (folder / _file(figure)).write_bytes(render.as_pdf(figure.chart))
         try:
-            made_at = datetime.fromtimestamp(report.at_s, UTC)
+            made_at = datetime.fromtimestamp(int(report.at_s), UTC)  # typst takes whole seconds alone
             return typst.compile(folder / _TEMPLATE, root=folder, format="pdf", timestamp=made_at)
         except RuntimeError as error:
             raise InternalError(f"report: could not be set as PDF: {error}") from error
@@ -53,6 +53,7 @@ def _content(report: Report) -> dict[str, Any]:
         "sections": [_section(section) for section in report.sections],
         "excluded": _table(report.excluded),
         "soaks": _table(report.soaks),
+        "scores": _table(report.scores),
         "factors": [_factor(each) for each in report.factors],
         "figures": _captions(report.figures),
         "drifts": _captions(report.drifts),

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator import factor_text, numbers_text, row_text
+from orchestrator import factor_text, numbers_text, row_text, score_text
 from orchestrator.analysis.thermal.onset import Cause
 from orchestrator.queries.factors import FactorComparison
 from orchestrator.queries.leaderboard_rows import ExcludedRun, LeaderboardRow
 from orchestrator.queries.rows import RunView
+from orchestrator.queries.scores import RunScores
 
 MOST_DEVICES = 6
 
@@ -122,6 +123,16 @@ def _environment_table(facts: Mapping[str, Mapping[str, str]]) -> Table:
     return Table(
         columns=("fact", *facts),
         rows=tuple((name, *(own.get(name, numbers_text.ABSENT) for own in facts.values())) for name in names),
+    )
+
+
+def score_table(scores: Sequence[RunScores]) -> Table:
+    """How right each run was that answered a data set."""
+    columns = score_text.columns(scores)
+    return Table(
+        columns=tuple(columns),
+        rows=tuple(tuple(row) for row in score_text.rows(scores)),
+        numbers=frozenset(columns[2:]),
     )
 
 

@@ -10,6 +10,7 @@ from orchestrator.figures.study import MOST_RUNS, measured_figures
 from orchestrator.methods_text import methods_paragraph
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.runs import list_runs
+from orchestrator.queries.scores import study_scores
 from orchestrator.queries.studies import get_study
 from orchestrator.report.content import Report, compose_report
 from orchestrator.report.page import as_html
@@ -39,6 +40,7 @@ def read_report(database: Database, study: int) -> Report:
         runs,
         figures=tuple(measured_figures(database, view, runs)),
         factors=tuple(study_factors(database, view, runs)),
+        scores=study_scores(database, study),
         methods=methods_paragraph(conduct),
         version=conduct.version,
     )

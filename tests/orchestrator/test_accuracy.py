@@ -31,6 +31,7 @@ from orchestrator.queries.rows import RunView
 from orchestrator.queries.runs import list_runs
 from orchestrator.queries.scores import study_answering, study_scores
 from orchestrator.queries.studies import get_study
+from orchestrator.report import write_report
 from tests.journals import evaluated_records
 from tests.orchestrator.datasets.folders import a_document, write_folder
 from tests.orchestrator.yard import Yard, submit
@@ -227,6 +228,16 @@ def test_an_export_has_the_scores_and_says_how_they_came(pets: Yard, tmp_path: P
     assert json.loads(variant["measured"])[0]["metrics"]["mAP50"]["source"] == "measured"
     methods = (folder / "methods.txt").read_text()
     assert "answered the same 2 examples of pets, drawn by seed 0" in methods and "warm" not in methods
+
+
+@pytest.mark.parametrize("ending", ["html", "pdf"])
+def test_a_report_has_the_scores(pets: Yard, tmp_path: Path, ending: str) -> None:
+    study = ask(pets)
+    pets.work()
+    write_report(pets.database, study, tmp_path / f"report.{ending}")
+    if ending == "html":
+        page = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert "How right they were" in page and "can be ranked" not in page
 
 
 def test_a_data_set_that_a_run_waits_for_is_kept_on_its_board(pets: Yard, board: PretendedBoard) -> None:
