@@ -13,9 +13,10 @@ from dashboard.study_panel import REFRESH_S, share_ended, show_live_study
 from orchestrator import numbers_text
 from orchestrator.lifecycle import StudyState
 from orchestrator.queries.overview import QueueView
-from orchestrator.queries.rows import RunView, StudyView
+from orchestrator.queries.rows import StudyView
 
 MOST_ACTIVE = 12
+RUNS_REFRESH_S = 10
 LONGEST_UNATTENDED_S = 30.0  # a tick comes every second, a visit takes some
 
 
@@ -102,11 +103,13 @@ def _show_one(url: str, study: StudyView) -> None:
             st.page_link(page, label=label, icon=icon, query_params=query)
     show_actions(study)
     show_live_study(url, study.study, study.state)
-    _show_runs(data.read_runs(url, study=study.study))
+    _show_runs(url, study.study)
 
 
-def _show_runs(runs: Sequence[RunView]) -> None:
+@st.fragment(run_every=RUNS_REFRESH_S)
+def _show_runs(url: str, study: int) -> None:
     st.subheader("Runs", anchor=False)
+    runs = data.read_runs(url, study=study)
     frame = pd.DataFrame(
         [
             [
