@@ -23,6 +23,8 @@ def main() -> None:
             st.Page("views/submit.py", title="Submit", icon=":material/playlist_add:", url_path="submit"),
             st.Page("views/studies.py", title="Studies", icon=":material/list_alt:", url_path="studies"),
             st.Page("views/run.py", title="Run", icon=":material/timeline:", url_path="run"),
+            st.Page("views/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"),
+            st.Page("views/thermal.py", title="Thermal lab", icon=":material/device_thermostat:", url_path="thermal"),
             st.Page("views/farm.py", title="Farm", icon=":material/developer_board:", url_path="farm"),
             st.Page("views/health.py", title="Health", icon=":material/monitor_heart:", url_path="health"),
         ],

@@ -1,22 +1,35 @@
-"""Page Leaderboard: which variant to ship on which board, for how sure, and what was left out."""
+"""Page Leaderboard: which variant to ship on which board, for how sure, and what was left out.
 
-import dataclasses
-import itertools
-from collections.abc import Iterable, Sequence
+A large farm is shown a model and a type of board at a time, at first those that were measured last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, empty_states, marks
-from dashboard.board_table import board_columns, column_settings, styled
+from dashboard import data, empty_states, filters
+from dashboard.group_section import Scope, group_markdown, show_group
 from dashboard.plain_text import as_plain
-from orchestrator import csv_text, numbers_text, row_text, study_text
-from orchestrator.charts.ranking import ranking_chart
+from orchestrator import csv_text, numbers_text, study_text
+from orchestrator.figures.ranks import groups_of
 from orchestrator.lifecycle import StudyState
-from orchestrator.queries.leaderboard_rows import ExcludedRun, Group, LeaderboardRow
-from orchestrator.queries.rows import RunView, StudyView
+from orchestrator.queries.briefs import Place
+from orchestrator.queries.leaderboard_rows import ExcludedRun, Leaderboard, LeaderboardRow
+from orchestrator.queries.rows import StudyView
 
-MOST_LINKS = 60
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    """What the reader asks for; None is any."""
+
+    board_type: str | None
+    regime: str | None
+    model: str | None
+    study: int | None
+    device: str | None
+    baseline: str | None = None
 
 
 def show() -> None:
@@ -27,122 +40,121 @@ def show() -> None:
     if not studies:
         empty_states.nothing_submitted(has_devices=bool(data.read_devices(url)))
         return
-    first_line = st.container(horizontal=True, vertical_alignment="bottom")
-    study, device, model = _choose_scope(url, studies)
-    board = data.read_leaderboard(url, study=study, device=device, model=model)
-    with first_line:
-        board_type = _choose("Board type", "board", [row.group.board_type for row in board.rows])
-        regime = _choose("Regime", "regime", [row.group.regime for row in board.rows])
-    rows = [
-        row for row in board.rows if board_type in (None, row.group.board_type) and regime in (None, row.group.regime)
-    ]
-    _show_scope(studies, study)
-    for number, (group, members) in enumerate(itertools.groupby(rows, key=lambda row: row.group)):
-        _show_group(url, group, list(members), number=number, study=study, device=device)
+    chosen, cut = _choose(url, studies)
+    board = _read(url, cut)
+    rows = _wanted(board, cut)
+    if chosen != cut:
+        _say_cut(cut)
+    if rows and cut.model is not None:
+        board, rows = _against_baseline(url, cut, rows, board)
+    _show_study(url, cut.study)
+    _show_groups(url, cut, rows, board.excluded)
     if not rows:
-        _explain_nothing(studies, is_filtered=any((study, device, model, board_type, regime)))
+        _explain_nothing(studies, is_filtered=any((chosen.study, chosen.device, chosen.model, chosen.board_type)))
     _show_excluded(board.excluded)
     if rows:
+        _show_downloads(rows)
+
+
+def _choose(url: str, studies: Sequence[StudyView]) -> tuple[_Choice, _Choice]:
+    """What was chosen, and what it is cut to on a large farm: the board and regime first, then the rest."""
+    first_line = st.container(horizontal=True, vertical_alignment="bottom")
+    places = data.read_places(url)
+    with st.container(horizontal=True, key="scope"):
+        model = filters.one("Model", sorted({place.model for place in places} | {s.model for s in studies}), "model")
+        numbers = [str(study.study) for study in studies if model in (None, study.model)]
+        study = filters.one("Study", numbers, "study", width=filters.NARROW)
+        device = filters.one("Device", [device.name for device in data.read_devices(url)], "device")
+    here = [place for place in places if model in (None, place.model)]
+    with first_line:
+        board_type = filters.few("Board type", [place.board_type for place in here], "board")
+        regime = filters.few("Regime", [place.regime for place in here], "regime")
+    chosen = _Choice(
+        board_type=board_type, regime=regime, model=model, study=int(study) if study else None, device=device
+    )
+    return chosen, _cut(chosen, here)
+
+
+def _cut(chosen: _Choice, places: Sequence[Place]) -> _Choice:
+    """The choice itself, or the part of it that was measured last where it is too much for a page."""
+    here = [place for place in places if chosen.board_type in (None, place.board_type)]
+    if chosen.study is not None or chosen.device is not None or sum(p.ended for p in here) <= data.MOST_AT_ONCE:
+        return chosen
+    newest = next((place for place in here if chosen.regime in (None, place.regime)), here[0])
+    return _Choice(board_type=newest.board_type, regime=chosen.regime, model=newest.model, study=None, device=None)
+
+
+def _say_cut(cut: _Choice) -> None:
+    st.caption(
+        as_plain(
+            f"There are more than {numbers_text.count(data.MOST_AT_ONCE)} runs: what was measured last is shown, "
+            f"{cut.model} on {cut.board_type}. Choose a model and a type of board for another part."
+        )
+    )
+
+
+def _read(url: str, cut: _Choice) -> Leaderboard:
+    return data.read_leaderboard(
+        url,
+        study=cut.study,
+        device=cut.device,
+        model=cut.model,
+        board_type=cut.board_type,
+        baseline=cut.baseline,
+    )
+
+
+def _wanted(board: Leaderboard, cut: _Choice) -> list[LeaderboardRow]:
+    return [row for row in board.rows if cut.regime in (None, row.group.regime)]
+
+
+def _against_baseline(
+    url: str, cut: _Choice, rows: list[LeaderboardRow], board: Leaderboard
+) -> tuple[Leaderboard, list[LeaderboardRow]]:
+    """The same with speedups against the variant that the reader chooses, if one is chosen."""
+    baseline = filters.one(
+        "Speedup against",
+        list(dict.fromkeys(row.variant for row in rows if row.runs)),
+        "baseline",
+        placeholder="the model's own baseline",
+        width=filters.WIDE,
+        explanation="Speedups are paired by block where both variants have the block.",
+    )
+    if baseline is None:
+        return board, rows
+    board = _read(url, replace(cut, baseline=baseline))
+    return board, _wanted(board, cut)
+
+
+def _show_groups(url: str, cut: _Choice, rows: Sequence[LeaderboardRow], excluded: Sequence[ExcludedRun]) -> None:
+    scope = Scope(
+        study=cut.study,
+        device=cut.device,
+        left_out=frozenset(each.run for each in excluded),
+        picked=filters.picked("variant"),
+    )
+    chosen = [show_group(url, own, scope, number) for number, own in enumerate(groups_of(rows))]
+    filters.pick("variant", next((row.variant for row in chosen if row is not None), None))
+
+
+def _show_study(url: str, number: int | None) -> None:
+    if number is not None:
+        study = data.read_study(url, number)
+        for line in (study_text.standing(study), *study_text.progress_lines(study)):
+            st.caption(as_plain(line))
+
+
+def _show_downloads(rows: Sequence[LeaderboardRow]) -> None:
+    """What is shown, as files: every figure in full, or as it reads here."""
+    with st.container(horizontal=True):
         st.download_button(
             "Download as CSV", csv_text.leaderboard_csv(rows), "leaderboard.csv", "text/csv",
-            on_click="ignore", icon=":material/download:",
+            on_click="ignore", icon=":material/download:", help="Every figure in full.",
         )  # fmt: skip
-
-
-def _choose_scope(url: str, studies: Sequence[StudyView]) -> tuple[int | None, str | None, str | None]:
-    with st.container(horizontal=True, key="scope"):
-        models = sorted({study.model for study in studies})
-        model = st.selectbox(
-            "Model", models, index=None, key="model", bind="query-params", placeholder="all", width=230
-        )
-        numbers = [str(study.study) for study in studies if model in (None, study.model)]
-        study = st.selectbox(
-            "Study", numbers, index=None, key="study", bind="query-params", placeholder="all", width=150
-        )
-        names = [device.name for device in data.read_devices(url)]
-        device = st.selectbox(
-            "Device", names, index=None, key="device", bind="query-params", placeholder="all", width=230
-        )
-    return int(study) if study else None, device, model
-
-
-def _choose(label: str, key: str, values: Iterable[str]) -> str | None:
-    return st.pills(label, sorted(set(values)), format_func=as_plain, key=key, bind="query-params")
-
-
-def _show_scope(studies: Sequence[StudyView], number: int | None) -> None:
-    for study in studies:
-        if study.study == number:
-            for line in (study_text.standing(study), *study_text.progress_lines(study)):
-                st.caption(as_plain(line))
-
-
-def _show_group(
-    url: str, group: Group, rows: list[LeaderboardRow], *, number: int, study: int | None, device: str | None
-) -> None:
-    with st.container(border=True, key=f"group-{number}"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.subheader(as_plain(row_text.group_title(group)), anchor=False, width="content")
-            marks.show_badges(row_text.group_marks(rows))
-        st.caption(as_plain(f"{rows[0].board} · {row_text.group_detail(group)}"))
-        st.markdown(f"**{as_plain(row_text.headline(rows))}**")
-        for line in row_text.flip_lines(rows):
-            st.markdown(as_plain(line))
-        chosen = _show_table(group, rows)
-        title = row_text.group_title(group)
-        st.altair_chart(ranking_chart(rows), key=f"chart {_key(group)}", alt=f"Interval bars of {title}")
-        st.caption("Dot: median. Bar: its 95 % interval. Tick: p90. Hollow: simulated, published or provisional.")
-        _show_runs(chosen or rows[0], data.read_runs(url, study=study, device=device), is_chosen=chosen is not None)
-
-
-def _show_table(group: Group, rows: Sequence[LeaderboardRow]) -> LeaderboardRow | None:
-    """Draw the table; the row that is selected in it."""
-    columns = board_columns(rows)
-    shown = st.dataframe(
-        styled(columns),
-        column_config=column_settings(columns),
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row",
-        placeholder=numbers_text.ABSENT,
-        key=f"table {_key(group)}",
-        alt=f"Ranking of {row_text.group_title(group)}",
-    )
-    chosen = shown.selection.rows
-    return rows[chosen[0]] if chosen and chosen[0] < len(rows) else None
-
-
-def _key(group: Group) -> str:
-    return " ".join(dataclasses.astuple(group))
-
-
-def _show_runs(row: LeaderboardRow, runs: Iterable[RunView], *, is_chosen: bool) -> None:
-    behind = [run for run in runs if _is_behind(row, run)]
-    with st.expander(f"Runs of {as_plain(row.variant)}", expanded=is_chosen, icon=":material/timeline:"):
-        if not is_chosen:
-            st.caption("Select a row of the table to see the runs of another variant.")
-        with st.grid(min_column_width=300, gap="xxsmall"):
-            for run in behind[:MOST_LINKS]:
-                st.page_link("views/run.py", label=_run_label(run), query_params={"run": run.run}, width="stretch")
-        if not behind:
-            st.caption(f"They are older than the newest {data.MOST_RUNS} runs; choose their study above.")
-        if len(behind) > MOST_LINKS:
-            st.caption(f"The newest {MOST_LINKS} of {len(behind)} runs.")
-
-
-def _is_behind(row: LeaderboardRow, run: RunView) -> bool:
-    asked = (row.model, row.variant, row.group.board_type, row.regime, row.protocol, row.simulated)
-    return (
-        asked == (run.model, run.variant, run.board_type, run.regime, run.protocol, run.simulated)
-        and run.samples is not None
-    )
-
-
-def _run_label(run: RunView) -> str:
-    verdict = run.verdict.value if run.verdict else run.state.value
-    return as_plain(
-        f"Study {run.study}, block {run.block} on {run.device}: {numbers_text.ms(run.median_ms)}, {verdict}"
-    )
+        st.download_button(
+            "Download as Markdown", "\n".join(map(group_markdown, groups_of(rows))), "leaderboard.md", "text/markdown",
+            on_click="ignore", icon=":material/download:", help="The tables as they are shown.",
+        )  # fmt: skip
 
 
 def _explain_nothing(studies: Sequence[StudyView], *, is_filtered: bool) -> None:

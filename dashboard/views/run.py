@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import data, empty_states, live_run, marks, run_sections, sweep_section
+from dashboard import data, difference_section, empty_states, filters, live_run, marks, run_sections, sweep_section
 from dashboard.local_time import moment_text
 from dashboard.plain_text import as_plain
+from dashboard.run_names import labels
 from orchestrator import row_text, study_text
 from orchestrator.errors import SpecError
 from orchestrator.lifecycle import RunState
+from orchestrator.queries.briefs import Among, RunBrief
 from orchestrator.queries.rows import RunView
 
 
@@ -17,7 +19,7 @@ def show() -> None:
     """The whole page."""
     st.title("Run")
     url = data.database_url()
-    runs = data.read_runs(url)
+    runs = data.read_briefs(url, Among(), data.MOST_RUNS)
     wanted = st.query_params.get("run") or _newest(runs)
     if wanted is None:
         empty_states.no_runs()
@@ -28,7 +30,7 @@ def show() -> None:
         _show_run(url, run)
 
 
-def _newest(runs: Sequence[RunView]) -> str | None:
+def _newest(runs: Sequence[RunBrief]) -> str | None:
     with_result = [run.run for run in runs if run.samples is not None]
     return next(iter(with_result + [run.run for run in runs]), None)
 
@@ -41,15 +43,15 @@ def _find(url: str, wanted: str) -> RunView | None:
         return None
 
 
-def _show_picker(runs: Sequence[RunView], run: RunView | None) -> None:
-    labels = {each.run: _label(each) for each in ([run] if run else []) + list(runs)}
+def _show_picker(runs: Sequence[RunBrief], run: RunView | None) -> None:
+    names = labels([*([run] if run else []), *runs])
     key = f"pick-{run.run if run else ''}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Run",
-            list(labels),
+            list(names),
             index=0 if run else None,
-            format_func=labels.__getitem__,
+            format_func=names.__getitem__,
             key=key,
             on_change=_go_to_picked,
             args=(key,),
@@ -59,11 +61,6 @@ def _show_picker(runs: Sequence[RunView], run: RunView | None) -> None:
         if run:
             _step("Previous", run.previous, ":material/arrow_back:")
             _step("Next", run.next, ":material/arrow_forward:")
-
-
-def _label(run: RunView) -> str:
-    outcome = run.verdict.value if run.verdict else run.state.value
-    return f"{run.model}/{run.variant} on {run.device}, study {run.study} block {run.block}, {outcome} ({run.run[:8]})"
 
 
 def _step(label: str, target: str | None, icon: str) -> None:
@@ -87,9 +84,7 @@ def _show_run(url: str, run: RunView) -> None:
         if run.verdict:
             marks.show_verdict(run.verdict)
     _show_place(run)
-    for study in data.read_studies(url):
-        if study.study == run.study:
-            st.caption(as_plain(study_text.standing(study)))
+    st.caption(as_plain(study_text.standing(data.read_study(url, run.study))))
     run_sections.show_failure(run)
     if run.samples is not None:
         run_sections.show_figures(run)
@@ -105,6 +100,23 @@ def _show_run(url: str, run: RunView) -> None:
         run_sections.show_series(run, series)
     sweep_section.show(url, run, counted)
     run_sections.show_details(run, series)
+    _show_difference(url, run)
+
+
+def _show_difference(url: str, run: RunView) -> None:
+    st.subheader("Against another run", anchor=False)
+    others = [each for each in data.read_briefs(url, Among(model=run.model), data.MOST_RUNS) if each.run != run.run]
+    names = labels(others)
+    other = filters.one_named("Other run", names, "against", placeholder="choose a run")
+    if other is None:
+        return
+    difference_section.show(url, run.run, other)
+    st.page_link(
+        "views/compare.py",
+        label="Their latencies beside each other",
+        icon=":material/compare_arrows:",
+        query_params={"what": "runs", "model": run.model, "runs": [run.run, other]},
+    )
 
 
 def _show_place(run: RunView) -> None:

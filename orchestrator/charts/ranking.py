@@ -21,7 +21,7 @@ def ranking_chart(rows: Sequence[LeaderboardRow]) -> LayeredChart:
     """Interval bars of the rows of one group, in their order, the name of each variant above its bar."""
     frame = pd.DataFrame([_facts(row) for row in rows])
     colour = style.WARNING if any(row.simulated for row in rows) else style.ACCENT
-    names = _names(list(frame["variant"]))
+    names = names_above(list(frame["variant"]))
     bars = _marks(frame, "low_ms").mark_rule(strokeWidth=7, strokeCap="round", opacity=0.4, color=colour)
     tails = _marks(frame, "p90_ms").mark_tick(thickness=2, size=11, color=style.MUTED)
     dots = _marks(frame, "median_ms").mark_point(size=75, strokeWidth=2.5, color=colour, opacity=1)
@@ -64,7 +64,8 @@ def _milliseconds(field: str) -> alt.X:
     )
 
 
-def _names(variants: list[str]) -> alt.Y:
+def names_above(variants: list[str]) -> alt.Y:
+    """A line for each variant, its name above its marks, where a narrow screen has room for it."""
     names_above_bars = alt.Axis(
         title=None,
         labelAlign="left",

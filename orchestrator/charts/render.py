@@ -12,6 +12,7 @@ from orchestrator.charts import style
 from orchestrator.errors import SpecError
 
 WIDTH_PX = 720
+KINDS = ("svg", "png", "pdf")
 PRINT_PPI = 288  # four dots a pixel: 300 dpi and more at the width of a column
 _documents = itertools.count(1)
 _ID = re.compile(r'(\bid="|url\(#|href="#)')
@@ -32,15 +33,23 @@ def as_pdf(chart: Chart) -> bytes:
 
 def save_figure(chart: Chart, path: Path) -> None:
     """Write a figure on white, in the format that the file's name ends on: .svg, .png or .pdf. Raises `SpecError`."""
-    match path.suffix:
-        case ".svg":
-            path.write_text(vl_convert.vegalite_to_svg(_on_white(chart), allowed_base_urls=[]), encoding="utf-8")
-        case ".png":
-            path.write_bytes(vl_convert.vegalite_to_png(_on_white(chart), ppi=PRINT_PPI, allowed_base_urls=[]))
-        case ".pdf":
-            path.write_bytes(as_pdf(chart))
-        case other:
-            raise SpecError(f"figure: expected a name that ends on .svg, .png or .pdf, got {other or path.name!r}")
+    kind = path.suffix.removeprefix(".")
+    if kind not in KINDS:
+        raise SpecError(f"figure: expected a name that ends on .svg, .png or .pdf, got {path.suffix or path.name!r}")
+    path.write_bytes(drawn(chart, kind))
+
+
+def drawn(chart: Chart, kind: str) -> bytes:
+    """A figure on white as the content of a file of one of `KINDS`."""
+    match kind:
+        case "svg":
+            svg: str = vl_convert.vegalite_to_svg(_on_white(chart), allowed_base_urls=[])
+            return svg.encode()
+        case "png":
+            png: bytes = vl_convert.vegalite_to_png(_on_white(chart), ppi=PRINT_PPI, allowed_base_urls=[])
+            return png
+        case _:
+            return as_pdf(chart)
 
 
 def _on_white(chart: Chart) -> dict[str, Any]:

@@ -28,13 +28,18 @@ Sketches = dict[str, list[Sketch]]
 def soak_figures(choice: Choice, soaks: Soaks, series_of: Callable[[str], RunSeries]) -> Iterator[Figure]:
     """Every figure that the chosen runs have the data for; `soaks` gives them in the order of the choice."""
     yield from timeline_figures(choice, series_of)
+    yield from overlay_figures(choice, soaks)
+    yield from survival_figures(choice)
+
+
+def overlay_figures(choice: Choice, soaks: Soaks) -> Iterator[Figure]:
+    """The chosen conditions over each other: how far they warmed, and what that did to clock and latency."""
     sketches, curves = _reduced(choice, soaks)
     yield from _rises(choice, curves)
     yield from _spreads(choice, sketches)
     for against, name in ((Against.TEMPERATURE, "latency-temperature"), (Against.CLOCK, "latency-clock")):
         yield from _responses(choice, sketches, against, name)
     yield from _residencies(choice, sketches)
-    yield from survival_figures(choice)
 
 
 def timeline_figures(choice: Choice, series_of: Callable[[str], RunSeries]) -> Iterator[Figure]:

@@ -5,6 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy import select
 
 from agent.wire.codec import WireError
 from agent.wire.spec import Protocol
@@ -13,10 +14,12 @@ from orchestrator.analysis.thermal.curve import Soak, soak_from
 from orchestrator.analysis.thermal.sweep import Slots
 from orchestrator.db.columns import InferenceColumns
 from orchestrator.db.session import Database
+from orchestrator.db.tables import StudyRow
+from orchestrator.protocols import of_run
 from orchestrator.queries.account import read_facts
 from orchestrator.queries.compare import counted_latencies_ns
 from orchestrator.queries.rows import RunView
-from orchestrator.queries.runs import read_columns
+from orchestrator.queries.runs import get_run, read_columns
 from orchestrator.queries.sweep import sweep_slots
 
 Floats = npt.NDArray[np.float64]
@@ -47,6 +50,18 @@ def latencies_of(database: Database, runs: Iterable[RunView], protocol: Protocol
 def _window(inferences: InferenceColumns) -> InferenceColumns:
     counted = inferences.is_counted
     return InferenceColumns(**{each.name: getattr(inferences, each.name)[counted] for each in fields(InferenceColumns)})
+
+
+def run_latencies(database: Database, run_id: str) -> Floats:
+    """A run's counted latencies in milliseconds, (inferences,), of a paced run from the due times; by its whole id.
+
+    Raises `NotFoundError`.
+    """
+    run = get_run(database, run_id)
+    with database.read() as session:
+        protocol = session.scalars(select(StudyRow.protocol).where(StudyRow.id == run.study)).one()
+    found = [latency for _, latency in latencies_of(database, [run], of_run(protocol, run.rate_per_s, None))]
+    return found[0] if found else np.empty(0)
 
 
 def slots_of(database: Database, runs: Iterable[RunView]) -> Iterator[tuple[RunView, Slots]]:

@@ -32,31 +32,36 @@ def leaderboard(
     device: str | None = None,
     model: str | None = None,
     margin: float = MARGIN,
+    board_type: str | None = None,
+    baseline: str | None = None,
 ) -> Leaderboard:
     """Ranked rows, group by group; `margin` is the least difference that counts (0.02 is 2 %).
 
+    Speedups are against `baseline`, a variant as rows name it, in the groups that have it; elsewhere, and without it,
+    against the model's own baseline.
     Raises `NotFoundError` for a study, device or model that is unknown, `SpecError` for a regime that is.
     """
     if not 0 <= margin < 1:
         raise SpecError(f"margin: expected 0 to below 1 (0.02 is 2 %), got {margin}")
     wanted = as_regime(regime)
     with database.read() as session:
-        groups = read_groups(session, Selection(study=study, device=device, model=model))
-        beyond = groups if study is None else _beyond(session, groups, device)
+        selection = Selection(study=study, device=device, model=model, board_type=board_type)
+        groups = read_groups(session, selection)
+        beyond = groups if study is None else _beyond(session, groups, selection)
         is_whole = study is None and device is None
-        others = published_rows(session, model, regime) if is_whole else []
+        others = published_rows(session, model, regime, board_type) if is_whole else []
     own = {group: runs for group, runs in groups.items() if wanted is None or group.regime == wanted.value}
-    board = _leaderboard(own, beyond, margin)
+    board = _leaderboard(own, beyond, margin, baseline)
     return replace(board, rows=(*board.rows, *others))
 
 
-def _beyond(session: Session, groups: Groups, device: str | None) -> Groups:
+def _beyond(session: Session, groups: Groups, selection: Selection) -> Groups:
     """What other studies have measured of a study's model: the study itself has one regime."""
     names = {group.model for group in groups}
-    return read_groups(session, Selection(device=device, model=names.pop())) if names else {}
+    return read_groups(session, replace(selection, study=None, model=names.pop())) if names else {}
 
 
-def _leaderboard(groups: Groups, beyond: Groups, margin: float) -> Leaderboard:
+def _leaderboard(groups: Groups, beyond: Groups, margin: float, baseline: str | None) -> Leaderboard:
     """The rows of these groups, each told of the other regime among those `beyond`, and what was left out of them."""
     stand_beyond = functools.cache(lambda group: stand(group, beyond[group], margin))
     rows: list[LeaderboardRow] = []
@@ -64,13 +69,15 @@ def _leaderboard(groups: Groups, beyond: Groups, margin: float) -> Leaderboard:
     for group, results in groups.items():
         here = stand_beyond(group) if beyond.get(group) is results else stand(group, results, margin)
         other = counterpart(group, beyond)
-        rows += _rows(here, None if other is None else stand_beyond(other), results)
+        rows += _rows(here, None if other is None else stand_beyond(other), results, baseline)
         excluded += here.excluded
     return Leaderboard(rows=tuple(rows), excluded=tuple(excluded))
 
 
-def _rows(here: Standing, there: Standing | None, all_runs: Sequence[RunResult]) -> list[LeaderboardRow]:
-    baseline = _baseline(here)
+def _rows(
+    here: Standing, there: Standing | None, all_runs: Sequence[RunResult], wanted: str | None
+) -> list[LeaderboardRow]:
+    baseline = wanted if wanted in here.runs else _baseline(here)
     verdicts = _verdicts(all_runs)
     fronts = _pareto([(each, here.runs[each.variant]) for each in here.ranked])
     return [

@@ -16,14 +16,19 @@ NO_PROTOCOL = "as published"
 
 
 def published_rows(
-    session: Session, model: str | None = None, regime: Regime | str | None = None
+    session: Session,
+    model: str | None = None,
+    regime: Regime | str | None = None,
+    board_type: str | None = None,
 ) -> list[LeaderboardRow]:
-    """All published results, or those of a model or a regime; the first row of a source is what speedups refer to."""
+    """All published results, or those of a model, a regime, a board; the first of a source is what speedups refer to."""
     query = select(PublishedRow).order_by(PublishedRow.model, PublishedRow.source, PublishedRow.id)
     if model is not None:
         query = query.where(PublishedRow.model == model)
     if regime is not None:
         query = query.where(PublishedRow.regime == (regime.value if isinstance(regime, Regime) else regime))
+    if board_type is not None:
+        query = query.where(PublishedRow.board_type == board_type)
     by_group: dict[tuple[str, ...], list[PublishedRow]] = {}
     for row in session.scalars(query):
         by_group.setdefault((row.model, row.source, row.board_type, row.regime), []).append(row)

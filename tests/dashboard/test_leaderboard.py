@@ -5,6 +5,7 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import data
 from orchestrator.db.session import Database
 from orchestrator.db.tables import StudyRow
 from orchestrator.lifecycle import Verdict
@@ -192,7 +193,43 @@ def test_a_study_that_has_just_begun_says_how_far_it_is(database: Database, open
 
 
 def test_what_is_shown_can_be_downloaded(seen: AppTest) -> None:
-    assert [button.label for button in seen.download_button] == ["Download as CSV"]
+    assert [button.label for button in seen.download_button] == ["Download as CSV", "Download as Markdown"]
+
+
+def test_a_variant_in_the_link_is_selected_and_a_selection_goes_into_the_link(
+    database: Database, open_page: OpenPage
+) -> None:
+    two_boards(database)
+    app = open_page(variant="fp32@onnxruntime,t4", board="pi5")
+    assert app.expander[0].label.replace("\\", "") == "Runs of fp32@onnxruntime,t4"
+
+    app.session_state[str(app.dataframe[0].key)] = {"selection": {"rows": [0]}}
+    app.run()
+
+    assert app.query_params["variant"] == "int8@onnxruntime,t4"
+
+
+def test_speedups_are_against_the_variant_that_is_chosen(database: Database, open_page: OpenPage) -> None:
+    factories.fill(database)
+    app = open_page(model="yolov9-c")
+    assert app.dataframe[0].value["Speedup"][0] == pytest.approx(1.43, abs=0.03)
+
+    app.selectbox(key="baseline").set_value("int8@onnxruntime,t4").run()
+
+    assert list(app.dataframe[0].value["Speedup"]) == [1.0, pytest.approx(0.7, abs=0.02)]
+
+
+def test_a_farm_that_is_too_large_for_a_page_shows_what_was_measured_last(
+    database: Database, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_boards(database)
+    app = open_page()
+    monkeypatch.setattr(data, "MOST_AT_ONCE", 10)
+
+    app.run()
+
+    assert len(app.subheader) == 1
+    assert "what was measured last is shown, yolov9-c on pi" in text_of(app)
 
 
 def two_boards(database: Database) -> None:

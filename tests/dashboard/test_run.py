@@ -142,3 +142,10 @@ def test_environment_and_attempts_are_tables(seen: AppTest) -> None:
     assert list(environment.loc[environment["Fact"] == "governor", "Value"]) == ["performance"]
     assert list(attempts["Counts"]) == ["yes"]
     assert "window" in attempts["Phases, since the claim"][0]
+
+
+def test_a_run_in_the_link_is_set_against_this_one(open_page: OpenPage, runs: list[str]) -> None:
+    app = open_page("run", run=runs[0], against=runs[1])
+
+    assert f"{runs[0]} and {runs[1]}: they can be compared" in text_of(app)
+    assert [each.label for each in app.expander][-1] == "Detail: 4"

@@ -1,0 +1,30 @@
+"""A figure with its caption, and the buttons that give it as a file for a paper."""
+
+import functools
+
+import streamlit as st
+
+from dashboard.plain_text import as_plain
+from orchestrator.charts.render import drawn
+from orchestrator.figures import FORMATS, Figure
+
+_KINDS = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
+
+
+def show(figure: Figure, key: str) -> None:
+    """The figure; a file is drawn when its button is clicked."""
+    st.subheader(as_plain(figure.title), anchor=False)
+    st.altair_chart(figure.chart, key=key, width="stretch", alt=figure.title)
+    st.caption(as_plain(figure.caption))
+    with st.container(horizontal=True):
+        for kind in FORMATS:
+            st.download_button(
+                kind.upper(),
+                functools.partial(drawn, figure.chart, kind),
+                f"{figure.name}.{kind}",
+                _KINDS[kind],
+                key=f"{key}-{kind}",
+                on_click="ignore",
+                icon=":material/download:",
+                help="On white, 300 dpi and more.",
+            )

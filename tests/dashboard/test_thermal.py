@@ -1,0 +1,32 @@
+"""Page Thermal lab: soaks over each other, with figures to take away."""
+
+import pytest
+
+from orchestrator.db.session import Database
+from tests import factories
+from tests.dashboard.conftest import OpenPage, text_of
+from tests.soaks import soak
+
+pytestmark = pytest.mark.integration
+
+
+def test_soaks_are_drawn_over_each_other_and_each_figure_can_be_had_as_a_file(
+    database: Database, open_page: OpenPage
+) -> None:
+    factories.add_device(database)
+    factories.add_device(database, "pi5-bare", labels={"cooling": "none"})
+    factories.add_model(database)
+    soak(database, {"int8": 100.0}, {"int8": 200.0}, devices=("pi5-1", "pi5-bare"))
+
+    app = open_page("thermal", by="cooling")
+
+    text = text_of(app)
+    assert "When boards throttled" in text
+    assert "6 throttled, 0 did not" in text
+    assert {button.label for button in app.download_button} == {"SVG", "PNG", "PDF"}
+    assert [line for line in text.splitlines() if line in ("**cooling=fan**", "**cooling=none**")]
+
+
+@pytest.mark.parametrize(("what", "command"), [("soaks", "soak"), ("sweeps", "sweep"), ("rates", "pace")])
+def test_what_was_not_measured_names_its_command(open_page: OpenPage, what: str, command: str) -> None:
+    assert f"pifarm thermal {command} MODEL" in text_of(open_page("thermal", what=what))
