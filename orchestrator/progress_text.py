@@ -2,7 +2,7 @@
 
 from orchestrator import numbers_text
 from orchestrator.queries.progress import RunProgress
-from orchestrator.queries.scores import Answering
+from orchestrator.queries.rows import Answering
 
 PHASES = {
     "gate": "at the gate",

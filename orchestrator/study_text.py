@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from orchestrator.lifecycle import StudyState
 from orchestrator.numbers_text import duration
+from orchestrator.progress_text import answered
 from orchestrator.queries.rows import StudyView
 
 
@@ -17,7 +18,9 @@ def standing(study: StudyView) -> str:
 
 
 def progress_lines(study: StudyView) -> Iterator[str]:
-    """What a table does not say of a study: how narrow its intervals are, and what each machine has still to do."""
+    """What a table does not say of a study: answers, how narrow intervals are, and what each machine has to do."""
+    if study.answering is not None:
+        yield answered(study.answering)
     if (until := study.until_ci) is not None:
         yield (
             f"blocks are added until 95 % intervals are within ±{until.wanted:.2%}, at most {until.max_blocks} on a "

@@ -35,7 +35,8 @@ def study_rows(studies: Sequence[StudyView]) -> Rows:
             study.state.value,
             f"{study.blocks_done}/{study.blocks_planned}",
             f"{study.counts.get('done', 0)}/{study.total}"
-            + (f", {study.counts['failed']} failed" if study.counts.get("failed") else ""),
+            + (f", {study.counts['failed']} failed" if study.counts.get("failed") else "")
+            + (f", {study.answering.answered}/{study.answering.examples} examples" if study.answering else ""),
             ", ".join(study.devices) + (" (simulated)" if study.simulated else ""),
             "" if study.eta_s is None else f"about {duration(study.eta_s)}",
         ]
@@ -67,9 +68,8 @@ def show(study: StudyArgument, as_json: JsonOption = False) -> None:
     """A study and each of its runs."""
     from orchestrator.cli.accuracy import print_scores
     from orchestrator.cli.run import run_rows
-    from orchestrator.progress_text import answered
     from orchestrator.queries.runs import list_runs
-    from orchestrator.queries.scores import study_answering, study_scores
+    from orchestrator.queries.scores import study_scores
     from orchestrator.queries.studies import get_study
     from orchestrator.study_text import progress_lines
 
@@ -84,8 +84,6 @@ def show(study: StudyArgument, as_json: JsonOption = False) -> None:
     console.print_table("", *study_rows([view]))
     for line in progress_lines(view):
         console.say(line)
-    if view.kind is StudyKind.ACCURACY and (far := study_answering(database, study)) is not None:
-        console.say(answered(far))
     print_searches(searches)
     print_scores(scores)
     console.print_table("runs", *run_rows(runs))

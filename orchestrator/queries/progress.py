@@ -18,8 +18,9 @@ from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow
 from orchestrator.lifecycle import AttemptState, RunState, StudyKind
 from orchestrator.protocols import of_run
+from orchestrator.queries.rows import Answering
 from orchestrator.queries.runs import TELEMETRY
-from orchestrator.queries.scores import Answering, answering
+from orchestrator.queries.scores import answering
 
 RECENT = 20
 

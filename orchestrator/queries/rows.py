@@ -138,11 +138,21 @@ class UntilNarrow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """How far a run or a study is with its data set: `answered` of `examples`, over all attempts."""
+
+    dataset: str
+    answered: int
+    examples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyView:
     """A study and how far it is; `counts` by run state. `eta_s` is null once it has ended.
 
     `blocks` is what was asked for at first or by hand; `blocks_done` of `blocks_planned` counts those of each device.
     `left_s` is, for each device, what its machine still has to do for the study: the same for all that share one.
+    `answering` is how far its runs are together that answer a data set; null for other kinds.
     """
 
     study: int
@@ -165,6 +175,7 @@ class StudyView:
     blocks_planned: int = 0
     left_s: Mapping[str, float] = field(default_factory=dict)
     until_ci: UntilNarrow | None = None
+    answering: Answering | None = None
 
     @property
     def total(self) -> int:

@@ -1,28 +1,19 @@
 """How right runs were that answered a data set, and how far they are with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, undefer
 
-from orchestrator.db.accuracy_tables import EvaluationRow, ScoreRow
+from orchestrator.db.accuracy_tables import DatasetRow, EvaluationRow, ScoreRow
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow
 from orchestrator.journal_order import PREDICTED
 from orchestrator.queries.measured import Metrics, facts_of
-from orchestrator.queries.rows import RunView
+from orchestrator.queries.rows import Answering, RunView
 from orchestrator.queries.runs import list_runs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answering:
-    """How far a run is with its data set: `answered` of `examples`, over all its attempts."""
-
-    dataset: str
-    answered: int
-    examples: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,21 +69,22 @@ def answering(session: Session, run_id: str) -> Answering | None:
     return Answering(dataset=asked.dataset.name, answered=min(count, asked.count), examples=asked.count)
 
 
-def study_answering(database: Database, study: int) -> Answering | None:
-    """How far all runs of a study are together; None for one that answers no data set."""
-    answered = (
-        select(func.sum(ChunkRow.count))
-        .join(AttemptRow, AttemptRow.id == ChunkRow.attempt_id)
-        .join(RunRow, RunRow.id == AttemptRow.run_id)
-        .where(RunRow.study_id == study, ChunkRow.kind == PREDICTED)
+def studies_answering(session: Session, studies: Sequence[int]) -> Mapping[int, Answering]:
+    """How far all runs of each study are together; studies that answer no data set are left out."""
+    count = func.coalesce(func.sum(ChunkRow.count), 0)
+    query = (
+        select(EvaluationRow.study_id, DatasetRow.name, EvaluationRow.count, func.count(RunRow.id.distinct()), count)
+        .join(DatasetRow, DatasetRow.id == EvaluationRow.dataset_id)
+        .join(RunRow, RunRow.study_id == EvaluationRow.study_id)
+        .outerjoin(AttemptRow, AttemptRow.run_id == RunRow.id)
+        .outerjoin(ChunkRow, (ChunkRow.attempt_id == AttemptRow.id) & (ChunkRow.kind == PREDICTED))
+        .where(EvaluationRow.study_id.in_(studies))
+        .group_by(EvaluationRow.study_id, DatasetRow.name, EvaluationRow.count)
     )
-    with database.read() as session:
-        asked = session.get(EvaluationRow, study)
-        if asked is None:
-            return None
-        runs = session.scalar(select(func.count()).where(RunRow.study_id == study)) or 0
-        count, wanted = int(session.scalar(answered) or 0), runs * asked.count
-        return Answering(dataset=asked.dataset.name, answered=min(count, wanted), examples=wanted)
+    return {
+        study: Answering(dataset=name, answered=min(int(answered), runs * wanted), examples=runs * wanted)
+        for study, name, wanted, runs, answered in session.execute(query)
+    }
 
 
 def _scores() -> Select[ScoreRow]:

@@ -15,7 +15,8 @@ from orchestrator.lifecycle import ENDED_RUN_STATES, USERS_KINDS, RunState, Stud
 from orchestrator.queries.cool_down import known_taus_s
 from orchestrator.queries.naming import require_known, variant_text
 from orchestrator.queries.narrowing import read_until_narrow
-from orchestrator.queries.rows import StudyView, UntilNarrow
+from orchestrator.queries.rows import Answering, StudyView, UntilNarrow
+from orchestrator.queries.scores import studies_answering
 from orchestrator.studies.planting import SCRIPTED
 
 _OPEN = (RunState.QUEUED, RunState.STAGING, RunState.RUNNING)
@@ -70,6 +71,7 @@ class _Known:
     variants: Mapping[int, tuple[str, ...]]
     blocks: Mapping[int, tuple[int, int]]
     until_ci: Mapping[int, UntilNarrow]
+    answering: Mapping[int, Answering]
     taus_s: Mapping[int, float]
 
 
@@ -81,6 +83,7 @@ def _studies(session: Session, ids: Sequence[int]) -> tuple[StudyView, ...]:
         variants=_variants(session, ids),
         blocks=_blocks(session, ids),
         until_ci=read_until_narrow(session, rows),
+        answering=studies_answering(session, [row.id for row in rows if row.kind is StudyKind.ACCURACY]),
         taus_s=_taus_s(session, shares),
     )
     return tuple(_study_view(row, shares.get(row.id, []), known) for row in rows)
@@ -177,6 +180,7 @@ def _study_view(row: StudyRow, shares: Sequence[_Share], known: _Known) -> Study
         blocks_planned=planned,
         left_s={share.device: left_s[share.lane] for share in shares if share.lane in left_s},
         until_ci=known.until_ci.get(row.id),
+        answering=known.answering.get(row.id),
     )
 
 

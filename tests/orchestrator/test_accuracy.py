@@ -29,7 +29,7 @@ from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.models import get_model
 from orchestrator.queries.rows import RunView
 from orchestrator.queries.runs import list_runs
-from orchestrator.queries.scores import study_answering, study_scores
+from orchestrator.queries.scores import study_scores
 from orchestrator.queries.studies import get_study
 from orchestrator.report import write_report
 from tests.journals import evaluated_records
@@ -121,7 +121,8 @@ def test_another_attempt_is_asked_for_the_rest_and_all_attempts_are_scored(pets:
     pets.visit()
     (second,) = (run for name, run in board.runs.items() if name.endswith(".2"))
     assert second.spec.evaluation is not None and second.spec.evaluation.examples == ("9",)
-    assert (far := study_answering(pets.database, study)) is not None and (far.answered, far.examples) == (1, 2)
+    far = get_study(pets.database, study).answering
+    assert far is not None and (far.dataset, far.answered, far.examples) == ("pets", 1, 2)
     pets.work()
     (found,) = study_scores(pets.database, study)
     assert (found.examples, found.metrics["mAP50"]["value"]) == (2, 1.0)
