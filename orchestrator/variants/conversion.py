@@ -1,35 +1,37 @@
-"""Recipes that hand the network to another runtime's converter, where that is installed."""
+"""Recipes that hand the network to another runtime's converter, where that is installed: beside pifarm, or on the PATH
+in an environment of its own.
+"""
 
 import shutil
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from orchestrator.variants.recipe import Made, RecipeRefused
+from orchestrator.variants.recipe import UNABLE, Made, RecipeRefused
 
 TIME_LIMIT_S: Final = 1800.0
 
 
 def to_ncnn(parent: Path, folder: Path) -> Made:
     """A .param and a .bin file by pnnx; ncnn has no batch, so inputs lose their first axis."""
-    _convert("pnnx", folder, [_tool("pnnx", "'pifarm[torch]'"), str(shutil.copy(parent, folder / parent.name))])
+    tool = _tool("pnnx", "pip install 'pifarm[torch]'")
+    _convert("pnnx", folder, [tool, str(shutil.copy(parent, folder / parent.name))])
     made = folder / f"{parent.stem.replace('-', '_')}.ncnn.param"
     param = made if made.exists() else next(folder.glob("*.ncnn.param"), None)
     if param is None or not param.with_suffix(".bin").exists():
         raise RecipeRefused("ncnn: pnnx ended without an .ncnn.param file; it does not know an operator of the network")
-    return Made(main=param, tools={"pnnx": metadata.version("pnnx")}, notes=("weights are stored in half precision",))
+    return Made(main=param, tools={"pnnx": _version("pnnx", tool)}, notes=("weights are stored in half precision",))
 
 
 def to_litert(parent: Path, folder: Path) -> Made:
-    """A .tflite file in single precision by onnx2tf; inputs become channels-last."""
-    command = [_tool("onnx2tf", "onnx2tf"), "-i", str(parent), "-o", str(folder / "out"), "--non_verbose"]
-    _convert("onnx2tf", folder, command)
+    """A .tflite file in single precision by onnx2tf; images become channels-last."""
+    tool = _tool("onnx2tf", "pipx install onnx2tf (it wants versions of packages that pifarm does not have)")
+    _convert("onnx2tf", folder, [tool, "-i", str(parent), "-o", str(folder / "out"), "--non_verbose"])
     made = next((folder / "out").glob("*_float32.tflite"), None)
     if made is None:
-        raise RecipeRefused("litert: onnx2tf ended without a _float32.tflite file")
-    return Made(main=made, tools={"onnx2tf": metadata.version("onnx2tf")}, notes=("its layout is channels-last",))
+        raise RecipeRefused(f"litert: onnx2tf ended without a _float32.tflite file; {UNABLE}")
+    return Made(main=made, tools={"onnx2tf": _version("onnx2tf", tool)}, notes=("its layout is channels-last",))
 
 
 def to_openvino(parent: Path, folder: Path) -> Made:
@@ -44,11 +46,22 @@ def to_openvino(parent: Path, folder: Path) -> Made:
     return Made(main=main, tools={"openvino": str(openvino.__version__)})
 
 
-def _tool(name: str, package: str) -> str:
+def _tool(name: str, remedy: str) -> str:
     found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     if found is None:
-        raise RecipeRefused(f"its converter {name} is not installed; run: pip install {package}")
+        raise RecipeRefused(f"its converter {name} is not installed; run: {remedy}")
     return found
+
+
+def _version(package: str, tool: str) -> str:
+    """What the Python of the tool's own environment says of its package."""
+    python = Path(tool).resolve().with_name("python")
+    ask = [str(python), "-I", "-c", "import sys; from importlib import metadata; print(metadata.version(sys.argv[1]))"]
+    try:
+        done = subprocess.run([*ask, package], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
 
 
 def _convert(name: str, folder: Path, command: list[str]) -> None:

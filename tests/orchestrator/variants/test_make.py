@@ -181,6 +181,18 @@ def test_an_ncnn_net_answers_as_its_parent_does_or_its_converter_is_named(farm: 
     assert answers[1] is not None and answers[1].likeness is Likeness.ALIKE
 
 
+def test_a_litert_file_answers_as_its_parent_does_or_its_converter_and_how_to_get_it_are_named(
+    farm: Farm, examples: Path
+) -> None:
+    (made,) = make_variants(farm, "digits", recipes("litert"))
+    if made.label is None:  # it cannot be installed beside pifarm
+        assert made.refusal.startswith("its converter onnx2tf is not installed; run: pipx install onnx2tf")
+        return
+    assert builds(farm)["litert"].lineage["tools"]["onnx2tf"][0].isdigit()
+    answers = [each.fidelity for each in compare_variants(farm, "digits", variants=["litert"], real=examples)]
+    assert answers[1] is not None and answers[1].likeness is Likeness.ALIKE
+
+
 def test_real_inputs_that_do_not_fit_are_refused(farm: Farm, tmp_path: Path) -> None:
     path = tmp_path / "examples.npz"
     np.savez(path, a=np.zeros((1, 1)), b=np.zeros((1, 1)))
