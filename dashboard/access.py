@@ -16,6 +16,7 @@ from orchestrator.config import Settings, load_settings
 from orchestrator.errors import ForbiddenError
 
 _SESSION_KEY = "signed in"
+_BY_DASHBOARD = "dashboard:"
 
 
 def visitor() -> Visitor | None:
@@ -59,7 +60,9 @@ def show_visitor(who: Visitor) -> None:
     if load_settings().dashboard_access not in (Access.PASSWORD, Access.OIDC):
         return
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
-        st.caption(as_plain(f"Signed in: {who.name.removeprefix('dashboard:')} ({who.role.value})"), width="content")
+        name = who.name.removeprefix(_BY_DASHBOARD)
+        known_as = name if name == who.role.value else f"{name}, {who.role.value}"
+        st.caption(as_plain(f"Signed in: {known_as}"), width="content")
         st.button("Sign out", on_click=_sign_out, type="tertiary", key="sign-out")
 
 
@@ -87,7 +90,7 @@ def _sign_in(settings: Settings, typed: str) -> None:
     if role is None:
         st.error("That is not the password.")
         return
-    st.session_state[_SESSION_KEY] = Visitor(name=f"dashboard:{role.value}", role=role)
+    st.session_state[_SESSION_KEY] = Visitor(name=f"{_BY_DASHBOARD}{role.value}", role=role)
     st.rerun()
 
 
@@ -112,4 +115,4 @@ def _by_provider(settings: Settings) -> Visitor | None:
         st.user.to_dict(), settings.dashboard_claim, settings.dashboard_operators, settings.dashboard_viewers
     )
     name = st.user.get("email") or st.user.get("sub")
-    return None if role is None else Visitor(name=f"dashboard:{name}", role=role)
+    return None if role is None else Visitor(name=f"{_BY_DASHBOARD}{name}", role=role)

@@ -38,7 +38,7 @@ def show() -> None:
         placeholder="choose one to see all of it",
         width=300,
     )
-    _show_queue(url)
+    _show_queue(url, with_studies=chosen is None)
     if chosen is None:
         _show_all(studies)
     else:
@@ -46,13 +46,15 @@ def show() -> None:
 
 
 @st.fragment(run_every=REFRESH_S)
-def _show_queue(url: str) -> None:
+def _show_queue(url: str, *, with_studies: bool) -> None:
     st.caption(as_plain(_queue_text(data.read_queue(url))))
     waited_s = data.read_unattended_s(url)
     if waited_s is not None and waited_s > LONGEST_UNATTENDED_S:
         waited = numbers_text.duration(waited_s)
         st.warning(f"Runs wait, and nobody has looked after their boards for {waited}. Is the farm running?")
         st.code("pifarm up", language="bash")
+    if not with_studies:
+        return
     active = [study for study in data.read_studies(url) if study.state is StudyState.ACTIVE]
     for study in sorted(active, key=lambda each: (-each.priority, each.study))[:MOST_ACTIVE]:
         left = "" if study.eta_s is None else f", about {numbers_text.duration(study.eta_s)} left"
@@ -89,7 +91,22 @@ def _show_all(studies: Sequence[StudyView]) -> None:
         columns=columns,
     )
     settings = {"Submitted": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone=zone)}
-    st.dataframe(frame, hide_index=True, column_config=settings, alt="All studies, newest first")
+    shown = st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=settings,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="all",
+        alt="All studies, newest first",
+    )
+    chosen = [row for row in shown.selection.rows if row < len(studies)]
+    if not chosen:
+        st.caption("Select a study to open it.")
+        return
+    study = studies[chosen[0]]
+    label = as_plain(f"Open study {study.study}: {study.model}")
+    st.page_link("views/studies.py", label=label, icon=":material/list_alt:", query_params={"study": str(study.study)})
 
 
 def _show_one(url: str, study: StudyView) -> None:
