@@ -187,5 +187,4 @@ def factor_table(found: FactorComparison) -> Table:
         columns=columns,
         rows=tuple(map(tuple, factor_text.rows(found))),
         numbers=frozenset({"runs"}),
-        wide=frozenset({"boards"}),
     )
