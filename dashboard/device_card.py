@@ -11,6 +11,8 @@ from orchestrator.queries.rows import DeviceView
 from orchestrator.queries.vitals import Vitals
 from orchestrator.waiting_text import at_the_gate
 
+CHOSEN = "show"  # of the page's address, too
+
 
 def show_card(device: DeviceView, vitals: Vitals | None, canary: CanaryChart) -> None:
     """The whole card."""
@@ -39,7 +41,20 @@ def _show_links(device: DeviceView) -> None:
         st.page_link(
             "views/run.py", label="Open its run", icon=":material/timeline:", query_params={"run": device.doing_run}
         )
-    st.page_link("views/farm.py", label="Look after it", icon=":material/build:", query_params={"show": device.name})
+    if st.button(
+        "Look after it",
+        key=f"look-after-{device.name}",
+        icon=":material/build:",
+        type="tertiary",
+        on_click=_choose,
+        args=(device.name,),
+    ):
+        st.rerun()
+
+
+def _choose(name: str) -> None:
+    """Choose the device above; so its name gets into the page's address, too."""
+    st.session_state[CHOSEN] = name
 
 
 def _doing(device: DeviceView) -> str:

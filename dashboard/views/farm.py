@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import access, data, empty_states
 from dashboard.audit_table import show_audit
-from dashboard.device_card import show_card
+from dashboard.device_card import CHOSEN, show_card
 from dashboard.device_section import show_device
 from dashboard.event_table import show_events
 from dashboard.new_device import show_new_device
@@ -45,7 +45,7 @@ def _show_chosen(devices: Sequence[DeviceView]) -> None:
         "Device",
         list(by_name),
         index=None,
-        key="show",
+        key=CHOSEN,
         bind="query-params",
         placeholder="choose one to look after it",
         width=300,

@@ -106,7 +106,11 @@ def _show_all(studies: Sequence[StudyView]) -> None:
         return
     study = studies[chosen[0]]
     label = as_plain(f"Open study {study.study}: {study.model}")
-    st.page_link("views/studies.py", label=label, icon=":material/list_alt:", query_params={"study": str(study.study)})
+    st.button(label, icon=":material/list_alt:", key="open", on_click=_choose, args=(study.study,))
+
+
+def _choose(study: int) -> None:
+    st.session_state["study"] = str(study)
 
 
 def _show_one(url: str, study: StudyView) -> None:

@@ -171,6 +171,16 @@ def test_an_operator_takes_a_device_out_of_service_and_back_with_a_comment(
     assert "pi5-1: resumed: it turns" in [event.message for event in recent_events(database)]
 
 
+def test_a_card_leads_to_its_device(database: Database, open_page: OpenPage) -> None:
+    factories.add_device(database)
+    app = open_page("farm")
+
+    app.button(key="look-after-pi5-1").click().run()
+
+    assert app.selectbox(key="show").value == "pi5-1"
+    assert app.button(key="drain").label == "Drain"
+
+
 def test_a_card_tells_clock_and_throttle_bits_with_their_age(database: Database, open_page: OpenPage) -> None:
     factories.add_device(database)
     factories.add_model(database)
