@@ -20,7 +20,7 @@ _HELP = {
     "Median": "Median over the runs of each run's median.",
     "95 % interval": "Of the median, from the spread between runs; needs two runs.",
     "Runs": "How many runs the row rests on.",
-    "Medians of runs": "The median of each run, from the oldest to the newest. Each curve has a scale of its own.",
+    "By run": "The median of each run, from the oldest to the newest. Each curve has a scale of its own.",
     "Energy": "Of an inference, gross: what the whole board drew. Only where power was measured.",
     "Pareto": "No other variant here is at least as good in all that is weighed, and better in something.",
     "p90": "Nine of ten inferences are at least this fast; needs enough inferences.",
@@ -61,7 +61,7 @@ def board_columns(rows: Sequence[LeaderboardRow], curves: Mapping[str, Sequence[
     has_p90_interval = any(row.p90_ci_low_ms is not None for row in rows)
     notes = Column(name="Notes", values=["; ".join(row.marks) for row in rows])
     own_curves = [list((curves or {}).get(row.variant, ())) for row in rows]
-    curve = Column(name="Medians of runs", values=own_curves, is_curve=True)
+    curve = Column(name="By run", values=own_curves, is_curve=True)
     return [
         Column(name="Rank", values=[row.rank + _TIE * bool(row.tied_with) for row in rows], shown=_rank),
         Column(name="Variant", values=[row.variant for row in rows]),
@@ -109,7 +109,7 @@ def column_settings(columns: Sequence[Column]) -> dict[str, Any]:
 def _settings(column: Column) -> Any:
     explanation = _HELP.get(column.name)
     if column.is_curve:
-        return st.column_config.LineChartColumn(help=explanation, width="small", color=style.ACCENT)
+        return st.column_config.LineChartColumn(help=explanation, width=110, color=style.ACCENT)
     if column.shown:
         return st.column_config.NumberColumn(help=explanation, alignment="right")
     return st.column_config.TextColumn(help=explanation)

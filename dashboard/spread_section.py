@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import lab_data
+from dashboard.figure_section import fitted
 from orchestrator.charts.figures import legend
 from orchestrator.charts.figures.ecdf import Latencies, ecdf_chart
 from orchestrator.queries.briefs import RunBrief
@@ -26,7 +27,7 @@ def show(url: str, runs: Mapping[str, Sequence[RunBrief]], key: str) -> None:
     ]
     if not curves:
         return
-    st.altair_chart(ecdf_chart(curves), key=key, alt="Share of inferences at most so slow")
+    st.altair_chart(fitted(ecdf_chart(curves)), key=key, alt="Share of inferences at most so slow")
     left_out = len(runs) - len(drawn)
     words = f"Share of counted inferences at most so slow, of the newest {MOST_RUNS} runs each, or of all."
     st.caption(words + (f" {left_out} more are not drawn." if left_out else ""))

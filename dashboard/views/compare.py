@@ -15,6 +15,7 @@ from dashboard import (
     spread_section,
     variant_comparison,
 )
+from dashboard.figure_section import fitted
 from dashboard.plain_text import as_plain
 from dashboard.run_names import labels
 from orchestrator import factor_text, run_text
@@ -71,7 +72,9 @@ def _choose_scope(url: str, model: str) -> Among:
 
 def _show_variants(url: str, model: str, runs: Sequence[RunBrief], among: Among) -> None:
     known = _distinct(run.variant for run in runs)
-    chosen = filters.several("Variants, the first is what the others are compared with", known, "variants")
+    first = f"the {MOST_AT_FIRST} that were measured last" if len(known) > MOST_AT_FIRST else "all"
+    label = "Variants, the first is what the others are compared with"
+    chosen = filters.several(label, known, "variants", placeholder=first)
     variants = chosen if len(chosen) > 1 else [*chosen, *(each for each in known if each not in chosen)][:MOST_AT_FIRST]
     if len(variants) < 2:
         st.info("Only one variant has results here; measure another one to compare.", icon=":material/info:")
@@ -113,7 +116,7 @@ def _show_factor(found: FactorComparison, number: int) -> None:
         st.dataframe(pd.DataFrame(factor_text.rows(found), columns=columns), hide_index=True)
         if 1 < len(found.levels) <= legend.MOST:
             figure = factor_figure(found)
-            st.altair_chart(figure.chart, key=f"levels-{number}", alt=figure.title)
+            st.altair_chart(fitted(figure.chart), key=f"levels-{number}", alt=figure.title)
             st.caption(as_plain(figure.caption))
         for line in factor_text.notes(found):
             st.caption(as_plain(line))

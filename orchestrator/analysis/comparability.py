@@ -141,9 +141,12 @@ class LeftOut:
 def find_incomparable(runs: Sequence[Conditions]) -> list[LeftOut | None]:
     """For each run of a group, in order, why it is left out; None for those that are compared."""
     verdicts: list[LeftOut | None] = [None] * len(runs)
+    scopes = {scope: _within(scope, runs) for scope in Scope}
     for field in FIELDS:
-        for scope in _scopes(field, runs):
-            kept = [index for index in scope if verdicts[index] is None]
+        for places in scopes[field.scope]:
+            kept = [index for index in places if verdicts[index] is None]
+            if len({field.value(runs[index]) for index in kept}) < 2:
+                continue
             common = _most_common(field, [runs[index] for index in kept])
             for index in kept:
                 if field.value(runs[index]) != common:
@@ -161,12 +164,13 @@ def differing_fields(one: Conditions, other: Conditions) -> list[ComparableField
     return [field for field in FIELDS if shared[field.scope] and field.value(one) != field.value(other)]
 
 
-def _scopes(field: ComparableField, runs: Sequence[Conditions]) -> list[list[int]]:
-    scopes: dict[str, list[int]] = {}
+def _within(scope: Scope, runs: Sequence[Conditions]) -> list[list[int]]:
+    """The places of the runs that must be equal among each other."""
+    found: dict[str, list[int]] = {}
     for index, run in enumerate(runs):
-        names = {Scope.GROUP: "", Scope.RUNTIME: run.runtime, Scope.VARIANT: run.variant}
-        scopes.setdefault(names[field.scope], []).append(index)
-    return list(scopes.values())
+        name = "" if scope is Scope.GROUP else run.runtime if scope is Scope.RUNTIME else run.variant
+        found.setdefault(name, []).append(index)
+    return list(found.values())
 
 
 def _most_common(field: ComparableField, runs: Sequence[Conditions]) -> Hashable:

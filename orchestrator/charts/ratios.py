@@ -37,14 +37,14 @@ def ratio_chart(ratios: Sequence[Ratio], reference: str, margin: float, *, simul
     names = names_above([ratio.name for ratio in ratios])
     scale = alt.Scale(zero=False, padding=14)
     axis = alt.Axis(title=f"latency over that of {reference}; below 1 is faster", tickCount=6)
-    tooltip = [alt.Tooltip(f"{name}:N", title=name) for name in ("name", "text", "answer")]
+    tooltip = [alt.Tooltip(f"{name}:N", title=name) for name in ("variant", "text", "answer")]
     band = alt.Chart(pd.DataFrame({"low": [1 - margin], "high": [1 + margin]}))
     one = alt.Chart(pd.DataFrame({"ratio": [1.0]}))
     shown = alt.Chart(frame)
     shape = alt.Shape(
         "answer:N",
         scale=alt.Scale(domain=list(_SHAPES), range=list(_SHAPES.values())),
-        legend=alt.Legend(title=None, orient="bottom", direction="horizontal", columns=2, symbolFillColor=colour),
+        legend=alt.Legend(title=None, orient="bottom", direction="horizontal", columns=4, symbolFillColor=colour),
     )
     across = alt.X("ratio:Q", scale=scale, axis=axis)
     layers = [
@@ -65,7 +65,7 @@ def ratio_chart(ratios: Sequence[Ratio], reference: str, margin: float, *, simul
 def _facts(ratio: Ratio) -> dict[str, object]:
     low, high = ratio.interval or (ratio.ratio, ratio.ratio)
     return {
-        "name": ratio.name,
+        "variant": ratio.name,
         "ratio": ratio.ratio,
         "low": low,
         "high": high,

@@ -146,7 +146,7 @@ class StudyRow(Base):
     __tablename__ = "studies"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), index=True)
     protocol_name: Mapped[str] = mapped_column(ShortText)
     protocol: Mapped[dict[str, Any]]
     blocks: Mapped[int]
@@ -195,6 +195,7 @@ class RunRow(Base):
         Index("ix_runs_device_id_state", "device_id", "state"),
         Index("ix_runs_study_id_state", "study_id", "state"),
         Index("ix_runs_variant_id_state", "variant_id", "state"),
+        Index("ix_runs_places", "study_id", "device_id", "state", "ended_at_s"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -212,7 +213,7 @@ class RunRow(Base):
     verdict: Mapped[Verdict | None]
     reasons: Mapped[list[Any]] = mapped_column(default=list)
     counted_attempt: Mapped[int | None]
-    started_at_s: Mapped[float | None]
+    started_at_s: Mapped[float | None] = mapped_column(index=True)
     ended_at_s: Mapped[float | None]
     samples: Mapped[int | None]
     median_ns: Mapped[float | None]

@@ -93,12 +93,9 @@ def _baseline(here: Standing) -> str | None:
 
 
 def _verdicts(runs: Sequence[RunResult]) -> dict[str, dict[str, int]]:
-    counts: dict[str, dict[str, int]] = {}
-    for run in runs:
-        own = counts.setdefault(run.variant.address.text, {verdict.value: 0 for verdict in Verdict})
-        if run.state is RunState.DONE and run.verdict is not None:
-            own[run.verdict.value] += 1
-    return counts
+    names = {run.variant.id: run.variant.address.text for run in runs}
+    counts = Counter((run.variant.id, run.verdict) for run in runs if run.state is RunState.DONE)
+    return {name: {verdict.value: counts[place, verdict] for verdict in Verdict} for place, name in names.items()}
 
 
 def _pareto(rows: Sequence[tuple[Ranked, Sequence[RunResult]]]) -> Sequence[bool | None]:

@@ -21,7 +21,7 @@ def published_rows(
     regime: Regime | str | None = None,
     board_type: str | None = None,
 ) -> list[LeaderboardRow]:
-    """All published results, or those of a model, a regime, a board; the first of a source is what speedups refer to."""
+    """All published results, or those of a model, regime or board; the first of a source is what speedups refer to."""
     query = select(PublishedRow).order_by(PublishedRow.model, PublishedRow.source, PublishedRow.id)
     if model is not None:
         query = query.where(PublishedRow.model == model)

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import Row, Select, Text, and_, cast, select
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from orchestrator.addresses import VariantAddress
 from orchestrator.analysis.comparability import Conditions
 from orchestrator.analysis.stopping import stated_coverage
 from orchestrator.db.tables import (
+    ArtifactRow,
     AttemptRow,
     BuildRow,
     DeviceRow,
@@ -130,9 +132,9 @@ class RunResult:
 def read_results(session: Session, selection: Selection) -> list[RunResult]:
     """The ended runs of a selection, in order of study, device and block."""
     places = _Places(
-        studies={row.id: row for row in session.scalars(select(StudyRow).options(joinedload(StudyRow.model)))},
+        studies=_studies(session, selection),
         devices={row.id: row for row in session.scalars(select(DeviceRow))},
-        variants=_variants(session),
+        variants=_variants(session, selection),
         measured=read_measured(session),
     )
     return [_result(row, places) for row in session.execute(_query(selection))]
@@ -140,12 +142,18 @@ def read_results(session: Session, selection: Selection) -> list[RunResult]:
 
 def known_addresses(session: Session) -> set[VariantAddress]:
     """The addresses of all variants, measured or not."""
-    return {variant.address for variant in _variants(session).values()}
+    return {variant.address for variant in _variants(session, Selection()).values()}
 
 
 def loaded_options(loaded: Mapping[str, Any]) -> dict[str, Any]:
     """What the runtime was loaded with. Version 1 of the wire kept a time among it, which is no option."""
     return {name: value for name, value in loaded.get("options", {}).items() if name != "import_ms"}
+
+
+@lru_cache(maxsize=1024)
+def _options(loaded: str) -> str | None:
+    """The options of a JSON text; most runs have the same one."""
+    return as_text(loaded_options(json.loads(loaded)))
 
 
 def as_text(value: Any) -> str | None:
@@ -154,10 +162,19 @@ def as_text(value: Any) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Study:
+    """A study, and what it asked for as texts that are equal for equal data."""
+
+    row: StudyRow
+    protocol: str
+    inputs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Places:
     """What runs belong to, by id."""
 
-    studies: Mapping[int, StudyRow]
+    studies: Mapping[int, "_Study"]
     devices: Mapping[int, DeviceRow]
     variants: Mapping[int, RankedVariant]
     measured: Mapping[Answerer, Metrics]
@@ -183,7 +200,7 @@ def _query(selection: Selection) -> Select[*tuple[Any, ...]]:
     facts = [AttemptRow.environment[("facts", name)].as_string().label(name) for name in _FACTS]
     measuring_hash = AttemptRow.environment["measuring_hash"].as_string().label("measuring_hash")
     return (
-        select(*_COLUMNS, measuring_hash, AttemptRow.loaded, *facts)
+        select(*_COLUMNS, measuring_hash, cast(AttemptRow.loaded, Text).label("loaded"), *facts)
         .join(DeviceRow, DeviceRow.id == RunRow.device_id)
         .join(StudyRow, StudyRow.id == RunRow.study_id)
         .join(ModelRow, ModelRow.id == StudyRow.model_id)
@@ -203,15 +220,16 @@ def _query(selection: Selection) -> Select[*tuple[Any, ...]]:
 
 
 def _result(row: Row[*tuple[Any, ...]], places: _Places) -> RunResult:
-    study, device = places.studies[row.study_id], places.devices[row.device_id]
+    asked, device = places.studies[row.study_id], places.devices[row.device_id]
+    study = asked.row
     variant = places.variant(row.variant_id, device)
     conditions = Conditions(
         variant=variant.address.full,
         runtime=variant.address.runtime,
         runtime_version=row.runtime_version,
-        protocol=as_text(study.protocol) or "",
-        inputs=as_text(study.inputs) or "",
-        options=None if row.loaded is None else as_text(loaded_options(row.loaded)),
+        protocol=asked.protocol,
+        inputs=asked.inputs,
+        options=None if row.loaded is None else _options(row.loaded),
         measuring_hash=row.measuring_hash,
         analysis_version=row.analysis_version,
         ended_at_s=row.ended_at_s or 0.0,
@@ -250,9 +268,25 @@ def _result(row: Row[*tuple[Any, ...]], places: _Places) -> RunResult:
     )
 
 
-def _variants(session: Session) -> dict[int, RankedVariant]:
-    build = joinedload(VariantRow.build)
-    query = select(VariantRow).options(build.joinedload(BuildRow.artifact), build.joinedload(BuildRow.model))
+def _studies(session: Session, selection: Selection) -> dict[int, _Study]:
+    query = select(StudyRow).join(StudyRow.model).options(contains_eager(StudyRow.model))
+    chosen = query.where(*only_given((StudyRow.id, selection.study), (ModelRow.name, selection.model)))
+    return {
+        row.id: _Study(row=row, protocol=as_text(row.protocol) or "", inputs=as_text(row.inputs) or "")
+        for row in session.scalars(chosen)
+    }
+
+
+def _variants(session: Session, selection: Selection) -> dict[int, RankedVariant]:
+    build, artifact = contains_eager(VariantRow.build), joinedload(BuildRow.artifact)
+    query = (
+        select(VariantRow)
+        .join(VariantRow.build)
+        .join(BuildRow.model)
+        .options(build.contains_eager(BuildRow.model))
+        .options(build.options(artifact.load_only(ArtifactRow.format, ArtifactRow.size_bytes)))
+        .where(*only_given((ModelRow.name, selection.model)))
+    )
     return {row.id: _variant(row) for row in session.scalars(query)}
 
 

@@ -25,7 +25,7 @@ from tests.racing import at_once
 from tests.small_farm import dump, plant, runs_of, set_columns, start_attempt
 
 TABLES = {table.name for table in DatasetRow.metadata.sorted_tables}
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 Rows = dict[str, list[dict[str, Any]]]
 
 

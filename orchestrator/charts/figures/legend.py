@@ -18,6 +18,7 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#1f2430", "#
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4], [4, 1])
 _SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-right")
 MOST = len(_COLOURS)
+_COLUMNS = "clamp(floor(width / 230), 1, 3)"  # as many as there is room for
 SIMULATED = "simulated boards, not measured on a Pi"
 
 
@@ -56,7 +57,8 @@ def _first(names: Sequence[str], kinds: Sequence[Kind]) -> list[Kind]:
 
 
 def _legend(*, of_lines: bool = False) -> alt.Legend:
-    made = alt.Legend(title=None, orient="bottom", direction="horizontal", columns=3, labelLimit=300, symbolOpacity=1)
+    made = alt.Legend(title=None, orient="bottom", direction="horizontal", labelLimit=300, symbolOpacity=1)
+    made.columns = alt.ExprRef(_COLUMNS)
     if of_lines:
         made.symbolType, made.symbolSize, made.symbolStrokeWidth = "stroke", 900, 2
     return made

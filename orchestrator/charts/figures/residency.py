@@ -33,7 +33,7 @@ def residency_chart(bars: Sequence[Residency]) -> LayeredChart:
         .mark_bar(stroke="white", strokeWidth=0.5)
         .encode(
             x=alt.X("share:Q", title="share of the window", axis=alt.Axis(format="%"), stack="zero"),
-            y=alt.Y("name:N", title=None, sort=[bar.name for bar in bars]),
+            y=alt.Y("name:N", title=None, sort=[bar.name for bar in bars], axis=alt.Axis(labelLimit=230)),
             color=alt.Color(
                 "clock_mhz:Q",
                 title="true clock, MHz",
