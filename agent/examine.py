@@ -1,7 +1,7 @@
 """`examine`: what disturbs this board or could, for the doctor alone. Takes seconds, so a run is never examined.
 
-Hardware is read under the home's root, processes are the real host's. Nothing here needs root, and nothing is changed: a
-fan is only told again what it is told already, to see whether it could be steered. What others may have named (processes,
+Hardware is read under the home's root, processes are the real host's. Nothing needs root, and nothing changes: a fan
+is only told again what it is told already, to see whether it could be steered. What others may have named (processes,
 timers) is cut to plain letters before it leaves the board.
 """
 
