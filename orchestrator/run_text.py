@@ -127,8 +127,9 @@ def soak(found: SoakView) -> list[list[str]]:
     seen = [f"by {name} after {duration(at_s)}" for name, at_s in signs.items() if at_s is not None]
     never = f"not within {duration(found.known_until_s)}"
     agree = {True: ", which agree", False: ", which disagree", None: ""}[found.agree]
+    not_read = f"; not read: {_list(found.not_read)}" if found.not_read else ""
     return [
-        ["slower", (", ".join(seen) + agree if seen else never) + (f"; not read: {_list(found.not_read)}")],
+        ["slower", (", ".join(seen) + agree if seen else never) + not_read],
         ["cause", found.cause],
         ["time throttled", duration(found.throttled_s)],
         ["slowest over fastest windows", _ratio_against(found.stability, found.expected)],
