@@ -101,10 +101,20 @@ def find_ranges(ready: Path, calibration: Path, ranges: Path) -> int:
     calibrator = MinMaxCalibrater(ready, kinds, augmented_model_path=str(augmented))
     calibrator.augment_graph()
     calibrator.model = None  # it is in the file now
-    calibrator.create_inference_session()
+    calibrator.infer_session = _calibrating_session(augmented)
     calibrator.collect_data(examples)
     save_tensors_data(calibrator.compute_data(), ranges)
     return examples.count
+
+
+def _calibrating_session(augmented: Path) -> onnxruntime.InferenceSession:
+    """In the order of the file, where the least and greatest value of a tensor come before its next user; otherwise
+    they come last, and every tensor of the network waits for them in memory.
+    """
+    settings = onnxruntime.SessionOptions()
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    settings.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
+    return onnxruntime.InferenceSession(str(augmented), settings, providers=["CPUExecutionProvider"])
 
 
 def joins_of_outputs(graph: onnx.GraphProto) -> list[str]:
