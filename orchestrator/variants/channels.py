@@ -102,7 +102,7 @@ def prune_channels(parent: Path, folder: Path, recipe: Recipe) -> Made:
     for conv in convolutions:
         touched += _thin(graph, conv, recipe.share)
     if not touched:
-        raise RecipeRefused(f"{recipe.text}: no convolution of this network can lose filters; its branches are joined")
+        raise RecipeRefused(f"{recipe.text}: {_why_none_can_go(graph, convolutions)}")
     graph.store()
     main = folder / parent.name
     onnx.save(model, main)
@@ -111,10 +111,24 @@ def prune_channels(parent: Path, folder: Path, recipe: Recipe) -> Made:
     return Made(main=main, tools={"onnx": onnx.__version__}, notes=(note, UNTUNED))
 
 
+def _why_none_can_go(graph: Graph, convolutions: Iterable[NodeProto]) -> str:
+    if any(_losable(graph, conv) is not None for conv in convolutions):
+        return "not one filter of any convolution would go; give a larger share"
+    return "no convolution of this network can lose filters; its branches are joined; prune single weights: prune:0.2"
+
+
+def _losable(graph: Graph, conv: NodeProto) -> Reach | None:
+    """What the filters of a convolution reach; None where they cannot go."""
+    if conv.input[1] not in graph.weights or _attribute(conv, "group", 1) != 1:
+        return None
+    return graph.reach(conv)
+
+
 def _thin(graph: Graph, conv: NodeProto, share: float) -> bool:
-    filters = graph.weights.get(conv.input[1])
-    if filters is None or _attribute(conv, "group", 1) != 1 or (found := graph.reach(conv)) is None:
+    found = _losable(graph, conv)
+    if found is None:
         return False
+    filters = graph.weights[conv.input[1]]
     kept = _strongest(filters, share)
     if len(kept) == len(filters):
         return False

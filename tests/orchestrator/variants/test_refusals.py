@@ -56,9 +56,13 @@ def test_a_network_without_products_is_not_called_quantised(tmp_path: Path) -> N
         make("int8-dynamic", parent)
 
 
-def test_a_share_that_takes_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecipeRefused, match="not one weight of any layer would become zero; give a larger share"):
-        make("prune:0.00001", chain(tmp_path / "net.onnx"))
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [("prune", "weight of any layer would become zero"), ("prune-channels", "filter of any convol")],
+)
+def test_a_share_that_takes_nothing_is_refused(tmp_path: Path, recipe: str, words: str) -> None:
+    with pytest.raises(RecipeRefused, match=f"not one {words}.*; give a larger share"):
+        make(f"{recipe}:0.00001", chain(tmp_path / "net.onnx"))
 
 
 def test_weights_in_a_file_of_their_own_come_along(tmp_path: Path) -> None:
