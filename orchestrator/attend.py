@@ -253,11 +253,11 @@ class Attendant:
         return _until_next_report(status, assignment)
 
     def _score(self, assignment: Assignment) -> float:
-        """Score answers that are all here, then close the attempt. Whoever is interrupted in it is done again."""
+        """Score answers that are all here, keeping the lease, then close the attempt; cut off, it is done again."""
         from orchestrator import scoring  # most farms never score, and no worker should load COCO's tools in vain
 
         try:
-            scored = scoring.score_run(self.farm, assignment.run_id)
+            scored = scoring.score_run(self.farm, assignment.run_id, self._keep_lease)
         except (SpecError, ModelError, InternalError) as error:
             fault = Fault.MODEL if isinstance(error, ModelError) else Fault.SPEC
             self._lose(assignment, AttemptState.ENDED, fault, "unscorable", str(error))
@@ -270,6 +270,10 @@ class Attendant:
             scoring.store_scores(session, scored)
             results.settle(session, attempt, decode(Ended, attempt.ended))
         return 0.0
+
+    def _keep_lease(self) -> None:
+        if not leases.renew(self.farm.database, self.lease):
+            raise OvertakenError(f"device {self.lease.device_id}: somebody else looks after it now")
 
     def _tidy_up(self, link: Link) -> None:
         """Let the board forget what is closed here; what was closed without its word it has to end first."""

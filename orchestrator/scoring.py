@@ -3,8 +3,9 @@
 Derived, and made again by `rescore_all`. Takes seconds for thousands of images, so no transaction is open meanwhile.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow
 from orchestrator.farm import Farm
 from orchestrator.journal_order import PREDICTED
 
+CHUNKS_A_STEP: Final = 16
 Floats = npt.NDArray[np.float64]
 
 
@@ -42,8 +44,8 @@ class Scored:
     figures: Figures
 
 
-def score_run(farm: Farm, run_id: str) -> Scored:
-    """The figures of a run whose answers are all here.
+def score_run(farm: Farm, run_id: str, step: Callable[[], None] = lambda: None) -> Scored:
+    """The figures of a run whose answers are all here; `step` is called every few seconds of work.
 
     Raises `WireError` where an answer is missing or none that its board was asked for, `SpecError` and `ModelError` for
     what cannot be scored.
@@ -55,10 +57,11 @@ def score_run(farm: Farm, run_id: str) -> Scored:
         examples, dataset = [int(number) for number in asked.examples], asked.dataset
         task = None if asked.task is None else decode(Task, asked.task)
     truth = truth_of(farm, dataset)
-    answers = _answers(farm.database, run_id, set(examples), DETECTION_ROW if isinstance(truth, Truth) else CLASS_ROW)
+    width = DETECTION_ROW if isinstance(truth, Truth) else CLASS_ROW
+    answers = _answers(farm.database, run_id, set(examples), width, step)
     missing = [number for number in examples if number not in answers]
     require(not missing, "journal", "an answer to each example", f"none to {missing[:1]} and {len(missing) - 1} others")
-    figures = _figures(truth, task, examples, answers)
+    figures = _figures(truth, task, examples, answers, step)
     return Scored(run_id=run_id, dataset_id=dataset.id, seed=asked.seed, figures=figures)
 
 
@@ -89,11 +92,17 @@ def rescore_all(farm: Farm) -> int:
     return len(ids)
 
 
-def _figures(truth: Known, task: Task | None, examples: Sequence[int], answers: Mapping[int, Floats]) -> Figures:
+def _figures(
+    truth: Known,
+    task: Task | None,
+    examples: Sequence[int],
+    answers: Mapping[int, Floats],
+    step: Callable[[], None],
+) -> Figures:
     names = () if task is None else task.classes
     if isinstance(truth, Truth):
         found = {number: _detections(answers[number], len(names)) for number in examples}
-        return figures_of_detections(score_detections(truth, found, names))
+        return figures_of_detections(score_detections(truth, found, names, step))
     places = truth.places(names)
     ranked = [[(place, score) for place, score in answers[number].tolist()] for number in examples]
     scores = score_classes(ranked, [places[number] for number in examples], len(names) or None)
@@ -106,10 +115,14 @@ def _detections(rows: Floats, classes: int) -> Detections:
     return Detections(boxes=rows[:, :4], scores=rows[:, 4], classes=places)
 
 
-def _answers(database: Database, run_id: str, asked: set[int], width: int) -> dict[int, Floats]:
+def _answers(
+    database: Database, run_id: str, asked: set[int], width: int, step: Callable[[], None]
+) -> dict[int, Floats]:
     """The first answer to each example that was asked for, (rows, width)."""
     found: dict[int, Floats] = {}
-    for blob in _chunks(database, run_id):
+    for place, blob in enumerate(_chunks(database, run_id)):
+        if place % CHUNKS_A_STEP == 0:
+            step()
         predicted = unpack_predicted(blob)
         require(predicted.width == width, "journal", f"answers of {width} numbers a row", predicted.width)
         for name, rows in zip(predicted.examples, predicted.rows(), strict=True):

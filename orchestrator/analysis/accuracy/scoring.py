@@ -7,7 +7,7 @@ the truth has no object of has no figure: null, never 0.
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ SIZES: Final[Mapping[str, tuple[float, float]]] = {
     "medium": (32**2, 96**2),
     "large": (96**2, math.inf),
 }
-MOST_AT_ONCE: Final = 250_000  # detections; each takes about 1 kB while it is compared
+MOST_AT_ONCE: Final = 100_000  # detections; each takes about 1 kB while it is compared
 _ALL_SIZES: Final = 0
 _MOST_DETECTIONS: Final = -1  # of the numbers of detections that COCO looks at, the last: 100
 _OVERLAP_HALF: Final = 0
@@ -51,10 +51,13 @@ class DetectionScores:
     by_size: Mapping[str, Precision]
 
 
-def score_detections(truth: Truth, found: Mapping[int, Detections], classes: Sequence[str]) -> DetectionScores:
+def score_detections(
+    truth: Truth, found: Mapping[int, Detections], classes: Sequence[str], step: Callable[[], None] = lambda: None
+) -> DetectionScores:
     """Scores of a network with those classes; `found` has the detections of each image that it was shown, by id.
 
-    Images that it was not shown are left out, and so are objects of categories that it does not know. Raises
+    Images that it was not shown are left out, and so are objects of categories that it does not know. `step` is called
+    every few seconds of work, before `MOST_AT_ONCE` more detections are compared. Raises
     `SpecError` where that leaves no object, or for an image or class that the data set does not have.
     """
     shown = truth.of_images(found.keys())
@@ -62,7 +65,7 @@ def score_detections(truth: Truth, found: Mapping[int, Detections], classes: Seq
     objects = [each for each in shown.objects if each.category_id in set(categories) and not each.is_crowd]
     if not objects:
         raise SpecError("data set: expected at least one object of the network's classes in the images, got none")
-    precision = _precision(shown, found, categories)
+    precision = _precision(shown, found, categories, step)
     places = {category_id: place for place, category_id in enumerate(sorted(categories))}
     by_class = {
         name: _figures(
@@ -86,12 +89,18 @@ def score_detections(truth: Truth, found: Mapping[int, Detections], classes: Seq
     )
 
 
-def _precision(truth: Truth, found: Mapping[int, Detections], categories: Sequence[int]) -> npt.NDArray[np.float64]:
+def _precision(
+    truth: Truth, found: Mapping[int, Detections], categories: Sequence[int], step: Callable[[], None]
+) -> npt.NDArray[np.float64]:
     """Precisions (overlaps, recalls, categories in order of id, sizes); -1 where there is nothing to find.
 
     Categories have nothing to do with each other, so that not all of them need be in memory at once.
     """
-    return np.concatenate([_precision_of(truth, found, categories, group) for group in _groups(found, categories)], 2)
+    parts = []
+    for group in _groups(found, categories):
+        step()
+        parts.append(_precision_of(truth, found, categories, group))
+    return np.concatenate(parts, axis=2)
 
 
 def _groups(found: Mapping[int, Detections], categories: Sequence[int]) -> Iterator[list[int]]:
