@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from agent.errors import RunFault
-from agent.fitting import fit
+from agent.fitting import fit, restore
 from agent.inputs import invent_inputs
 from agent.runtimes import Session, load_runtime
 from agent.wire.spec import Inputs
@@ -35,7 +35,7 @@ def answer(runtime: str, model: Path, output: Path, *, given: Path | None, count
         answers = [session.bind(_fit(session.inputs, example))() for example in examples]
     except loaded.errors as error:
         raise RunFault("inference_failed", f"{model.name}: an inference failed: {error}") from error
-    outputs = _stacked("output", [list(each) for each in answers])
+    outputs = _stacked("output", [restore(session.outputs, each) for each in answers])
     if not outputs:
         raise RunFault(
             "unfit_output",

@@ -15,6 +15,7 @@ from agent.detection.decoding import Array, MisfitError
 from agent.detection.detecting import detect
 from agent.errors import RunFault
 from agent.examples import Example, Examples
+from agent.fitting import restore
 from agent.runtimes import Session
 from agent.wire.evaluation import (
     CLASS_ROW,
@@ -71,7 +72,7 @@ class Evaluator:
             examples.close()
 
     def _answer(self, example: Example) -> Rows:
-        outputs = self._session.bind(example.feeds)()
+        outputs = restore(self._session.outputs, self._session.bind(example.feeds)())
         try:
             return read_outputs(outputs, self._evaluation.task, width=example.width, height=example.height)
         except MisfitError as error:

@@ -1,10 +1,11 @@
-"""Tensors brought into the form in which a format declares an input: its type, its layout, with a batch or without.
+"""Tensors brought into the form in which a format declares an input: its type, its layout, with a batch or without;
+and outputs brought back from it.
 
 A task or another variant says what a network is fed; each format has its own manner of it. What would lose a value, or
 fits in no manner, is refused by name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ _NUMBERS = "biuf"
 def fit(signature: Signature, tensor: Tensor) -> Tensor:
     """The tensor for that input: a batch of one added or left out, channels moved to the end where that is declared.
 
-    An input of floating point takes any numbers, rounded; another one only whole numbers that it can hold. An input
-    whose shape is not declared gets the tensor as it is. Raises `RunFault`.
+    An input of floating point takes any numbers, rounded. One that is quantised by a scale takes them by it, the range
+    being its limit. Another one takes only whole numbers that it can hold. An input whose shape is not declared gets
+    the tensor as it is. Raises `RunFault`.
     """
     typed = _cast(signature, tensor)
     declared = signature.shape
@@ -37,6 +39,18 @@ def fit(signature: Signature, tensor: Tensor) -> Tensor:
     return np.asarray(fitting, order="C")
 
 
+def restore(signatures: Sequence[Signature], outputs: Sequence[Any]) -> list[Any]:
+    """Outputs in order, float32 where they are quantised by a scale, else as they came."""
+    unnamed = [Signature(name="", dtype="", shape=None)] * max(0, len(outputs) - len(signatures))
+    known = [*signatures, *unnamed][: len(outputs)]
+    return [_restored(each, output) for each, output in zip(known, outputs, strict=True)]
+
+
+def _restored(signature: Signature, output: Any) -> Any:
+    scale = signature.quantised
+    return output if scale is None else (output.astype(np.float32) - scale.zero) * np.float32(scale.scale)
+
+
 def _cast(signature: Signature, tensor: Tensor) -> Tensor:
     try:
         wanted = np.dtype(signature.dtype)
@@ -45,6 +59,11 @@ def _cast(signature: Signature, tensor: Tensor) -> Tensor:
     if wanted.kind not in _NUMBERS or tensor.dtype.kind not in _NUMBERS:
         types = f"the network takes {signature.dtype}, the example has {tensor.dtype}"
         raise RunFault("unfit_input", f"input {signature.name}: expected numbers, {types}")
+    scale = signature.quantised
+    if scale is not None and tensor.dtype.kind == "f" and wanted.kind in "iu":
+        limits = np.iinfo(wanted)
+        numbers: Tensor = np.clip(np.rint(tensor / scale.scale) + scale.zero, limits.min, limits.max).astype(wanted)
+        return numbers
     with np.errstate(invalid="ignore", over="ignore"):
         typed = tensor.astype(wanted, copy=False)
     if wanted.kind != "f" and not np.array_equal(typed, tensor):

@@ -64,6 +64,8 @@ def decode_outputs(outputs: Sequence[Array], task: Task) -> Candidates:
 
 def _floats(output: Array, rank: int) -> Floats:
     """The output with so many axes: a format that knows no batch, such as ncnn, leaves the first one out."""
+    if output.dtype.kind != "f":
+        raise MisfitError(f"output: expected floating point, got {output.dtype}; export the network with such outputs")
     values = output.astype(np.float64)
     if not np.isfinite(values).all():
         raise MisfitError("output: it has values that are no finite numbers; the variant is broken")

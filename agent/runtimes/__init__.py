@@ -25,16 +25,26 @@ Feeds = Mapping[str, Any]  # input name -> numpy array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quantised:
+    """How whole numbers stand for values: value = (number - `zero`) x `scale`."""
+
+    scale: float
+    zero: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """One input or output as the model declares it.
 
     `dtype` is numpy's name where there is one (``float32``), else the runtime's own text. A size that the model leaves
     open is None, or the name that the model gives it; a shape of which not even the rank is declared is None.
+    `quantised` is given where the format says what the numbers stand for.
     """
 
     name: str
     dtype: str
     shape: tuple[int | str | None, ...] | None
+    quantised: Quantised | None = None
 
 
 class Session(Protocol):

@@ -14,7 +14,7 @@ import numpy as np
 from ai_edge_litert import interpreter as litert
 
 from agent.errors import RunFault
-from agent.runtimes import Feeds, Signature, pick_options
+from agent.runtimes import Feeds, Quantised, Signature, pick_options
 from agent.wire.spec import Scalar
 
 PACKAGES = ("ai-edge-litert", "numpy")
@@ -82,4 +82,6 @@ def _infer(interpreter: Any, given: Sequence[tuple[int, Any]], wanted: Sequence[
 def _signature(detail: Mapping[str, Any]) -> Signature:
     sizes = detail["shape_signature"] if len(detail["shape_signature"]) else detail["shape"]
     shape = tuple(int(size) if size >= 0 else None for size in sizes)
-    return Signature(name=str(detail["name"]), dtype=np.dtype(detail["dtype"]).name, shape=shape)
+    scale, zero = detail["quantization"]  # (0.0, 0) where it is not, or by channel, which no input or output is
+    quantised = Quantised(scale=float(scale), zero=int(zero)) if scale else None
+    return Signature(name=str(detail["name"]), dtype=np.dtype(detail["dtype"]).name, shape=shape, quantised=quantised)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from agent.errors import RunFault
-from agent.fitting import Shape, fit
-from agent.runtimes import Signature
+from agent.fitting import Shape, fit, restore
+from agent.runtimes import Quantised, Signature
 
 IMAGE = np.arange(48, dtype=np.float32).reshape(1, 3, 4, 4)
 
@@ -48,6 +48,15 @@ def test_what_a_quantised_input_cannot_hold_is_refused_with_the_remedy(tensor: n
     with pytest.raises(RunFault, match=r"images: the network takes uint8, .* image\.divisor is 1") as caught:
         fit(an_input("uint8"), tensor)
     assert caught.value.code == "unfit_input"
+
+
+def test_a_quantised_input_takes_values_by_its_scale_and_an_output_gives_them_back() -> None:
+    quantised = Signature(name="images", dtype="int8", shape=None, quantised=Quantised(scale=0.5, zero=-10))
+    found = fit(quantised, np.array([-100.0, 0.0, 0.76, 3.0, 1000.0]))
+    assert found.dtype == np.int8 and found.tolist() == [-128, -10, -8, -4, 127]
+    plain = np.array([7])
+    (back, same) = restore([quantised], [found, plain])
+    assert back.tolist() == [-59.0, 0.0, 1.0, 3.0, 68.5] and same is plain
 
 
 @pytest.mark.parametrize("declared", [(4, 3, 4, 4), (1, 3, 8, 8), (1, 1, 4, 4), (10,)])

@@ -20,10 +20,11 @@ from agent.tasks import prepare
 from agent.wire.evaluation import Evaluation, Predicted
 from agent.wire.spec import Inputs, Scalar
 from agent.wire.task import ImageInput, Task, TaskKind
-from tests.agent.other_models import SAVERS, SHAPE, answer, save_onnx
+from tests.agent.other_models import SAVERS, SHAPE, SIZE, answer, save_onnx, save_quantised_litert
 
 pytestmark = pytest.mark.integration
 SINGLE, HALF = 1e-5, 4e-3  # of sums of three products; ncnn keeps weights and activations in half precision
+LEVELS = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
 LIBRARIES = {"torch": "torch", "ncnn": "ncnn", "litert": "ai_edge_litert", "openvino": "openvino"}
 
 
@@ -63,15 +64,28 @@ def test_every_format_answers_images_in_its_own_layout(
     _, filters, height, width = answer(np.zeros(SHAPE)).shape
     classes = tuple(f"class{number}" for number in range(filters * height * width))
     task = Task(kind=TaskKind.CLASSIFICATION, image=ImageInput(width=width, height=height), classes=classes)
-    levels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    np.savez(tmp_path / "set.npz", picture=levels)
+    best = np.sort(answer(prepare(LEVELS, task.image)).ravel())[:-11:-1]
+    tolerance = HALF if runtime == "ncnn" else SINGLE
+    scores = best_scores(load(runtime, save(tmp_path)), task, tmp_path)
+    np.testing.assert_allclose(scores, best, rtol=tolerance, atol=tolerance)
+
+
+def test_a_network_of_whole_numbers_is_fed_and_read_by_its_scales(tmp_path: Path) -> None:
+    require("litert")
+    session = load("litert", save_quantised_litert(tmp_path))
+    classes = tuple(f"class{number}" for number in range(LEVELS.size))
+    task = Task(kind=TaskKind.CLASSIFICATION, image=ImageInput(width=SIZE, height=SIZE), classes=classes)
+    best = np.sort(LEVELS.ravel())[:-11:-1] / 255
+    np.testing.assert_allclose(best_scores(session, task, tmp_path), best, rtol=SINGLE)
+
+
+def best_scores(session: Session, task: Task, folder: Path) -> list[float]:
+    """The scores of the best classes of one image."""
+    np.savez(folder / "set.npz", picture=LEVELS)
     evaluation = Evaluation(dataset_id="a" * 64, main_file="set.npz", task=task, examples=("picture",))
     said: list[Predicted] = []
-    session = load(runtime, save(tmp_path))
-    Evaluator(session, evaluation, tmp_path / "set.npz", begin=lambda: None, say=said.append).run()
-    best = np.sort(answer(prepare(levels, task.image)).ravel())[:-11:-1]
-    tolerance = HALF if runtime == "ncnn" else SINGLE
-    np.testing.assert_allclose([score for _, score in said[0].rows()[0]], best, rtol=tolerance, atol=tolerance)
+    Evaluator(session, evaluation, folder / "set.npz", begin=lambda: None, say=said.append).run()
+    return [score for _, score in said[0].rows()[0]]
 
 
 @pytest.mark.parametrize(("runtime", "save"), SAVERS.values(), ids=SAVERS.keys())

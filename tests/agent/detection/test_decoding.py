@@ -126,6 +126,11 @@ def test_classes_that_the_task_does_not_name_are_told() -> None:
         decode_outputs([np.array([[[0, 0, 1, 1, 0.9, 2.0]]])], a_detector(Decoder.END_TO_END))
 
 
+def test_an_output_of_whole_numbers_of_which_nobody_knows_the_scale_is_told() -> None:
+    with pytest.raises(MisfitError, match="expected floating point, got uint8"):
+        decode_outputs([np.zeros((1, 6, 4), np.uint8)], a_detector())
+
+
 def test_an_output_that_is_no_number_is_a_broken_variant() -> None:
     with pytest.raises(MisfitError, match="no finite numbers"):
         decode_outputs(yolov8(scores=np.full((2, 2), np.nan)), a_detector())
