@@ -138,7 +138,7 @@ def test_a_model_needs_a_plain_name(farm: Farm, name: str) -> None:
 
 @pytest.mark.parametrize("label", ["", "a@b", "a,t4", "a/b", "-x"])
 def test_a_label_needs_to_be_plain_because_variants_are_addressed_by_it(label: str) -> None:
-    with pytest.raises(SpecError, match="variant: expected letters .* choose a label with --variant"):
+    with pytest.raises(SpecError, match=r"variant: expected letters .* choose a label with --variant"):
         NewBuild(path=Path("net.onnx"), label=label)
 
 
