@@ -17,11 +17,10 @@ HIGHEST_LIMIT_C = 95.0
 class Ramp:
     """A window that leads the die from its coolest up to `high_c` and down to `low_c`, at most `rate_c_per_min` fast.
 
-    Upwards a burner heats and a fan that can be steered stands; before and downwards the board cools by itself and by that
-    fan. Inferences come in slots, at least
-    `every_s` after each other, in which nothing burns: a first one, then more for `slot_s`, at least one. Each of
-    `levels_c` is held for `hold_s` on the way up, where one inference warms the die by less than 1 C. At `limit_c` and
-    above nothing burns and no inference begins.
+    Upwards a burner heats and a fan that can be steered stands; before and downwards the board cools by itself and by
+    that fan. Inferences come in slots, at least `every_s` after each other, in which nothing burns: a first one, then
+    more for `slot_s`, at least one. Each of `levels_c` is held for `hold_s` on the way up, where one inference warms
+    the die by less than 1 C. At `limit_c` and above nothing burns and no inference begins.
     """
 
     low_c: float
