@@ -1,11 +1,10 @@
 """A board behind OpenSSH's own server gets a runtime with the first run that wants it, in an environment of its own.
 
 It reaches no package index, as boards in a closed network do: its wheels are pushed. A runtime whose library dies of
-an instruction that the processor does not have is told as such; that wheel is false, the death is real.
+an instruction that the processor does not have is told as such; those wheels are false, the death is real.
 """
 
 import json
-import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -62,10 +61,6 @@ class Site:
     def platform(self) -> WheelPlatform:
         """What wheels must fit."""
         return WheelPlatform.of(self.survey, self.survey.python_version)
-
-    def wheels_of(self, runtime: str) -> Path:
-        """Where the farm looks for a runtime's wheels."""
-        return house_of(self.farm.settings.wheels_dir, self.platform, pinned_requirements(runtime))
 
     def measure(self, model: str, file: Path) -> RunRow:
         """The one run of a file, when it has ended."""
@@ -144,11 +139,10 @@ def pack_deadly_library(target: Path, requirement: str) -> None:
 def test_a_runtime_that_dies_of_an_unknown_instruction_is_unsupported_with_that_cause(
     site: Site, tmp_path: Path
 ) -> None:
-    house = site.wheels_of("litert")
+    house = house_of(site.farm.settings.wheels_dir, site.platform, pinned_requirements("litert"))
     house.mkdir()
-    (numpy,) = site.wheels_of("ncnn").glob("numpy-*.whl")
-    shutil.copy(numpy, house)
-    pack_deadly_library(house, next(each for each in pinned_requirements("litert") if "litert" in each))
+    for requirement in pinned_requirements("litert"):
+        pack_deadly_library(house, requirement)
     run = site.measure("lite", save_litert(tmp_path))
     cause = "killed by SIGILL: this runtime does not run on this board"
     assert (run.state, run.code) == (RunState.FAILED, "runtime_unsupported")
