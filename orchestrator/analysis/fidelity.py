@@ -20,6 +20,7 @@ BROKEN_COSINE: Final = 0.9
 ALIKE_COSINE: Final = 0.999
 BROKEN_BOXES: Final = 0.5
 ALIKE_BOXES: Final = 0.95
+ALIKE_SCORES: Final = 0.05
 FEW_BOXES: Final = 20  # of both sides together: with fewer, one that is missing would count for 10 % and more
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -28,7 +29,8 @@ Floats = npt.NDArray[np.float64]
 class Likeness(enum.Enum):
     """In one word, the worse of two. Broken: values that are no numbers, other shapes, or below the lower bound.
 
-    Cosine: alike from 0.999 on, broken below 0.9. Boxes that have a partner: alike from 95 % on, broken below 50 %.
+    Cosine: alike from 0.999 on, broken below 0.9. Boxes that have a partner: alike from 95 % on if scores of pairs
+    differ by at most 0.05 on average, broken below 50 %.
     """
 
     ALIKE = "alike"
@@ -84,7 +86,7 @@ def compare_answers(
         max_relative_error=worst / largest if largest > 0 else None,
         cosine=cosine,
         top1=_same_first_class(known),
-        likeness=_likeness(cosine, None if why_not or boxes is None else boxes.share),
+        likeness=_likeness(cosine, None if why_not else boxes),
         remark=why_not,
         boxes=boxes,
     )
@@ -127,10 +129,12 @@ def _same_first_class(pairs: Sequence[tuple[Floats, Floats]]) -> float | None:
     return float((one.argmax(axis=1) == other.argmax(axis=1)).mean())
 
 
-def _likeness(cosine: float, share: float | None) -> Likeness:
-    if cosine < BROKEN_COSINE or (share is not None and share < BROKEN_BOXES):
+def _likeness(cosine: float, boxes: BoxAgreement | None) -> Likeness:
+    share = 1.0 if boxes is None or boxes.share is None else boxes.share
+    apart = 0.0 if boxes is None or boxes.score_difference is None else boxes.score_difference
+    if cosine < BROKEN_COSINE or share < BROKEN_BOXES:
         return Likeness.BROKEN
-    is_alike = cosine >= ALIKE_COSINE and (share is None or share >= ALIKE_BOXES)
+    is_alike = cosine >= ALIKE_COSINE and share >= ALIKE_BOXES and apart <= ALIKE_SCORES
     return Likeness.ALIKE if is_alike else Likeness.CLOSE
 
 

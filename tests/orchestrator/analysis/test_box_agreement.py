@@ -75,6 +75,12 @@ def test_a_few_boxes_judge_nobody_and_that_is_said(other: Any) -> None:
     assert "boxes are too few to judge by: give more --examples" in found.remark
 
 
+def test_the_same_boxes_with_other_scores_are_close_at_best() -> None:
+    found = compare_answers([many()[np.newaxis]], [many(0.8)[np.newaxis]], TASK)
+    assert found.boxes is not None
+    assert (found.boxes.share, found.likeness) == (1, Likeness.CLOSE)
+
+
 def test_boxes_in_noise_are_shown_and_judge_nobody() -> None:
     found = compare_answers([many()[np.newaxis]], [many(0.0)[np.newaxis]], TASK, are_real=False)
     assert found.boxes is not None
