@@ -18,13 +18,14 @@ SURVIVES := tests/integration/test_survives.py
 # Whole thermal studies in scaled time, a minute and more each.
 THERMAL := $(addprefix tests/integration/,test_pace.py test_sweep.py test_example.py test_start_groups.py)
 
-.PHONY: help setup torch demo test test-survives test-thermal test-faults test-arm64 unit bench lint clean remake
+.PHONY: help setup torch demo demo-full test test-survives test-thermal test-faults test-arm64 unit bench lint clean remake
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make setup   make .venv with pifarm, the simulated boards and the test tools"
 	@echo "make torch   install PyTorch as well, which is large: for variants and tests that need it"
 	@echo "make demo    run the whole farm on this machine (ARGS='...' goes to pifarm demo)"
+	@echo "make demo-full  the same with PyTorch, and the table of README: installs PyTorch, half an hour"
 	@echo "make test    run every test: unit, ssh, postgres, browser, integration"
 	@echo "make test-survives  one fault at a time against a real farm: what CI runs after the tests"
 	@echo "make test-thermal  soaks, sweeps and searches of whole studies on simulated boards, in scaled time"
@@ -49,6 +50,11 @@ torch: .venv/stamp
 
 demo: .venv/stamp
 	@.venv/bin/pifarm demo $(ARGS)
+
+# What was published of a network beside what was measured here, made in the same ways.
+demo-full: torch
+	@.venv/bin/pifarm demo --full $(ARGS)
+	@$(PY) -m examples.yolov9
 
 test: .venv/stamp
 	@bash scripts/install-test-packages

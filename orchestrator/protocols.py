@@ -120,9 +120,9 @@ PRESETS: Mapping[str, Preset] = {
             regime=Regime.BURST,
             gate=Gate(max_c=75.0, timeout_s=60.0),
             warm_up=WarmUp(min_inferences=1, min_s=0.5, max_s=10.0),
-            window=Window(min_inferences=20, min_s=2.0, max_s=10.0, stop_c=77.0),
+            window=Window(min_inferences=20, min_s=1.0, max_s=10.0, stop_c=77.0),
         ),
-        blocks=3,
+        blocks=2,
         provisional=True,
     ),
 }

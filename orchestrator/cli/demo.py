@@ -1,7 +1,8 @@
 """`pifarm demo`: the whole farm on this machine, in one command.
 
-A real model in four variants, measured by real inference on this host and on two simulated boards over real SSH. The
-study stays in the state home: `pifarm leaderboard` and `pifarm up` show it afterwards.
+A really trained detector, a slimmer redesign of it and what the factory makes of it, measured by real inference on this
+host and on two simulated boards over real SSH. All stays in the state home: `pifarm leaderboard` and `pifarm up` show
+it afterwards.
 """
 
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.wire.spec import Inputs
 from orchestrator.cli import console
 from orchestrator.farm import Farm
 
@@ -20,20 +22,31 @@ if TYPE_CHECKING:
 HOST = "this-host"
 TIDY_UP_S = 10.0
 BOARDS = {"pi5-active-cooler": "fan", "pi4-heatsink": "heatsink"}
+FEW_SCENES = 100
+SEED = 0
+INPUTS = Inputs(shapes={"images": (1, 3, 128, 128)})  # TorchScript does not say it
 
 
 def demo(
-    blocks: Annotated[int, typer.Option("--blocks", help="Randomised passes over all variants.")] = 3,
+    blocks: Annotated[int, typer.Option("--blocks", help="Randomised passes over all variants.")] = 2,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Override a protocol's figure, e.g. window.min_s=1.")
     ] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option("--variant", help="Only this one, e.g. onnx or int8-static; may be repeated.")
+    ] = None,
+    examples: Annotated[
+        int | None, typer.Option("--examples", min=1, help=f"Scenes to answer, {FEW_SCENES} if not given.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="The variants for PyTorch, too, and every scene; needs pifarm[torch].")
+    ] = False,
 ) -> None:
-    """Measure the demo model on this host and on two simulated Pis, and rank its variants. About three minutes."""
-    from orchestrator import demo as demo_model
-    from orchestrator import protocols, studies
-    from orchestrator.bundle import build_bundle
+    """Measure a detector's variants on this host and on two simulated Pis, and rank them. About four minutes."""
     from orchestrator.cli.leaderboard import print_leaderboard
     from orchestrator.cli.watch import watch_study
+    from orchestrator.demo.detection.preparing import WITH_TORCH, WITHOUT_TORCH, add_detector, add_scenes
+    from orchestrator.demo.detection.scenes import VALIDATION_SCENES
     from orchestrator.queries.leaderboard import leaderboard
     from orchestrator.report import write_report
     from orchestrator.simulator.process import simulator_process
@@ -43,46 +56,71 @@ def demo(
     console.tell(
         f"this host and two simulated boards: real inference, simulated hardware; state in {farm.settings.home}"
     )
-    _add_demo_model(farm)
+    variants = variant or [*WITHOUT_TORCH, *(WITH_TORCH if full else ())]
+    add_detector(farm, variants, console.tell)
+    add_scenes(farm)
     public_line = FarmKey.in_folder(farm.settings.keys_dir).public_line
     with simulator_process(farm.settings.home / "simulated", list(BOARDS), [public_line]) as boards:
         devices = _add_devices(farm, boards)
-        study = studies.submit(
-            farm.database,
-            studies.Submission(
-                model=demo_model.MODEL_NAME,
-                protocol=protocols.with_overrides(protocols.preset("demo").protocol, setting or []),
-                blocks=blocks,
-                bundle_hash=build_bundle(farm.settings.bundles_dir).hash,
-                devices=devices,
-            ),
-        )
-        is_clean = watch_study(farm, study)
+        timed = _submit_timing(farm, variants, devices, blocks, setting or [])
+        count = examples or (VALIDATION_SCENES if full else FEW_SCENES)
+        answering = _submit_accuracy(farm, variants, devices, count)
+        were_clean = [watch_study(farm, study) for study in (timed, answering)]
         _let_boards_tidy_up(farm)
-    print_leaderboard(leaderboard(farm.database, study=study))
-    report = Path(f"pifarm-demo-{study}.html").absolute()
-    write_report(farm.database, study, report)
+    print_leaderboard(leaderboard(farm.database, study=timed))
+    report = Path(f"pifarm-demo-{timed}.html").absolute()
+    write_report(farm.database, timed, report)
     console.say(f"report: {report}")
     address = f"http://{farm.settings.dashboard_address}:{farm.settings.dashboard_port}"
-    console.say(f"dashboard: run `pifarm up` and open {address}; again in the terminal: pifarm leaderboard {study}")
-    if not is_clean:
+    console.say(f"dashboard: run `pifarm up` and open {address}; again in the terminal: pifarm leaderboard {timed}")
+    if not all(were_clean):
         raise typer.Exit(1)
 
 
-def _add_demo_model(farm: Farm) -> None:
-    from orchestrator import demo as demo_model
-    from orchestrator.catalog import NewBuild, add_model
+def _submit_timing(
+    farm: Farm, variants: Sequence[str], devices: Sequence[str], blocks: int, overrides: Sequence[str]
+) -> int:
+    from orchestrator import protocols, studies
+    from orchestrator.bundle import build_bundle
+    from orchestrator.demo.detection import MODEL_NAME
 
-    builds = [
-        NewBuild(
-            path=variant.path,
-            label=variant.label,
-            metrics={"accuracy": variant.accuracy},
-            is_baseline=variant.is_baseline,
-        )
-        for variant in demo_model.demo_variants()
-    ]
-    add_model(farm, demo_model.MODEL_NAME, builds)
+    return studies.submit(
+        farm.database,
+        studies.Submission(
+            model=MODEL_NAME,
+            protocol=protocols.with_overrides(protocols.preset("demo").protocol, overrides),
+            blocks=blocks,
+            bundle_hash=build_bundle(farm.settings.bundles_dir).hash,
+            variants=variants,
+            devices=devices,
+            inputs=INPUTS,
+        ),
+    )
+
+
+def _submit_accuracy(farm: Farm, variants: Sequence[str], devices: Sequence[str], examples: int) -> int:
+    """In runs of its own, after those that are timed: every device answers the same scenes."""
+    from orchestrator import protocols, studies
+    from orchestrator.bundle import build_bundle
+    from orchestrator.demo.detection import MODEL_NAME
+    from orchestrator.demo.detection.preparing import DATASET
+    from orchestrator.evaluation_plan import plan_evaluation
+    from orchestrator.lifecycle import StudyKind
+
+    planned = plan_evaluation(farm, MODEL_NAME, DATASET, examples, SEED)
+    return studies.submit(
+        farm.database,
+        studies.Submission(
+            model=MODEL_NAME,
+            protocol=protocols.answering(len(planned.examples)),
+            blocks=1,
+            bundle_hash=build_bundle(farm.settings.bundles_dir).hash,
+            variants=variants,
+            devices=devices,
+            kind=StudyKind.ACCURACY,
+            evaluation=planned,
+        ),
+    )
 
 
 def _add_devices(farm: Farm, boards: Sequence["BoardNotice"]) -> list[str]:

@@ -17,7 +17,10 @@ from orchestrator.config import Settings
 from tests.integration.living_farm import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.ssh]
-SHORT = ("--blocks", "2", "--set", "warm_up.min_s=0.1", "--set", "window.min_s=0.3")
+VARIANTS = ("onnx", "slim", "pruned-20", "int8-static")
+QUICK = ("--blocks", "1", "--examples", "6", "--set", "warm_up.min_s=0.1", "--set", "window.min_s=0.3")
+MEASURED = {"mAP50": "measured", "mAP50-95": "measured"}
+ROOT = Path(__file__).parents[2]
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -42,17 +45,31 @@ class Demo:
 def demo(this_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("demo")
     ran = Demo(folder=folder, settings=Settings(home=folder / "home"), printed="")
-    return Demo(folder=folder, settings=ran.settings, printed=ran.pifarm("demo", *SHORT))
+    return Demo(folder=folder, settings=ran.settings, printed=ran.pifarm("demo", *QUICK, *_only(*VARIANTS)))
 
 
-def test_it_ranks_four_variants_on_three_devices(demo: Demo) -> None:
+def test_it_ranks_what_was_trained_and_what_the_factory_made_on_three_devices(demo: Demo) -> None:
     board = json.loads(demo.pifarm("leaderboard", "--json"))
     ranked = {(row["group"]["board_type"], row["variant"].partition("@")[0]) for row in board["rows"]}
-    variants = {"onnx", "ort", "pruned-20", "int8"}
     left_out = {(run["device"], run["variant"].partition("@")[0]) for run in board["excluded"]}
-    assert {variant for _, variant in ranked | left_out} == variants
+    assert {variant for _, variant in ranked | left_out} == set(VARIANTS)
     assert {board_type for board_type, _ in ranked} == {"host", "pi4", "pi5"}
     assert all(row["simulated"] == (row["group"]["board_type"] != "host") for row in board["rows"])
+
+
+def test_every_accuracy_was_measured_on_the_board(demo: Demo) -> None:
+    board = json.loads(demo.pifarm("leaderboard", "--json"))
+    for row in board["rows"]:
+        assert {name: row["metrics"][name]["source"] for name in ("mAP50", "mAP50-95")} == MEASURED, row["variant"]
+
+
+def test_its_table_stands_beside_the_published_one(demo: Demo) -> None:
+    command = [sys.executable, "-m", "examples.yolov9"]
+    done = subprocess.run(
+        command, env=demo.settings.environment(), cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "| static int8 |" in done.stdout
+    assert "(measured)" in done.stdout
 
 
 def test_it_says_what_is_simulated_and_where_to_look_next(demo: Demo) -> None:
@@ -63,7 +80,7 @@ def test_it_says_what_is_simulated_and_where_to_look_next(demo: Demo) -> None:
 
 
 def test_a_second_demo_knows_its_boards_again(demo: Demo) -> None:
-    again = demo.pifarm("demo", "--blocks", "1", *SHORT[2:])
+    again = demo.pifarm("demo", *QUICK, *_only("onnx"))
     assert "SIMULATED" in again
     assert len(json.loads(demo.pifarm("device", "list", "--json"))) == 3
 
@@ -92,6 +109,10 @@ def test_its_winner_is_found_on_the_page(demo: Demo, page_address: str, chromium
         page.goto(f"{page_address}/?study=1")
         expect(page.get_by_text(re.compile(re.escape(winner))).first).to_be_visible(timeout=30_000)
         browser.close()
+
+
+def _only(*labels: str) -> list[str]:
+    return [word for label in labels for word in ("--variant", label)]
 
 
 def _answers(port: int) -> bool:
