@@ -109,7 +109,8 @@ def _print_account(account: "RunAccount") -> None:
         console.say(f"under way: {progress_text.standing(account.progress)}")
     elif account.scores is None:
         console.print_table("figures", ["figure", "value"], run_text.figures(view), ["value"])
-    console.say(f"course: {run_text.course(account)}")
+    if account.scores is None:
+        console.say(f"course: {run_text.course(account)}")
     if account.pace is not None:
         console.say(f"pace: {run_text.pace(account.pace)}")
     if account.soak is not None:

@@ -20,13 +20,14 @@ from orchestrator.analysis.forecast import (
 from orchestrator.analysis.power import blocks_needed, reachable_ratio
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, ModelRow, RunRow, StudyDeviceRow, StudyRow
-from orchestrator.lifecycle import RunState, Verdict
+from orchestrator.lifecycle import RunState, StudyKind, Verdict
 from orchestrator.queries.cool_down import known_taus_s
 from orchestrator.queries.studies import seconds_left
 from orchestrator.studies import Outline, Submission
 
 MOST_READ = 5000
 WANTED_RATIOS = (1.03, 1.05, 1.10)
+COMPARED_KINDS = (StudyKind.SUBMITTED, StudyKind.CANARY)
 USUAL_STEPS = 5  # of a search for the highest rate
 
 
@@ -55,7 +56,7 @@ class Forecast:
     """What a study takes on each board, how its runs may be expected to scatter, and what it finds if they do.
 
     `most_blocks` is more than `blocks` where results say what is added: the figures are for `blocks`. `finds` is null
-    for a single variant, and for a search, whose blocks are steps.
+    for a single variant, and for what is not compared: a search, whose blocks are steps, a profile, answers.
     """
 
     blocks: int
@@ -91,7 +92,7 @@ def forecast_study(database: Database, submission: Submission, outline: Outline)
         boards=forecasts,
         done_in_s=max((each.done_in_s for each in forecasts), default=0.0),
         scatter=scatter,
-        finds=_finds(scatter.cv, blocks, outline.variants) if submission.search is None else None,
+        finds=_finds(scatter.cv, blocks, outline.variants) if submission.kind in COMPARED_KINDS else None,
     )
 
 
