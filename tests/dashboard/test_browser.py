@@ -29,7 +29,7 @@ pytestmark = pytest.mark.browser
 WINNER = "int8@onnxruntime,t4"
 PATIENCE_MS = 30_000
 # Where a page other than the first is opened by its link, Streamlit asks below that page for its server, then above.
-PROBED = re.compile(r"/(run|farm)/_stcore/(health|host-config)$")
+PROBED = re.compile(r"/[a-z]+/_stcore/(health|host-config)$")
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -213,13 +213,13 @@ def test_the_farm_page_follows_what_happens_without_a_reload(page: Page, address
     expect(page.get_by_text("61.5 °C")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["", "run", "farm"])
+@pytest.mark.parametrize("path", ["", "run", "farm?show=pi5-1", "studies?study=1", "submit"])
 def test_a_page_fits_a_telephone_in_the_dark(
     browser: Browser, watch: Watch, address: str, path: str, tmp_path: Path
 ) -> None:
     with visit(browser, watch, width=390, scheme="dark") as page:
         page.goto(f"{address}/{path}")
-        expect(page.get_by_text(re.compile("is fastest|one time axis|Studies in progress")).first).to_be_visible()
+        expect(page.get_by_text(re.compile("is fastest|one time axis|Studies in progress|What happened|The plan")).first).to_be_visible()
         take_picture(page, tmp_path / "narrow.png")
 
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
