@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from orchestrator.variants.graphs import in_one_file
 from orchestrator.variants.recipe import UNABLE, Made, RecipeRefused
 
 TIME_LIMIT_S: Final = 1800.0
@@ -16,11 +17,15 @@ TIME_LIMIT_S: Final = 1800.0
 def to_ncnn(parent: Path, folder: Path) -> Made:
     """A .param and a .bin file by pnnx; ncnn has no batch, so inputs lose their first axis."""
     tool = _tool("pnnx", "pip install 'pifarm[torch]'")
-    _convert("pnnx", folder, [tool, str(shutil.copy(parent, folder / parent.name))])
+    own = folder / parent.name  # pnnx writes beside its input, and reads weights from one file only
+    if in_one_file(parent, own) == parent:
+        shutil.copy(parent, own)
+    _convert("pnnx", folder, [tool, str(own)])
     made = folder / f"{parent.stem.replace('-', '_')}.ncnn.param"
     param = made if made.exists() else next(folder.glob("*.ncnn.param"), None)
     if param is None or not param.with_suffix(".bin").exists():
-        raise RecipeRefused("ncnn: pnnx ended without an .ncnn.param file; it does not know an operator of the network")
+        why = "it does not know an operator of the network"
+        raise RecipeRefused(f"ncnn: pnnx ended without an .ncnn.param file; {why}; {UNABLE}")
     return Made(main=param, tools={"pnnx": _version("pnnx", tool)}, notes=("weights are stored in half precision",))
 
 
@@ -70,4 +75,5 @@ def _convert(name: str, folder: Path, command: list[str]) -> None:
     )
     if done.returncode != 0:
         words = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        raise RecipeRefused(f"{name} ended with exit code {done.returncode}: {' '.join(words[-3:])[-400:]}")
+        told = " ".join(words[-3:])[-400:]
+        raise RecipeRefused(f"{name} ended with exit code {done.returncode}: {told}; {UNABLE}")

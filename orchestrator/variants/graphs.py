@@ -1,12 +1,15 @@
 """Recipes that leave the numbers alone: ORT format, optimised and slimmed graphs."""
 
+import tempfile
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+import onnx
 import onnxruntime
+from onnx.external_data_helper import uses_external_data
 
 from orchestrator.variants.recipe import Made, RecipeRefused
 
@@ -26,7 +29,9 @@ def to_ort(parent: Path, folder: Path) -> Made:
 def optimise(parent: Path, folder: Path) -> Made:
     """ONNX with fused operators; what only this processor could run is left out."""
     main = folder / parent.name
-    optimise_for(parent, main, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED)
+    with tempfile.TemporaryDirectory(prefix="optimise-", dir=folder) as place:
+        whole = in_one_file(parent, Path(place) / parent.name)
+        optimise_for(whole, main, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED)
     return _made(main)
 
 
@@ -39,6 +44,14 @@ def slim(parent: Path, folder: Path) -> Made:
     main = folder / parent.name
     onnxslim.slim(str(parent), str(main))
     return Made(main=main, tools={"onnxslim": metadata.version("onnxslim")})
+
+
+def in_one_file(parent: Path, target: Path) -> Path:
+    """The network with its weights in it: the parent itself, or `target`, written now, where they lie elsewhere."""
+    if not any(map(uses_external_data, onnx.load(parent, load_external_data=False).graph.initializer)):
+        return parent
+    onnx.save(onnx.load(parent), target)
+    return target
 
 
 def optimise_for(

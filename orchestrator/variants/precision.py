@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import onnx
 import onnxruntime
-from onnx.external_data_helper import uses_external_data
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
@@ -29,7 +28,7 @@ from orchestrator.errors import SpecError
 from orchestrator.formats import TensorInfo
 from orchestrator.variants.apart import apart
 from orchestrator.variants.examples import read_examples
-from orchestrator.variants.graphs import optimise_for
+from orchestrator.variants.graphs import in_one_file, optimise_for
 from orchestrator.variants.recipe import PLAIN, UNABLE, Made, Recipe, RecipeRefused
 
 TYPES: Final = {"u8": QuantType.QUInt8, "s8": QuantType.QInt8}
@@ -200,11 +199,8 @@ def _prepared(parent: Path, folder: Path, recipe: Recipe) -> Iterator[Path]:
 
 def prepare(parent: Path, ready: Path) -> None:
     """Write the network as quantising wants it, all in one file."""
-    whole, plain = ready.with_name("whole.onnx"), ready.with_name("plain.onnx")
-    if any(map(uses_external_data, onnx.load(parent, load_external_data=False).graph.initializer)):
-        onnx.save(onnx.load(parent), whole)  # what prepares it does not find weights in files of their own
-    else:
-        whole = parent
+    plain = ready.with_name("plain.onnx")
+    whole = in_one_file(parent, ready.with_name("whole.onnx"))  # what prepares it does not find weights elsewhere
     optimise_for(whole, plain, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC)
     quant_pre_process(plain, ready, skip_optimization=True, skip_symbolic_shape=True)
     name_nodes(ready)

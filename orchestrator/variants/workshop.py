@@ -14,7 +14,7 @@ from orchestrator.errors import PifarmError
 from orchestrator.formats.onnx_format import LARGEST_PROTOBUF_BYTES
 from orchestrator.variants.recipe import UNABLE, Made, Recipe, RecipeRefused
 
-IN_ONE_FILE: Final = ("slim", "fp16", "int8-dynamic", "int8-static", "prune", "prune-channels")
+IN_ONE_FILE: Final = ("optimised", "slim", "fp16", "int8-dynamic", "int8-static", "prune", "prune-channels", "ncnn")
 MOST_WORDS: Final = 600  # characters of a tool's own message
 
 

@@ -69,7 +69,7 @@ def test_weights_in_a_file_of_their_own_come_along(tmp_path: Path) -> None:
     parent = tmp_path / "net.onnx"
     model = onnx.load(chain(tmp_path / "one.onnx"))
     onnx.save(model, parent, save_as_external_data=True, location="net.bin", size_threshold=0)
-    for text in ("fp16", "prune:0.5", "int8-dynamic"):
+    for text in ("fp16", "prune:0.5", "int8-dynamic", "optimised"):
         assert all(not tensor.external_data for tensor in onnx.load(make(text, parent)).graph.initializer)
 
 
