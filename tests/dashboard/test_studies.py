@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.lifecycle import RunState, StudyState
+from orchestrator.protocols import preset
 from orchestrator.queries.audit import list_audit
 from orchestrator.queries.studies import get_study
 from tests import factories
@@ -44,7 +45,7 @@ def test_a_first_visit_offers_a_study_and_queues_it(database: Database, open_pag
     press(app, "first-study")
 
     study = get_study(database, 1)
-    assert (study.model, study.devices, study.total) == ("digits-cnn", ("pi5-1",), 6)
+    assert (study.model, study.devices, study.total) == ("digits-cnn", ("pi5-1",), 2 * preset("demo").blocks)
 
 
 def test_runs_that_nobody_looks_after_are_told_with_the_remedy(
