@@ -52,12 +52,16 @@ class DetectionScores:
 
 
 def score_detections(
-    truth: Truth, found: Mapping[int, Detections], classes: Sequence[str], step: Callable[[], None] = lambda: None
+    truth: Truth,
+    found: Mapping[int, Detections],
+    classes: Sequence[str],
+    step: Callable[[], None] = lambda: None,
+    most_at_once: int = MOST_AT_ONCE,
 ) -> DetectionScores:
     """Scores of a network with those classes; `found` has the detections of each image that it was shown, by id.
 
     Images that it was not shown are left out, and so are objects of categories that it does not know. `step` is called
-    every few seconds of work, before `MOST_AT_ONCE` more detections are compared. Raises
+    every few seconds of work, before `most_at_once` more detections are compared. Raises
     `SpecError` where that leaves no object, or for an image or class that the data set does not have.
     """
     shown = truth.of_images(found.keys())
@@ -65,7 +69,11 @@ def score_detections(
     objects = [each for each in shown.objects if each.category_id in set(categories) and not each.is_crowd]
     if not objects:
         raise SpecError("data set: expected at least one object of the network's classes in the images, got none")
-    precision = _precision(shown, found, categories, step)
+    parts = []
+    for group in _groups(found, categories, most_at_once):
+        step()
+        parts.append(_precision(shown, found, categories, group))
+    precision = np.concatenate(parts, axis=2)
     places = {category_id: place for place, category_id in enumerate(sorted(categories))}
     by_class = {
         name: _figures(
@@ -89,29 +97,18 @@ def score_detections(
     )
 
 
-def _precision(
-    truth: Truth, found: Mapping[int, Detections], categories: Sequence[int], step: Callable[[], None]
-) -> npt.NDArray[np.float64]:
-    """Precisions (overlaps, recalls, categories in order of id, sizes); -1 where there is nothing to find.
+def _groups(found: Mapping[int, Detections], categories: Sequence[int], most: int) -> Iterator[list[int]]:
+    """The categories in order of id, cut where more than `most` detections would come together.
 
     Categories have nothing to do with each other, so that not all of them need be in memory at once.
     """
-    parts = []
-    for group in _groups(found, categories):
-        step()
-        parts.append(_precision_of(truth, found, categories, group))
-    return np.concatenate(parts, axis=2)
-
-
-def _groups(found: Mapping[int, Detections], categories: Sequence[int]) -> Iterator[list[int]]:
-    """The categories in order of id, cut where more than `MOST_AT_ONCE` detections would come together."""
     counts = np.zeros(len(categories), np.int64)
     for each in found.values():
         counts += np.bincount(each.classes, minlength=len(categories))
     group: list[int] = []
     waiting = 0
     for category_id, count in sorted(zip(categories, counts.tolist(), strict=True)):
-        if group and waiting + count > MOST_AT_ONCE:
+        if group and waiting + count > most:
             yield group
             group, waiting = [], 0
         group.append(category_id)
@@ -119,9 +116,10 @@ def _groups(found: Mapping[int, Detections], categories: Sequence[int]) -> Itera
     yield group
 
 
-def _precision_of(
+def _precision(
     truth: Truth, found: Mapping[int, Detections], categories: Sequence[int], group: Sequence[int]
 ) -> npt.NDArray[np.float64]:
+    """Precisions (overlaps, recalls, the group's categories, sizes); -1 where there is nothing to find."""
     images = [{"id": each, "width": width, "height": height} for each, (width, height) in truth.sizes.items()]
     described = {"images": images, "categories": [{"id": each, "name": str(each)} for each in group]}
     right = COCO({**described, "annotations": _truths(truth, frozenset(group))})

@@ -116,6 +116,14 @@ def test_an_answer_for_an_unknown_image_is_told() -> None:
         score_detections(truth_of(an_object(LEFT)), {9: found()}, CLASSES)
 
 
+def test_classes_that_are_compared_one_by_one_score_the_same() -> None:
+    truth, answers = generated(0)
+    steps: list[None] = []
+    alone = score_detections(truth, answers, CLASSES, lambda: steps.append(None), most_at_once=1)
+    assert alone == score_detections(truth, answers, CLASSES)
+    assert len(steps) == len(CLASSES)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_generated_predictions_score_as_pycocotools_scores_them(seed: int) -> None:
     truth, answers = generated(seed)
