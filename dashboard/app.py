@@ -6,12 +6,15 @@ Started by `dashboard.launch`; Streamlit runs this file anew for every interacti
 from pathlib import Path
 
 import streamlit as st
+from altair.utils import schemapi
 
 from dashboard import access
 from dashboard.plain_text import as_plain
 from orchestrator.errors import PifarmError
 
 ICON = Path(__file__).parent / "icon.svg"
+
+schemapi.disable_debug_mode()  # checks each part of a chart as it is made; the whole is checked when it is shown
 
 
 def main() -> None:

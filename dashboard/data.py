@@ -30,7 +30,7 @@ from orchestrator.queries import (
     vitals,
 )
 from orchestrator.queries.audit import AuditView
-from orchestrator.queries.briefs import Among, Place, RunBrief
+from orchestrator.queries.briefs import Among, Place, RunBrief, StudyBrief
 from orchestrator.queries.canary import CanaryChart
 from orchestrator.queries.forecast import Forecast
 from orchestrator.queries.leaderboard_rows import Leaderboard
@@ -76,6 +76,12 @@ def read_leaderboard(
 def read_places(url: str) -> tuple[Place, ...]:
     """Which models have results on which boards, what was measured last first."""
     return briefs.list_places(open_database(url))
+
+
+@st.cache_data(ttl=LIVE_S, max_entries=8, show_spinner=False)
+def read_study_briefs(url: str) -> tuple[StudyBrief, ...]:
+    """The newest studies in brief."""
+    return briefs.list_study_briefs(open_database(url))
 
 
 @st.cache_data(ttl=RANKED_S, max_entries=64, show_spinner=False)

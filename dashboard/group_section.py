@@ -14,7 +14,7 @@ from orchestrator.compare_text import markdown_cell
 from orchestrator.queries.briefs import Among, RunBrief
 from orchestrator.queries.leaderboard_rows import Group, LeaderboardRow
 
-MOST_LINKS = 60
+MOST_LINKS = 30
 MOST_IN_CURVE = 40
 Runs = Mapping[str, Sequence[RunBrief]]
 

@@ -1,6 +1,7 @@
 """What the pages Compare and Thermal lab read, remembered as in `dashboard.data`; some of it is raw data."""
 
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -13,6 +14,7 @@ from orchestrator.figures.figure import Choice
 from orchestrator.figures.soaks import overlay_figures, survival_figures
 from orchestrator.figures.sweeps import sweep_figures
 from orchestrator.queries import compare, difference, factors, figures, pace, prediction, profile, runs
+from orchestrator.queries.briefs import Among
 from orchestrator.queries.compare import GroupComparison
 from orchestrator.queries.difference import RunDifference
 from orchestrator.queries.factors import FactorComparison
@@ -31,19 +33,15 @@ def _farm(url: str) -> Farm:
 
 
 @st.cache_data(ttl=RANKED_S, max_entries=64, show_spinner=False)
-def read_comparison(
-    url: str, a: str, b: str, *, study: int | None, device: str | None, regime: str | None
-) -> tuple[GroupComparison, ...]:
+def read_comparison(url: str, a: str, b: str, among: Among) -> tuple[GroupComparison, ...]:
     """Two variants by their whole addresses, group by group; raises `SpecError` where they cannot be compared."""
-    return compare.compare_variants(open_database(url), a, b, study=study, device=device, regime=regime)
+    return compare.compare_variants(open_database(url), a, b, **_selected(among))
 
 
 @st.cache_data(ttl=RANKED_S, max_entries=64, show_spinner=False)
-def read_factors(
-    url: str, variant: str, factor: str, *, study: int | None, device: str | None, regime: str | None
-) -> tuple[FactorComparison, ...]:
+def read_factors(url: str, variant: str, factor: str, among: Among) -> tuple[FactorComparison, ...]:
     """A variant under the values of a label, group by group."""
-    return factors.compare_by(open_database(url), variant, factor, study=study, device=device, regime=regime)
+    return factors.compare_by(open_database(url), variant, factor, **_selected(among))
 
 
 @st.cache_data(ttl=SETTLED_S, max_entries=64, show_spinner=False)
@@ -99,6 +97,11 @@ def read_check(url: str, run: str, held_out: str) -> CheckView:
 def read_searches(url: str, study: int) -> tuple[PaceResult, ...]:
     """What a study's searches for the highest rate have come to."""
     return pace.read_searches(open_database(url), study)
+
+
+def _selected(among: Among) -> dict[str, Any]:
+    names = ("model", "study", "device", "board_type", "regime")
+    return {name: getattr(among, name) for name in names}
 
 
 def _choice(url: str, named: Named) -> Choice:

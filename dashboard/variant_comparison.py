@@ -23,14 +23,7 @@ def show(url: str, model: str, variants: Sequence[str], among: Among) -> None:
     reference, *others = variants
     by_group: dict[Group, list[GroupComparison]] = {}
     for other in others:
-        for found in lab_data.read_comparison(
-            url,
-            f"{model}/{other}",
-            f"{model}/{reference}",
-            study=among.study,
-            device=among.device,
-            regime=among.regime,
-        ):
+        for found in lab_data.read_comparison(url, f"{model}/{other}", f"{model}/{reference}", among):
             by_group.setdefault(found.group, []).append(found)
     runs = data.read_briefs(url, among)
     for number, own in enumerate(by_group.values()):

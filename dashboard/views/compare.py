@@ -60,6 +60,10 @@ def _choose_scope(url: str, model: str) -> Among:
         device = filters.one("Device", sorted({run.device for run in runs}), "device")
         board_type = filters.few("Board type", [run.board_type for run in runs], "board")
         regime = filters.few("Regime", [run.regime for run in runs], "regime")
+    is_large = len(runs) == data.MOST_BRIEFS and not (studies or device or board_type)
+    if is_large:
+        board_type = runs[0].board_type
+        st.caption(as_plain(f"Of many runs those on {board_type} are shown, measured last. Choose another one."))
     return Among(
         model=model,
         study=int(studies) if studies else None,
@@ -97,12 +101,8 @@ def _show_boards(url: str, model: str, runs: Sequence[RunBrief], among: Among) -
         factor = filters.one_of("By label", factors, "by")
         variants = _distinct(run.variant for run in runs if factor in run.labels)
         variant = filters.one_of("Variant", variants, "variant", width=filters.WIDE)
-    found = lab_data.read_factors(
-        url, f"{model}/{variant}", factor, study=among.study, device=among.device, regime=among.regime
-    )
-    for number, each in enumerate(found):
-        if among.board_type in (None, each.group.board_type):
-            _show_factor(each, number)
+    for number, found in enumerate(lab_data.read_factors(url, f"{model}/{variant}", factor, among)):
+        _show_factor(found, number)
 
 
 def _show_factor(found: FactorComparison, number: int) -> None:

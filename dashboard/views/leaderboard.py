@@ -15,7 +15,7 @@ from dashboard.plain_text import as_plain
 from orchestrator import csv_text, numbers_text, study_text
 from orchestrator.figures.ranks import groups_of
 from orchestrator.lifecycle import StudyState
-from orchestrator.queries.briefs import Place
+from orchestrator.queries.briefs import Place, StudyBrief
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Leaderboard, LeaderboardRow
 from orchestrator.queries.rows import StudyView
 
@@ -36,7 +36,7 @@ def show() -> None:
     """The whole page."""
     st.title("Leaderboard")
     url = data.database_url()
-    studies = data.read_studies(url)
+    studies = data.read_study_briefs(url)
     if not studies:
         empty_states.nothing_submitted(has_devices=bool(data.read_devices(url)))
         return
@@ -50,13 +50,14 @@ def show() -> None:
     _show_study(url, cut.study)
     _show_groups(url, cut, rows, board.excluded)
     if not rows:
-        _explain_nothing(studies, is_filtered=any((chosen.study, chosen.device, chosen.model, chosen.board_type)))
+        is_filtered = any((chosen.study, chosen.device, chosen.model, chosen.board_type))
+        _explain_nothing(data.read_studies(url), is_filtered=is_filtered)
     _show_excluded(board.excluded)
     if rows:
         _show_downloads(rows)
 
 
-def _choose(url: str, studies: Sequence[StudyView]) -> tuple[_Choice, _Choice]:
+def _choose(url: str, studies: Sequence[StudyBrief]) -> tuple[_Choice, _Choice]:
     """What was chosen, and what it is cut to on a large farm: the board and regime first, then the rest."""
     first_line = st.container(horizontal=True, vertical_alignment="bottom")
     places = data.read_places(url)

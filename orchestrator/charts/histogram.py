@@ -30,7 +30,7 @@ def latency_histogram(latency_ms: Floats, median_ms: float | None, p90_ms: float
     )
     marked = ((median_ms, "median", [1, 0]), (p90_ms, "p90", [4, 3]))
     marks = [_mark(value_ms, name, dash) for value_ms, name, dash in marked if value_ms is not None]
-    return alt.layer(bars, *marks).properties(height=200)
+    return alt.layer(bars, *marks, height=200)
 
 
 def _bins(latency_ms: Floats) -> pd.DataFrame:

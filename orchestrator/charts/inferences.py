@@ -26,7 +26,7 @@ def latency_panel(series: RunSeries, time: alt.X) -> LayeredChart:
     """
     stretches = _stretches(series, time) if is_condensed(series) else []
     layers = [*_window_band(series, time), *stretches, _dots(series, time).add_params(_zoom())]
-    return alt.layer(*layers).properties(height=210)
+    return alt.layer(*layers, height=210)
 
 
 def _dots(series: RunSeries, time: alt.X) -> alt.Chart:

@@ -27,7 +27,7 @@ def temperature_panel(series: RunSeries, time: alt.X) -> LayeredChart:
     line = _line(series, "temperature_c", 1.0).encode(x=time, y=upright("value", "temperature, °C", scale=domain))
     limits = alt.Chart(pd.DataFrame({"limit_c": LIMITS_C})).mark_rule(color=style.WARNING, strokeDash=[4, 3])
     rules = limits.encode(y=alt.Y("limit_c:Q", scale=domain), tooltip=alt.Tooltip("limit_c:Q", title="limit, °C"))
-    return alt.layer(rules, line).properties(height=140)
+    return alt.layer(rules, line, height=140)
 
 
 def clock_panel(series: RunSeries, time: alt.X) -> LayeredChart:
@@ -52,7 +52,7 @@ def clock_panel(series: RunSeries, time: alt.X) -> LayeredChart:
             strokeDash=alt.StrokeDash("clock:N", scale=dashes, legend=beside_title()),
         )
     )
-    return alt.layer(lines).properties(height=90)
+    return alt.layer(lines, height=90)
 
 
 def throttle_panel(series: RunSeries, time: alt.X) -> LayeredChart:
@@ -64,7 +64,7 @@ def throttle_panel(series: RunSeries, time: alt.X) -> LayeredChart:
     title = "live throttle bits" if spans else "live throttle bits: none"
     bits = alt.Y("bit:N", scale=alt.Scale(domain=list(LIVE_BITS.values())), axis=inner_axis(title))
     ribbon = alt.Chart(frame).mark_bar(clip=True, color=style.WARNING, height=12).encode(x=time, x2="to_s:Q", y=bits)
-    return alt.layer(ribbon).properties(height=17 * len(LIVE_BITS))
+    return alt.layer(ribbon, height=17 * len(LIVE_BITS))
 
 
 def foreign_cpu_panel(series: RunSeries, time: alt.X) -> LayeredChart:
@@ -85,7 +85,7 @@ def power_panel(series: RunSeries, time: alt.X) -> LayeredChart:
 def _simple_panel(series: RunSeries, time: alt.X, column: str, factor: float, title: str) -> LayeredChart:
     at_least_zero = alt.Scale(zero=True)
     line = _line(series, column, factor).encode(x=time, y=upright("value", title, scale=at_least_zero))
-    return alt.layer(line).properties(height=64)
+    return alt.layer(line, height=64)
 
 
 def _line(series: RunSeries, column: str, factor: float) -> alt.Chart:

@@ -73,12 +73,12 @@ def run_timeline(series: RunSeries, stretch: Stretch, time_title: str = "seconds
     """
     wanted: list[Panel] = [latency_panel] if len(series.start_s) else []
     wanted += [panel for columns, panel in _PANELS if any(panels.is_measured(series, name) for name in columns)]
-    stacked = alt.vconcat(
+    return alt.vconcat(  # at once: each change of a stack copies all of it
         *(panel(series, _time_axis(stretch, time_title if panel is wanted[-1] else None)) for panel in wanted),
         spacing=10,
+        resolve=alt.Resolve(scale=alt.ScaleResolveMap(x="shared", color="independent", strokeDash="independent")),
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     )
-    shared: alt.VConcatChart = stacked.resolve_scale(x="shared", color="independent", strokeDash="independent")
-    return shared.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
 
 
 def _time_axis(stretch: Stretch, title: str | None) -> alt.X:

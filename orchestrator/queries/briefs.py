@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, DeviceRow, ModelRow, PublishedRow, RunRow, StudyRow, VariantRow
-from orchestrator.lifecycle import ENDED_RUN_STATES, RANKED_KINDS, RunState, StudyKind, Verdict
+from orchestrator.lifecycle import ENDED_RUN_STATES, RANKED_KINDS, USERS_KINDS, RunState, StudyKind, Verdict
 from orchestrator.queries.groups import RANKED_VERDICTS
 from orchestrator.queries.naming import only_given, variant_text
 
@@ -52,6 +52,14 @@ class RunBrief:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudyBrief:
+    """A study as a list shows it."""
+
+    study: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A model on a type of board in a regime: how many ended runs it has, and when the last of them ended."""
 
@@ -71,6 +79,19 @@ def list_briefs(database: Database, among: Among, limit: int = 500) -> tuple[Run
         rows = session.execute(started.limit(limit)).all()
         more = session.execute(waiting.order_by(*order).limit(limit - len(rows))).all() if len(rows) < limit else []
     return tuple(_brief(row) for row in (*rows, *more))
+
+
+def list_study_briefs(database: Database, limit: int = 1000) -> tuple[StudyBrief, ...]:
+    """The newest studies that somebody asked for, newest first."""
+    query = (
+        select(StudyRow.id, ModelRow.name)
+        .join(ModelRow, ModelRow.id == StudyRow.model_id)
+        .where(StudyRow.kind.in_(USERS_KINDS))
+        .order_by(StudyRow.id.desc())
+        .limit(limit)
+    )
+    with database.read() as session:
+        return tuple(StudyBrief(study=study, model=model) for study, model in session.execute(query))
 
 
 def list_places(database: Database) -> tuple[Place, ...]:

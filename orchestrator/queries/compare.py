@@ -81,6 +81,8 @@ def compare_variants(
     device: str | None = None,
     regime: Regime | str | None = None,
     margin: float = MARGIN,
+    model: str | None = None,
+    board_type: str | None = None,
 ) -> tuple[GroupComparison, ...]:
     """A against B in each group that has ended runs of either, named by the shortest clear part of their addresses.
 
@@ -88,8 +90,9 @@ def compare_variants(
     """
     if not 0 <= margin < 1:
         raise SpecError(f"margin: expected 0 to below 1 (0.02 is 2 %), got {margin}")
+    selection = Selection(study=study, device=device, model=model, board_type=board_type)
     with database.read() as session:
-        groups = read_groups(session, Selection(study=study, device=device), regime)
+        groups = read_groups(session, selection, regime)
         measured = {result.variant.address for results in groups.values() for result in results}
         one, other = (resolve_measured(session, text, measured) for text in (a, b))
         if one == other:

@@ -125,6 +125,8 @@ def compare_by(
     device: str | None = None,
     regime: Regime | str | None = None,
     margin: float = MARGIN,
+    model: str | None = None,
+    board_type: str | None = None,
 ) -> tuple[FactorComparison, ...]:
     """The variant under each value of the label `factor`, in each group that has ended runs of it.
 
@@ -133,8 +135,9 @@ def compare_by(
     """
     if not 0 <= margin < 1:
         raise SpecError(f"margin: expected 0 to below 1 (0.02 is 2 %), got {margin}")
+    selection = Selection(study=study, device=device, model=model, board_type=board_type)
     with database.read() as session:
-        groups = read_groups(session, Selection(study=study, device=device), regime)
+        groups = read_groups(session, selection, regime)
         measured = {result.variant.address for results in groups.values() for result in results}
         address = resolve_measured(session, variant, measured)
         own = {group: [run for run in results if run.variant.address == address] for group, results in groups.items()}

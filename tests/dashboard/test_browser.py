@@ -169,6 +169,17 @@ def test_a_row_that_is_selected_shows_its_runs(page: Page, address: str) -> None
     expect(page.get_by_text("Runs of fp32@onnxruntime,t4")).to_be_visible()
 
 
+def test_a_click_on_a_mark_selects_its_row_and_the_link_keeps_it(page: Page, address: str) -> None:
+    page.goto(f"{address}/?board=pi5")
+    page.get_by_role("tab", name="One figure against another").first.click()
+    mark = page.locator("[data-testid=stVegaLiteChart] svg path[aria-label*='fp32@onnxruntime,t4']").first
+
+    mark.click()
+
+    expect(page.get_by_text("Runs of fp32@onnxruntime,t4")).to_be_visible()
+    expect(page).to_have_url(re.compile("variant=fp32"))
+
+
 def test_a_filter_goes_into_the_link_and_the_link_restores_it(page: Page, address: str) -> None:
     page.goto(address)
     page.get_by_role("radio", name="burst").or_(page.get_by_role("button", name="burst")).first.click()
@@ -219,7 +230,9 @@ def test_a_page_fits_a_telephone_in_the_dark(
 ) -> None:
     with visit(browser, watch, width=390, scheme="dark") as page:
         page.goto(f"{address}/{path}")
-        expect(page.get_by_text(re.compile("is fastest|one time axis|Studies in progress|What happened|The plan")).first).to_be_visible()
+        expect(
+            page.get_by_text(re.compile("is fastest|one time axis|Studies in progress|What happened|The plan")).first
+        ).to_be_visible()
         take_picture(page, tmp_path / "narrow.png")
 
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
