@@ -14,6 +14,7 @@ NAMES = (
     "dispatch",
     "idle",
     "large_network",
+    "dashboard_scale",
     "rules",
     "faults_caught",
     "gates",

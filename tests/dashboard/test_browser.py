@@ -143,7 +143,7 @@ def test_a_visitor_finds_the_winner_opens_its_run_and_looks_at_the_farm(
     page.goto(address)
     expect(page.get_by_text(f"{WINNER} is fastest").first).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_text("SIMULATED").first).to_be_visible()
-    expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible()
+    expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible(timeout=PATIENCE_MS)
     take_picture(page, tmp_path / "leaderboard.png")
 
     page.get_by_text(f"Runs of {WINNER}").first.click()
@@ -166,7 +166,7 @@ def test_a_row_that_is_selected_shows_its_runs(page: Page, address: str) -> None
 
     table.click(position={"x": 18, "y": 88})
 
-    expect(page.get_by_text("Runs of fp32@onnxruntime,t4")).to_be_visible()
+    expect(page.get_by_text("Runs of fp32@onnxruntime,t4").first).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_a_click_on_a_mark_selects_its_row_and_the_link_keeps_it(page: Page, address: str) -> None:
@@ -176,7 +176,7 @@ def test_a_click_on_a_mark_selects_its_row_and_the_link_keeps_it(page: Page, add
 
     mark.click()
 
-    expect(page.get_by_text("Runs of fp32@onnxruntime,t4")).to_be_visible()
+    expect(page.get_by_text("Runs of fp32@onnxruntime,t4").first).to_be_visible(timeout=PATIENCE_MS)
     expect(page).to_have_url(re.compile("variant=fp32"))
 
 
