@@ -37,12 +37,15 @@ class Truth:
             raise SpecError("data set: expected at least one image, got none")
         for each in self.objects:
             if each.image_id not in self.sizes:
-                raise SpecError(f"data set: an annotation is of image {each.image_id}, which is not among the images")
+                raise SpecError(
+                    f"data set: an annotation is of image {each.image_id}, which is not among the images; add it,"
+                    " or leave the annotation out"
+                )
             if each.category_id not in self.categories:
                 known = ", ".join(map(str, sorted(self.categories)))
                 raise SpecError(
                     f"data set: an annotation of image {each.image_id} has category {each.category_id}; "
-                    f"the categories are {known or 'none'}"
+                    f"the categories are {known or 'none'}; correct the annotation, or add the category"
                 )
 
     def of_images(self, image_ids: Collection[int]) -> "Truth":
