@@ -28,6 +28,7 @@ def import_results(
     results = read_published(path, latency)
     farm = console.the_farm()
     count = import_published(farm.database, results, source=source, board_type=board_type, regime=regime)
+    console.note(farm, "import", f"{source}: {count} results")
     if as_json:
         console.print_json({"imported": count, "source": source, "results": results})
         return

@@ -171,4 +171,5 @@ def recompute() -> None:
 
     farm = console.the_farm()
     timed, scored = recompute_all(farm.database), rescore_all(farm)
+    console.note(farm, "recompute", f"{timed + scored} runs")
     console.say(f"{timed + scored} runs recomputed" + (f", {scored} of them scored again" if scored else ""))

@@ -32,7 +32,8 @@ CONTRACT = {
     "device probe": [],
     "device doctor": ["--fix", "--restore", "--yes", "--json"],
     "device drain": [],
-    "device resume": [],
+    "device quarantine": ["--reason"],
+    "device resume": ["--comment"],
     "device remove": ["--json"],
     "model add": ["--variant", "--metric", "--baseline", "--task"],
     "model task": [],
@@ -66,6 +67,7 @@ CONTRACT = {
     "study show": ["--json"],
     "study watch": [],
     "study extend": ["--blocks"],
+    "study priority": [],
     "study cancel": [],
     "study retry": ["--abandon"],
     "run show": ["--json"],
@@ -90,6 +92,8 @@ CONTRACT = {
     "export": [],
     "report": ["--output", "--figures", "--format"],
     "recompute": [],
+    "audit": ["--limit", "--json"],
+    "dashboard password": ["--role"],
     "simulate": [],
 }
 ROW_KEYS = [
