@@ -48,7 +48,6 @@ MOST_RUNS = 500
 MOST_EVENTS = 40
 MOST_BRIEFS = 2000
 MOST_AT_ONCE = 4000  # ended runs on the leaderboard; a page of more is neither quick nor read
-MOST_AT_ONCE = 20_000  # runs that a page ranks without being asked for a part of them
 
 
 def database_url() -> str:
