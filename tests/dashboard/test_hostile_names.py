@@ -39,9 +39,10 @@ def evil_run(database: Database) -> str:
     return run
 
 
-@pytest.mark.parametrize("page", ["leaderboard", "run", "farm"])
-def test_a_page_shows_hostile_texts_and_does_not_obey_them(evil_run: str, open_page: OpenPage, page: str) -> None:
-    app = open_page(page, **({"run": evil_run} if page == "run" else {}))
+@pytest.mark.parametrize("page", ["leaderboard", "run", "farm", "studies"])
+def test_a_page_shows_hostile_texts_and_does_not_obey_them(open_page: OpenPage, evil_run: str, page: str) -> None:
+    query = {"run": {"run": evil_run}, "farm": {"show": "pi5-1"}, "studies": {"study": "1"}}
+    app = open_page(page, **query.get(page, {}))
     texts = [str(getattr(element, "value", "")) for kind in _KINDS for element in app.get(kind)]
     texts += [
         str(getattr(element, "label", "")) for kind in (*_KINDS, "button", "page_link") for element in app.get(kind)
