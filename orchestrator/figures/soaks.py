@@ -21,6 +21,7 @@ from orchestrator.numbers_text import count
 from orchestrator.queries.rows import RunSeries, RunView
 
 MOST_TIMELINES = legend.MOST
+LEAST_MOVE_MHZ = 1.0  # it is read to less than that: an axis would show rounding alone
 Soaks = Iterable[tuple[RunView, Soak]]
 Sketches = dict[str, list[Sketch]]
 
@@ -162,6 +163,8 @@ def _responses(choice: Choice, sketches: Sketches, against: Against, file: str) 
     """Latency against what the board was like meanwhile."""
     branches = {name: _branch(name, own, against) for name, own in sketches.items()}
     drawn = [name for name, branch in branches.items() if bool(np.isfinite(branch.at).any())]
+    if against is Against.CLOCK and not _moves([branches[name].at for name in drawn]):
+        return
     parts = list(in_parts(drawn))
     for number, part in enumerate(parts, start=1):
         yield Figure(
@@ -173,6 +176,12 @@ def _responses(choice: Choice, sketches: Sketches, against: Against, file: str) 
             ),
             chart=response_chart([branches[name] for name in part], against),
         )
+
+
+def _moves(clocks_mhz: Sequence[Floats]) -> bool:
+    """Whether the clock was ever another one, by more than it is read to."""
+    known = np.concatenate([each[np.isfinite(each)] for each in clocks_mhz]) if clocks_mhz else np.empty(0)
+    return len(known) > 0 and float(known.max() - known.min()) >= LEAST_MOVE_MHZ
 
 
 def _branch(name: str, own: Sequence[Sketch], against: Against) -> Branch:

@@ -212,3 +212,8 @@ def test_boards_that_differ_in_a_label_are_compared_and_a_label_that_goes_with_i
     figures = {figure.name: figure for figure in factor_figures(found)}
     assert set(figures) == {"factor-1", "factor-2", "factor-3", "factor-4"}
     assert "n = 1 board each" in figures["factor-3"].caption
+
+
+def test_a_clock_that_never_moved_is_not_set_against_latency() -> None:
+    run = soaked_run(0, labels={"cooling": "fan"}, onset_s=None)
+    assert "latency-clock" not in drawn([run]) and "clock-residency" in drawn([run])
