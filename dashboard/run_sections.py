@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from agent.wire.spec import Regime
 from dashboard.local_time import moment_text
 from dashboard.plain_text import as_plain
 from orchestrator import ambient, csv_text, numbers_text
@@ -89,7 +90,9 @@ def show_series(run: RunView, series: RunSeries, planned: Stretch | None = None)
         return
     st.subheader("Latency and the board, on one time axis", anchor=False)
     has_inferences = len(series.start_s) > 0
-    is_whole = st.toggle("Show the wait at the gate too", key="whole") if has_inferences else planned is None
+    is_long = run.regime == Regime.SUSTAINED.value and planned is None
+    label = "Show all that was recorded: gate, idle, cooling"
+    is_whole = st.toggle(label, value=is_long, key="whole") if has_inferences else planned is None
     stretch = whole_stretch(series) if is_whole else planned or measuring_stretch(series)
     st.altair_chart(
         run_timeline(series, stretch), width="stretch", key=f"timeline-{run.run}", alt="Latency and telemetry over time"
