@@ -1,7 +1,7 @@
 """Takes the pictures of the dashboard that README shows: ``python -m docs.screenshots`` after ``make demo``.
 
 The real dashboard, in a Chromium that is installed, on the farm of `PIFARM_HOME`: its leaderboard, and the newest run
-of its baseline on a simulated board. Look at them before they are committed.
+of its baseline. Look at them before they are committed.
 """
 
 import contextlib
@@ -20,10 +20,11 @@ from dashboard.launch import dashboard_command
 from orchestrator.config import load_settings
 from orchestrator.demo.detection import MODEL_NAME
 from orchestrator.farm import open_farm
+from orchestrator.queries.rows import RunView
 from orchestrator.queries.runs import list_runs
 
 FOLDER: Final = Path(__file__).parent / "images"
-SIZE: Final = {"width": 1280, "height": 1000}
+WIDTH, HEIGHT = 1760, 1100  # wide enough for the leaderboard's metrics
 FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 BASELINE: Final = "onnx"
 PATIENCE_S: Final = 60.0
@@ -38,9 +39,10 @@ def main() -> None:
         sys.exit("no Chromium is installed: apt install chromium")
     with _dashboard() as address, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": SIZE["width"], "height": SIZE["height"]})
-        _take(page, address, "leaderboard")
-        _take(page, f"{address}/run?run={_newest_run()}", "run")
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        run = _newest_run()
+        _take(page, f"{address}/?study={run.study}", "leaderboard")
+        _take(page, f"{address}/run?run={run.run}", "run")
         browser.close()
 
 
@@ -54,10 +56,10 @@ def _take(page: Page, address: str, name: str) -> None:
     sys.stdout.write(f"docs/images/{name}.png\n")
 
 
-def _newest_run() -> str:
+def _newest_run() -> RunView:
     runs = list_runs(open_farm(load_settings()).database)
-    timed = (run for run in runs if run.model == MODEL_NAME and run.simulated and run.median_ms is not None)
-    return next(run.run for run in timed if run.variant.startswith(f"{BASELINE}@"))
+    timed = (run for run in runs if run.model == MODEL_NAME and run.median_ms is not None)
+    return next(run for run in timed if run.variant.startswith(f"{BASELINE}@"))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from orchestrator.errors import PifarmError
 from orchestrator.farm import open_farm
 from orchestrator.published import read_published
 from orchestrator.queries.leaderboard import leaderboard
+from orchestrator.queries.leaderboard_rows import Group, LeaderboardRow
 
 PUBLISHED = Path(__file__).parent / "published.csv"
 
@@ -29,11 +31,16 @@ def main() -> None:
     if not measured:
         sys.stderr.write(f"nothing measured of {options.model} yet: make demo-full, or pifarm submit {options.model}\n")
         sys.exit(2)
-    for group, own in groupby(measured, key=lambda row: row.group):
+    for group, own in groupby(measured, key=_without_shape):
         own_rows = list(own)
         marks = "".join(f", {mark}" for mark in row_text.group_marks(own_rows))
         sys.stdout.write(f"{group.model} on {own_rows[0].board}, {row_text.group_detail(group)}{marks}\n\n")
         sys.stdout.write(markdown(pair(published, own_rows)) + "\n")
+
+
+def _without_shape(row: LeaderboardRow) -> Group:
+    """The group of a row, but for how its input was given: TorchScript has to be told what ONNX says by itself."""
+    return replace(row.group, input_shape="")
 
 
 def _options() -> argparse.Namespace:
