@@ -136,15 +136,28 @@ def _markdown_row(cells: Iterable[str]) -> str:
 
 def _energy_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
     energies = Column(name="Energy", values=[row.energy_j for row in rows], shown=numbers_text.joules)
-    return [energies] if any(row.energy_j is not None for row in rows) else []
+    intervals = Column(
+        name="Energy, 95 %", values=[_interval(row.energy_ci_low_j, row.energy_ci_high_j) for row in rows]
+    )
+    return [
+        *([energies] if any(row.energy_j is not None for row in rows) else []),
+        *([intervals] if any(row.energy_ci_low_j is not None for row in rows) else []),
+    ]
 
 
 def _metric_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
     keys = sorted({(name, str(fact["source"])) for row in rows for name, fact in row.metrics.items()})
-    return [
-        Column(name=f"{name}, {source}", values=[_metric(row, name, source) for row in rows], shown=numbers_text.plain)
-        for name, source in keys
-    ]
+    return [column for name, source in keys for column in _columns_of_metric(rows, name, source)]
+
+
+def _columns_of_metric(rows: Sequence[LeaderboardRow], name: str, source: str) -> Iterator[Column]:
+    """Its values, and their intervals where they have some: those that boards have shown."""
+    title = f"{name}, {source}"
+    facts = [fact if (fact := row.metrics.get(name)) and fact["source"] == source else {} for row in rows]
+    yield Column(name=title, values=[fact.get("value") for fact in facts], shown=numbers_text.plain)
+    if any(fact.get("low") is not None for fact in facts):
+        ends = [_interval(fact.get("low"), fact.get("high")) for fact in facts]
+        yield Column(name=f"{title}, 95 %", values=ends)
 
 
 def _heat_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
@@ -166,9 +179,8 @@ def _heat_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
     ]
 
 
-def _metric(row: LeaderboardRow, name: str, source: str) -> float | None:
-    fact = row.metrics.get(name)
-    return float(fact["value"]) if fact is not None and fact["source"] == source else None
+def _interval(low: float | None, high: float | None) -> str:
+    return numbers_text.ABSENT if low is None or high is None else f"{low:.3g} to {high:.3g}"
 
 
 def _rank(value: float | None) -> str:
