@@ -13,11 +13,10 @@ import streamlit as st
 from dashboard import access, data
 from orchestrator import audit, catalog, fleet, preparing, studies
 from orchestrator.catalog import NewBuild
-from orchestrator.config import load_settings
 from orchestrator.doctor import Checkup
 from orchestrator.doorbell import ring
 from orchestrator.errors import SpecError
-from orchestrator.farm import Farm, open_farm
+from orchestrator.farm import Farm
 from orchestrator.transport.address import SshAddress
 from orchestrator.transport.ssh import scan_host_key
 
@@ -115,7 +114,7 @@ def add_model(name: str, builds: Sequence[NewBuild]) -> list[str]:
 
 
 def _act(action: str, target: str, work: Callable[[Farm], T]) -> T:
-    farm = _farm(data.database_url())
+    farm = data.open_farm_of(data.database_url())
     try:
         return audit.act(farm.database, access.visitor(), action, target, lambda: work(farm))
     finally:
@@ -123,7 +122,7 @@ def _act(action: str, target: str, work: Callable[[Farm], T]) -> T:
 
 
 def _ring() -> None:
-    ring(_farm(data.database_url()))
+    ring(data.open_farm_of(data.database_url()))
 
 
 def _said(comment: str) -> str:
@@ -131,8 +130,3 @@ def _said(comment: str) -> str:
     if len(said) < LEAST_COMMENT:
         raise SpecError("comment: say why, in a few words; whoever comes next reads it beside the device")
     return said
-
-
-@st.cache_resource(show_spinner=False, max_entries=4, on_release=lambda farm: farm.database.engine.dispose())
-def _farm(url: str) -> Farm:
-    return open_farm(load_settings())

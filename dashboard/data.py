@@ -13,6 +13,7 @@ from orchestrator.bundle import build_bundle
 from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
+from orchestrator.farm import Farm, open_farm
 from orchestrator.queries import (
     account,
     audit,
@@ -59,6 +60,12 @@ def database_url() -> str:
 def open_database(url: str) -> Database:
     """The farm's database, opened once for all pages."""
     return open_migrated(url)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, on_release=lambda farm: farm.database.engine.dispose())
+def open_farm_of(url: str) -> Farm:
+    """The farm itself, for what needs its files, too; `url` is that of its database."""
+    return open_farm(load_settings())
 
 
 @st.cache_data(ttl=RANKED_S, max_entries=64, show_spinner=False)

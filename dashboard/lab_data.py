@@ -5,9 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.data import RANKED_S, SETTLED_S, open_database, read_run
-from orchestrator.config import load_settings
-from orchestrator.farm import Farm, open_farm
+from dashboard.data import RANKED_S, SETTLED_S, open_database, open_farm_of, read_run
 from orchestrator.figures import Figure
 from orchestrator.figures.bursts import evenly
 from orchestrator.figures.figure import Choice
@@ -24,12 +22,6 @@ from orchestrator.queries.profile import RunProfile
 from orchestrator.queries.rows import Floats
 
 Named = tuple[tuple[str, tuple[str, ...]], ...]
-
-
-@st.cache_resource(show_spinner=False, max_entries=4, on_release=lambda farm: farm.database.engine.dispose())
-def _farm(url: str) -> Farm:
-    """The farm itself, for what needs its files too; `url` is that of its database."""
-    return open_farm(load_settings())
 
 
 @st.cache_data(ttl=RANKED_S, max_entries=64, show_spinner=False)
@@ -59,7 +51,7 @@ def read_latencies(url: str, run: str) -> Floats:
 @st.cache_data(ttl=SETTLED_S, max_entries=64, show_spinner=False)
 def read_profile(url: str, run: str) -> RunProfile:
     """The profile of a run; raises `NotFoundError`."""
-    return profile.read_profile(_farm(url), run)
+    return profile.read_profile(open_farm_of(url), run)
 
 
 @st.cache_resource(ttl=SETTLED_S, max_entries=8, show_spinner="Opening the raw data")
