@@ -48,7 +48,7 @@ def _show_group(
         ratios = [ratio for each in found if (ratio := _ratio(each)) is not None]
         if ratios:
             margin = found[0].comparison.margin
-            chart = ratio_chart(ratios, reference, margin, simulated=group.source == "simulated")
+            chart = ratio_chart(ratios, margin, simulated=group.source == "simulated")
             st.altair_chart(chart, key=f"ratios-{number}", alt=f"Latency over that of {reference}")
             st.caption("Bar: 95 % interval of the paired ratio, for this pair alone. Band: what does not count.")
         _show_table(found)

@@ -75,8 +75,8 @@ def _choose_scope(url: str, model: str) -> Among:
 
 
 def _show_variants(url: str, model: str, runs: Sequence[RunBrief], among: Among) -> None:
-    known = _distinct(run.variant for run in runs)
-    first = f"the {MOST_AT_FIRST} that were measured last" if len(known) > MOST_AT_FIRST else "all"
+    known = _distinct(run.variant for run in sorted(runs, key=lambda run: not run.is_baseline))
+    first = f"the baseline and {MOST_AT_FIRST - 1} others" if len(known) > MOST_AT_FIRST else "all"
     label = "Variants, the first is what the others are compared with"
     chosen = filters.several(label, known, "variants", placeholder=first)
     variants = chosen if len(chosen) > 1 else [*chosen, *(each for each in known if each not in chosen)][:MOST_AT_FIRST]

@@ -12,6 +12,7 @@ from orchestrator.charts import style
 from orchestrator.charts.axes import LayeredChart
 from orchestrator.charts.ranking import ROW_PX, names_above
 
+_COLUMNS = alt.ExprRef("clamp(floor(width / 130), 1, 4)")  # of the legend: as many as there is room for
 _SHAPES = {
     Answer.FASTER.value: "triangle-left",
     Answer.SLOWER.value: "triangle-right",
@@ -30,13 +31,13 @@ class Ratio:
     answer: Answer
 
 
-def ratio_chart(ratios: Sequence[Ratio], reference: str, margin: float, *, simulated: bool) -> LayeredChart:
+def ratio_chart(ratios: Sequence[Ratio], margin: float, *, simulated: bool) -> LayeredChart:
     """A mark and a bar for each; left of 1 is faster than the reference. Differences in the band do not count."""
     frame = pd.DataFrame([_facts(ratio) for ratio in ratios])
     colour = style.WARNING if simulated else style.ACCENT
     names = names_above([ratio.name for ratio in ratios])
     scale = alt.Scale(zero=False, padding=14)
-    axis = alt.Axis(title=f"latency over that of {reference}; below 1 is faster", tickCount=6)
+    axis = alt.Axis(title="latency over that of the first; below 1 is faster", tickCount=6)
     tooltip = [alt.Tooltip(f"{name}:N", title=name) for name in ("variant", "text", "answer")]
     band = alt.Chart(pd.DataFrame({"low": [1 - margin], "high": [1 + margin]}))
     one = alt.Chart(pd.DataFrame({"ratio": [1.0]}))
@@ -44,7 +45,9 @@ def ratio_chart(ratios: Sequence[Ratio], reference: str, margin: float, *, simul
     shape = alt.Shape(
         "answer:N",
         scale=alt.Scale(domain=list(_SHAPES), range=list(_SHAPES.values())),
-        legend=alt.Legend(title=None, orient="bottom", direction="horizontal", columns=4, symbolFillColor=colour),
+        legend=alt.Legend(
+            title=None, orient="bottom", direction="horizontal", columns=_COLUMNS, symbolFillColor=colour
+        ),
     )
     across = alt.X("ratio:Q", scale=scale, axis=axis)
     layers = [

@@ -30,7 +30,10 @@ class Among:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunBrief:
-    """A run as a list shows it; `labels` are those of its device when it started, empty before that."""
+    """A run as a list shows it; `is_baseline` says that its build is what the model's speedups refer to.
+
+    `labels` are those of its device when it started, empty before that.
+    """
 
     run: str
     study: int
@@ -40,6 +43,7 @@ class RunBrief:
     board: str
     board_type: str
     simulated: bool
+    is_baseline: bool
     regime: str
     protocol: str
     block: int
@@ -152,6 +156,7 @@ def _briefs(among: Among) -> Select[*tuple[object, ...]]:
             DeviceRow.board,
             DeviceRow.board_type,
             DeviceRow.simulated,
+            BuildRow.is_baseline,
             _REGIME.label("regime"),
             StudyRow.protocol_name,
             RunRow.block,
@@ -191,6 +196,7 @@ def _brief(row: Row[*tuple[object, ...]]) -> RunBrief:
         board=row.board,
         board_type=row.board_type,
         simulated=row.simulated,
+        is_baseline=row.is_baseline,
         regime=row.regime,
         protocol=row.protocol_name,
         block=row.block,

@@ -10,7 +10,7 @@ def test_every_variant_has_a_line_and_its_answer_a_shape() -> None:
         Ratio(name="ort", ratio=1.0, interval=None, answer=Answer.CANNOT_TELL),
     )
 
-    chart = ratio_chart(ratios, "fp32", 0.02, simulated=False).to_dict()
+    chart = ratio_chart(ratios, 0.02, simulated=False).to_dict()
 
     band, _, bars, marks = chart["layer"]
     assert chart["datasets"][band["data"]["name"]] == [{"low": 0.98, "high": 1.02}]
