@@ -51,6 +51,8 @@ def command_of(settings: Settings) -> list[str]:
         settings.dashboard_port,
         upload_mb=-(-settings.upload_max_bytes // _UPLOAD_UNIT_BYTES) if may_upload else _SMALLEST_UPLOAD_MB,
     )
+    if is_loopback(settings.dashboard_address):
+        command += [f"--server.allowedHosts={name}" for name in _names_of(settings)]
     if settings.dashboard_access is Access.OIDC:
         command.append(f"--secrets.files={settings.secrets_file}")
     return command
@@ -74,9 +76,10 @@ def dashboard_command(address: str = "127.0.0.1", port: int = 8501, upload_mb: i
 def require_safe(settings: Settings) -> None:
     """Refuse to serve people whom nobody knows, and to ask for what nobody could give; `SpecError` says the remedy."""
     access, address = settings.dashboard_access, settings.dashboard_address
-    if access is Access.OPEN and not is_loopback(address):
+    reached_by = [*([] if is_loopback(address) else [address]), *_names_of(settings)]
+    if access is Access.OPEN and reached_by:
         raise SpecError(
-            f"dashboard_address: {address} is reached by others, and nobody would have to sign in; "
+            f"dashboard: others reach it by {', '.join(reached_by)}, and nobody would have to sign in; "
             f"{_HOW_TO_LET_PEOPLE_IN}"
         )
     has_password = settings.dashboard_operator_password_hash or settings.dashboard_viewer_password_hash
@@ -92,6 +95,10 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return address == "localhost"
+
+
+def _names_of(settings: Settings) -> list[str]:
+    return [name.strip() for name in settings.dashboard_hosts.split(",") if name.strip()]
 
 
 def _require_provider(settings: Settings) -> None:

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     broker_url: str = Field(default="", repr=False, description="A Redis or Valkey; left out: the embedded one.")
     dashboard_address: str = Field(default="127.0.0.1", description="Where the dashboard listens.")
     dashboard_port: int = Field(default=8501, ge=0, le=65535, description="The dashboard's port.")
+    dashboard_hosts: str = Field(
+        default="", description="Names by which a proxy on this machine lets others reach it, separated by commas."
+    )
     dashboard_access: Access = Field(
         default=Access.OPEN,
         description="Who may do what: open (everybody operates; on loopback alone), read-only, password or oidc.",

@@ -120,6 +120,15 @@ def test_an_address_that_others_reach_wants_a_sign_in(hashes: dict[str, str]) ->
     assert "--server.address=0.0.0.0" in command_of(guarded)
 
 
+def test_behind_a_proxy_it_answers_to_the_name_of_the_proxy_and_wants_a_sign_in(hashes: dict[str, str]) -> None:
+    named = {"PIFARM_DASHBOARD_HOSTS": "farm.example.org, farm"}
+    with pytest.raises(SpecError, match=r"others reach it by farm\.example\.org, farm"):
+        command_of(settings_of(named))
+
+    names = [flag.partition("allowedHosts=")[2] for flag in command_of(settings_of({**named, **hashes}))]
+    assert {"farm.example.org", "farm", "localhost"} <= set(names)
+
+
 @pytest.mark.parametrize(
     ("values", "remedy"),
     [
