@@ -34,10 +34,12 @@ __all__ = [
     "blocks_needed",
     "compare",
     "compare_all",
+    "detectable_ratio",
     "holm",
     "reachable_ratio",
 ]
 MARGIN = 0.02
+LARGEST_DETECTABLE = 1000.0  # two noisy blocks of many variants reach beyond any number
 
 
 class Answer(enum.Enum):
@@ -73,7 +75,8 @@ class Comparison:
     boards.
 
     `low` and `high` bound the ratio at 95 %, for this pair alone; `p` is corrected for all pairs of the
-    group. `detectable` is the smallest ratio above 1 that four in five such experiments would tell apart;
+    group. `detectable` is the smallest ratio above 1 that four in five such experiments would tell apart, a
+    thousand where it is that or more;
     `cv` is the scatter of a unit's figure that the pair's differences imply. What two common units are
     needed for is None below them.
     """
@@ -187,9 +190,14 @@ def _comparison(pair: Pair, p: float | None, margin: float, pairs: int) -> Compa
         low=math.exp(pair.mean - half),
         high=math.exp(pair.mean + half),
         p=p,
-        detectable=math.exp(math.log1p(margin) + reach),
+        detectable=detectable_ratio(margin, reach),
         cv=math.sqrt(pair.variance / 2),
     )
+
+
+def detectable_ratio(margin: float, reach: float) -> float:
+    """The smallest ratio that is told: `reach` (of logarithms) beyond the margin, `LARGEST_DETECTABLE` at most."""
+    return math.exp(min(math.log1p(margin) + reach, math.log(LARGEST_DETECTABLE)))
 
 
 def answer_of(effect: Effect, p: float, limit: float) -> Answer:

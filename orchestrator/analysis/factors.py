@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.analysis.comparison import LEVEL, MARGIN, Answer, answer_of, holm
+from orchestrator.analysis.comparison import LEVEL, MARGIN, Answer, answer_of, detectable_ratio, holm
 from orchestrator.analysis.effect import Effect
 from orchestrator.analysis.latency import t_interval
 from orchestrator.analysis.pairing import LEAST_BOARDS
@@ -235,7 +235,7 @@ def _compared(
         low=math.exp(interval[0]),
         high=math.exp(interval[1]),
         p=p,
-        detectable=math.exp(math.log1p(margin) + reach),
+        detectable=detectable_ratio(margin, reach),
         needed=_needed(found.scatter or 0.0, ratio, margin),
     )
 

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.analysis.comparison import Answer, Comparison, Limit, Observation, compare, compare_all
+from orchestrator.analysis.comparison import (
+    LARGEST_DETECTABLE,
+    Answer,
+    Comparison,
+    Limit,
+    Observation,
+    compare,
+    compare_all,
+)
 from orchestrator.analysis.pairing import Unit
 
 TOLD = (Answer.FASTER, Answer.SLOWER)
@@ -188,6 +196,12 @@ def test_below_two_common_blocks_nothing_can_be_told(blocks: int) -> None:
 
 def test_what_was_never_measured_cannot_be_told() -> None:
     assert compare([], "a", "b").answer is Answer.CANNOT_TELL
+
+
+def test_two_noisy_blocks_of_many_variants_could_detect_nothing_and_say_so_with_a_number() -> None:
+    """What would be needed is beyond what a float can hold."""
+    found = compare_all(measured(group(1.0, 10), blocks=2, cv=2.0))
+    assert max(each.detectable or 0.0 for each in found.values()) == pytest.approx(LARGEST_DETECTABLE)
 
 
 def test_a_comparison_says_what_it_could_have_detected() -> None:
