@@ -119,10 +119,10 @@ PRESETS: Mapping[str, Preset] = {
             name="demo",
             regime=Regime.BURST,
             gate=Gate(max_c=75.0, timeout_s=60.0),
-            warm_up=WarmUp(min_inferences=1, min_s=0.5, max_s=10.0),
-            window=Window(min_inferences=20, min_s=1.0, max_s=10.0, stop_c=77.0),
+            warm_up=WarmUp(min_inferences=1, min_s=0.3, max_s=10.0),
+            window=Window(min_inferences=20, min_s=0.7, max_s=10.0, stop_c=77.0),
         ),
-        blocks=2,
+        blocks=3,
         provisional=True,
     ),
 }

@@ -28,7 +28,7 @@ INPUTS = Inputs(shapes={"images": (1, 3, 128, 128)})  # TorchScript does not say
 
 
 def demo(
-    blocks: Annotated[int, typer.Option("--blocks", help="Randomised passes over all variants.")] = 2,
+    blocks: Annotated[int, typer.Option("--blocks", help="Randomised passes over all variants.")] = 3,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Override a protocol's figure, e.g. window.min_s=1.")
     ] = None,
@@ -42,7 +42,7 @@ def demo(
         bool, typer.Option("--full", help="The variants for PyTorch, too, and every scene; needs pifarm[torch].")
     ] = False,
 ) -> None:
-    """Measure a detector's variants on this host and on two simulated Pis, and rank them. About four minutes."""
+    """Measure a detector's variants on this host and on two simulated Pis, and rank them. About five minutes."""
     from orchestrator.cli.leaderboard import print_leaderboard
     from orchestrator.cli.watch import watch_study
     from orchestrator.demo.detection.preparing import WITH_TORCH, WITHOUT_TORCH, add_detector, add_scenes
