@@ -2,10 +2,14 @@
 
 import pytest
 
+from agent.wire.ramp import Reach, Swept
 from orchestrator.db.session import Database
 from tests import factories
 from tests.dashboard.conftest import OpenPage, text_of
+from tests.orchestrator.studies.stepping import steps, wish
+from tests.small_farm import plant
 from tests.soaks import soak
+from tests.swept_run import add_sweep
 
 pytestmark = pytest.mark.integration
 
@@ -30,3 +34,18 @@ def test_soaks_are_drawn_over_each_other_and_each_figure_can_be_had_as_a_file(
 @pytest.mark.parametrize(("what", "command"), [("soaks", "soak"), ("sweeps", "sweep"), ("rates", "pace")])
 def test_what_was_not_measured_names_its_command(open_page: OpenPage, what: str, command: str) -> None:
     assert f"pifarm thermal {command} MODEL" in text_of(open_page("thermal", what=what))
+
+
+def test_a_sweep_is_drawn_against_temperature(database: Database, open_page: OpenPage) -> None:
+    add_sweep(database, Swept(low_c=51.0, high_c=79.0, low=Reach.STALLED, high=Reach.LIMIT, up_from_ns=0))
+
+    assert "Latency against temperature, up and down" in text_of(open_page("thermal", what="sweeps"))
+
+
+def test_a_search_for_a_rate_says_what_is_held(database: Database, open_page: OpenPage) -> None:
+    steps(database, plant(database, **wish()).study_id, lambda run: 3.0)
+
+    app = open_page("thermal", what="rates")
+
+    assert "holds 2.95/s for ever at 25.0 °C, not 3.05/s: throttled" in text_of(app)
+    assert list(app.dataframe[0].value["Held"]) == ["for ever", "for ever", "throttled", "for ever"]
