@@ -5,6 +5,7 @@ import tarfile
 import time
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from orchestrator.config import Settings
@@ -44,7 +45,10 @@ def test_the_status_says_at_a_glance_what_runs_and_what_is_wrong(pifarm: Pifarm,
         assert text in ended.out
 
 
-def test_the_status_of_a_farm_that_is_down_says_how_to_start_it(pifarm: Pifarm) -> None:
+def test_the_status_of_a_farm_that_is_down_says_how_to_start_it(
+    pifarm: Pifarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIFARM_CANARY_EVERY_S")
     ended = pifarm("status")
     assert ended.exit_code == 0
     assert "not running; start it with `pifarm up`" in ended.out
