@@ -25,7 +25,7 @@ help:
 	@echo "make setup   make .venv with pifarm, the simulated boards and the test tools"
 	@echo "make torch   install PyTorch as well, which is large: for variants and tests that need it"
 	@echo "make demo    run the whole farm on this machine (ARGS='...' goes to pifarm demo)"
-	@echo "make demo-full  the same with PyTorch, and the table of README: installs PyTorch, half an hour"
+	@echo "make demo-full  the same with PyTorch and every scene, and its table beside a published one; takes longer"
 	@echo "make test    run every test: unit, ssh, postgres, browser, integration"
 	@echo "make test-survives  one fault at a time against a real farm: what CI runs after the tests"
 	@echo "make test-thermal  soaks, sweeps and searches of whole studies on simulated boards, in scaled time"
