@@ -1,8 +1,9 @@
 """What pifarm shows itself with: `detection`, the detector of `pifarm demo`, and here a digit classifier.
 
-The classifier is what the farm's tests and benchmarks measure: tiny, in four variants, each a really different file with
-its own accuracy. `train.py` writes the files; `metrics.json` beside them is the only record of their accuracy, measured
-by running each file. Its digits are those of the detector's scenes. Importing this package needs the stdlib alone.
+The classifier is what the farm's tests and benchmarks measure: tiny, in four variants, each a really different file
+with its own accuracy. `train.py` writes the files; `metrics.json` beside them is the only record of their accuracy,
+measured by running each file. Its digits are those of the detector's scenes. Importing this package needs the stdlib
+alone.
 """
 
 import json
