@@ -55,7 +55,7 @@ def test_runs_that_nobody_looks_after_are_told_with_the_remedy(
 
     text = text_of(open_page("studies"))
 
-    assert "nobody has looked after their boards for 1 min 30 s" in text and "pifarm up" in text
+    assert "nobody has looked after their boards for 1 min" in text and "pifarm up" in text
 
 
 def test_the_queue_shows_what_goes_on_and_every_study(open_page: OpenPage, study: int) -> None:
