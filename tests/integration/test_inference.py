@@ -38,8 +38,8 @@ def test_a_run_keeps_every_sample_and_its_telemetry(farm: LivingFarm) -> None:
     farm.wait_for_end(study)
     (run,) = list_runs(farm.farm.database, study=study)
     series = run_series(farm.farm.database, run.run)
-    assert series.is_counted.sum() == run.samples
-    assert run.samples is not None and run.samples >= 30
+    assert run.samples is not None
+    assert 30 <= run.samples <= series.is_counted.sum(), "all of the window, but for a head that was not yet steady"
     assert not series.is_counted[0], "the warm-up is kept, and not counted"
     assert (series.telemetry["temperature_c"] > 20).any()
 
