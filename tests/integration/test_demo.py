@@ -17,7 +17,7 @@ from orchestrator.config import Settings
 from tests.integration.living_farm import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.ssh]
-VARIANTS = ("onnx", "slim", "pruned-20", "int8-static")
+VARIANTS = ("onnx", "slim", "int8-static")
 QUICK = ("--blocks", "1", "--examples", "6", "--set", "warm_up.min_s=0.1", "--set", "window.min_s=0.3")
 MEASURED = {"mAP50": "measured", "mAP50-95": "measured"}
 ROOT = Path(__file__).parents[2]
