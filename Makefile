@@ -15,10 +15,13 @@ UNIT := -m "not (ssh or postgres or browser or arm64 or integration)" \
 	--ignore tests/integration --ignore tests/arm64 --ignore tests/dashboard -o faulthandler_timeout=0
 
 SURVIVES := tests/integration/test_survives.py
+# What takes long: training, benchmarks in small, the detector's scores, scaled time, installing over SSH.
+SLOW := tests/training tests/benchmarks tests/orchestrator/demo/detection tests/orchestrator/simulator/test_scaled_time.py \
+	tests/integration/test_equipping.py
 # Whole thermal studies in scaled time, a minute and more each.
 THERMAL := $(addprefix tests/integration/,test_pace.py test_sweep.py test_example.py test_start_groups.py)
 
-.PHONY: help setup torch demo demo-full test test-survives test-thermal test-faults test-arm64 unit bench lint clean remake
+.PHONY: help setup torch demo demo-full test test-survives test-slow test-thermal test-faults test-arm64 unit bench lint clean remake
 .DEFAULT_GOAL := help
 
 help:
@@ -26,8 +29,9 @@ help:
 	@echo "make torch   install PyTorch as well, which is large: for variants and tests that need it"
 	@echo "make demo    run the whole farm on this machine (ARGS='...' goes to pifarm demo)"
 	@echo "make demo-full  the same with PyTorch and every scene, and its table beside a published one; takes longer"
-	@echo "make test    run every test: unit, ssh, postgres, browser, integration"
+	@echo "make test    run the tests: unit, ssh, postgres, browser, integration; the suites below take longer"
 	@echo "make test-survives  one fault at a time against a real farm: what CI runs after the tests"
+	@echo "make test-slow  training, benchmarks in small, installing over SSH; laws with more examples"
 	@echo "make test-thermal  soaks, sweeps and searches of whole studies on simulated boards, in scaled time"
 	@echo "make test-faults  kill, cut, fill and corrupt things during 224 runs, and count (ARGS='--seed 7')"
 	@echo "make test-arm64   set up and measure on emulated arm64 boards; needs root and Debian (docs/boards.md)"
@@ -58,12 +62,17 @@ demo-full: torch
 
 test: .venv/stamp
 	@bash scripts/install-test-packages
-	@$(PY) -m pytest -n 3 --dist loadfile -m "not arm64" --ignore tests/integration --hypothesis-profile thorough $(ARGS)
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration $(addprefix --ignore ,$(SURVIVES) $(THERMAL)) $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile -m "not arm64" --ignore tests/integration $(addprefix --ignore ,$(SLOW)) $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration $(addprefix --ignore ,$(SURVIVES) $(THERMAL) $(SLOW)) $(ARGS)
 
 # One fault at a time, each counted by the checker. CI runs it after the tests.
 test-survives: .venv/stamp
 	@$(PY) -m pytest -n 3 $(SURVIVES) $(ARGS)
+
+test-slow: .venv/stamp
+	@bash scripts/install-test-packages
+	@$(PY) -m pytest -n 2 --dist loadfile $(SLOW) $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile -m "hypothesis and not arm64" --hypothesis-profile thorough $(ARGS)
 
 test-thermal: .venv/stamp
 	@$(PY) -m pytest -n 2 --dist loadfile $(THERMAL) $(ARGS)

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.programs import find_program
 
-# Shared machines stall at random, so the time of one example says nothing about the code. `make test` looks more
-# thoroughly than `make unit`; --hypothesis-profile long is for nights.
+# Shared machines stall at random, so the time of one example says nothing about the code. `make test-slow` looks more
+# thoroughly than `make test`; --hypothesis-profile long is for nights.
 settings.register_profile(
     "pifarm", max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
