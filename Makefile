@@ -15,9 +15,10 @@ UNIT := -m "not (ssh or postgres or browser or arm64 or integration)" \
 	--ignore tests/integration --ignore tests/arm64 --ignore tests/dashboard -o faulthandler_timeout=0
 
 SURVIVES := tests/integration/test_survives.py
-# What takes long: training, benchmarks in small, the detector's scores, scaled time, installing over SSH.
+# What takes long: training, benchmarks in small, the detector's scores, scaled time, installing over SSH, runs that
+# heat cuts into segments, a canary whose clock is capped.
 SLOW := tests/training tests/benchmarks tests/orchestrator/demo/detection tests/orchestrator/simulator/test_scaled_time.py \
-	tests/integration/test_equipping.py
+	$(addprefix tests/integration/,test_equipping.py test_segments.py test_canary.py)
 # Whole thermal studies in scaled time, a minute and more each.
 THERMAL := $(addprefix tests/integration/,test_pace.py test_sweep.py test_example.py test_start_groups.py)
 
