@@ -65,7 +65,6 @@ def set_task(
     read, farm = read_task(task), console.the_farm()
     catalog.set_task(farm, name, read)
     console.note(farm, "model task", name)
-    console.note(farm, "model task", name)
     console.say(f"{name}: {task_text.summary(read)}")
     console.tell(f"next: pifarm accuracy {name} --dataset NAME")
 
