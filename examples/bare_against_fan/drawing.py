@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from orchestrator.analysis.thermal.curve import Soak, soak_of
-from orchestrator.charts.axes import LayeredChart
-from orchestrator.charts.figures.factors import Side, factor_chart
 from orchestrator.charts.figures.response import Against, Branch, response_chart
 from orchestrator.charts.figures.rise import Rise, rise_chart
-from orchestrator.charts.render import save_figure
+from orchestrator.charts.render import Chart, save_figure
 from orchestrator.db.session import Database
+from orchestrator.figures.factors import factor_figure
 from orchestrator.queries.account import read_facts
 from orchestrator.queries.factors import FactorComparison
 from orchestrator.queries.runs import list_runs
@@ -51,23 +50,13 @@ def draw(soaked: Sequence[Soaked], groups: Sequence[FactorComparison], folder: P
     return paths
 
 
-def _charts(soaked: Sequence[Soaked], groups: Sequence[FactorComparison]) -> Iterator[tuple[str, LayeredChart]]:
+def _charts(soaked: Sequence[Soaked], groups: Sequence[FactorComparison]) -> Iterator[tuple[str, Chart]]:
     for board_type in sorted({each.board_type for each in soaked}):
         branches = [_branch(each) for each in soaked if each.board_type == board_type]
         yield f"temperature-{board_type}", response_chart(branches, Against.TEMPERATURE)
     yield "heating", rise_chart([_rise(each) for each in soaked])
     for found in groups:
-        sides = [
-            Side(
-                name=level.level,
-                boards=level.latency_ms.by_board,
-                center=level.latency_ms.center,
-                interval=level.latency_ms.interval,
-                simulated=True,
-            )
-            for level in found.levels
-        ]
-        yield f"latency-{found.group.board_type}", factor_chart(sides, found.factor, "latency of the last 300 s, ms")
+        yield f"latency-{found.group.board_type}", factor_figure(found).chart
 
 
 def _branch(own: Soaked) -> Branch:
