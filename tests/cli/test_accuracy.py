@@ -33,6 +33,7 @@ def test_boards_are_asked_in_a_study_of_its_own_kind(pifarm: Pifarm, digits: Pat
     pifarm("dataset", "add", "digits", str(digits))
     assert pifarm("model", "task", MODEL, str(TASK_FILE)).out.startswith(f"{MODEL}: detection of 10 classes by yolov8")
     assert "task: detection of 10 classes" in pifarm("model", "show", MODEL).out
+    assert [line["action"] for line in read_json(pifarm, "audit")].count("model task") == 1
     ended = pifarm("accuracy", MODEL, "--dataset", "digits", "--variant", "fp32", "--no-wait")
     assert ended.exit_code == 0 and "study 1: 1 runs on pi5-kitchen" in ended.out
     assert "on pi5-kitchen: one ready board of each type" in ended.err
