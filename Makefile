@@ -70,7 +70,8 @@ test: .venv/stamp
 test-survives: .venv/stamp
 	@$(PY) -m pytest -n 3 $(SURVIVES) $(ARGS)
 
-test-slow: .venv/stamp
+# Training and its tests need PyTorch, and would be skipped without a word.
+test-slow: torch
 	@bash scripts/install-test-packages
 	@$(PY) -m pytest -n 2 --dist loadfile $(SLOW) $(ARGS)
 	@$(PY) -m pytest -n 2 --dist loadfile -m "hypothesis and not arm64" --hypothesis-profile thorough $(ARGS)
