@@ -113,6 +113,7 @@ def page(browser: Browser, watch: Watch) -> Iterator[Page]:
 def visit(browser: Browser, watch: Watch, *, width: int, scheme: Literal["light", "dark"]) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": width, "height": 1400}, color_scheme=scheme)
     context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     opened = context.new_page()
     watch.follow(opened)
     yield opened
@@ -121,9 +122,14 @@ def visit(browser: Browser, watch: Watch, *, width: int, scheme: Literal["light"
 
 def take_picture(page: Page, path: Path) -> None:
     """A picture of a page that has come to rest."""
+    await_rest(page)
+    page.screenshot(path=path)
+
+
+def await_rest(page: Page) -> None:
+    """Until the page's script is over and nothing on it is a placeholder."""
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
     expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
-    page.screenshot(path=path)
 
 
 def find_free_port() -> int:
@@ -141,9 +147,9 @@ def test_a_visitor_finds_the_winner_opens_its_run_and_looks_at_the_farm(
     page: Page, address: str, tmp_path: Path
 ) -> None:
     page.goto(address)
-    expect(page.get_by_text(f"{WINNER} is fastest").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text(f"{WINNER} is fastest").first).to_be_visible()
     expect(page.get_by_text("SIMULATED").first).to_be_visible()
-    expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible()
     take_picture(page, tmp_path / "leaderboard.png")
 
     page.get_by_text(f"Runs of {WINNER}").first.click()
@@ -163,20 +169,25 @@ def test_a_row_that_is_selected_shows_its_runs(page: Page, address: str) -> None
     page.goto(address)
     table = page.locator("[data-testid=stDataFrame]").first
     expect(table).to_be_visible()
+    await_rest(page)
 
     table.click(position={"x": 18, "y": 88})
 
-    expect(page.get_by_text("Runs of fp32@onnxruntime,t4").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Runs of fp32@onnxruntime,t4").first).to_be_visible()
 
 
 def test_a_click_on_a_mark_selects_its_row_and_the_link_keeps_it(page: Page, address: str) -> None:
     page.goto(f"{address}/?board=pi5")
+    await_rest(page)
     page.get_by_role("tab", name="One figure against another").first.click()
-    mark = page.locator("[data-testid=stVegaLiteChart] svg path[aria-label*='fp32@onnxruntime,t4']").first
+    shown = page.get_by_role("tabpanel", name="One figure against another").first
+    mark = shown.locator("[data-testid=stVegaLiteChart] svg path[aria-label*='fp32@onnxruntime,t4']").first
 
+    mark.hover()
+    expect(page.locator("#vg-tooltip-element.visible")).to_be_visible()
     mark.click()
 
-    expect(page.get_by_text("Runs of fp32@onnxruntime,t4").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Runs of fp32@onnxruntime,t4").first).to_be_visible()
     expect(page).to_have_url(re.compile("variant=fp32"))
 
 

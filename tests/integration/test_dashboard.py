@@ -58,7 +58,6 @@ def page(address: str, chromium: Path) -> Iterator[Page]:
 
 
 def test_a_model_is_uploaded_queued_watched_ranked_and_its_run_opened(page: Page, living: LivingFarm) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_text("Nothing has been measured yet.")).to_be_visible()
