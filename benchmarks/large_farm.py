@@ -19,6 +19,7 @@ from agent.wire.records import Inferences, Phase, Telemetry
 from agent.wire.spec import Inputs
 from orchestrator.analysis.latency import LatencySummary, summarise
 from orchestrator.analysis.validity import ANALYSIS_VERSION
+from orchestrator.attending.lifecycle import AttemptState, RunState, StudyState, Verdict
 from orchestrator.db.columns import pack_inferences, pack_telemetry
 from orchestrator.db.session import Database
 from orchestrator.db.tables import (
@@ -33,7 +34,6 @@ from orchestrator.db.tables import (
     StudyRow,
     VariantRow,
 )
-from orchestrator.lifecycle import AttemptState, RunState, StudyState, Verdict
 from orchestrator.protocols import preset
 
 BOARDS = {"pi5": 90.0, "pi4": 210.0, "pi3": 520.0, "zero2w": 640.0}  # ms of the slowest variant

@@ -21,8 +21,8 @@ from agent.wire.journal import Cursor, read_lines
 from agent.wire.records import Ended, Outcome, Record
 from agent.wire.spec import Fence, Limits, Protocol, RunSpec, Scalar
 from benchmarks.command import CannotMeasureError
-from orchestrator.board import Board
-from orchestrator.bundle import build_bundle
+from orchestrator.boards.board import Board
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.errors import BusyError
 from orchestrator.transport.local import LocalTransport, adopt_own_python
 

@@ -15,7 +15,7 @@ from benchmarks.command import run_command, tell
 from benchmarks.figure import Figure, Target, share_of
 from orchestrator.analysis.steadiness import Steadiness
 from orchestrator.analysis.validity import Severity, judge
-from orchestrator.lifecycle import Verdict
+from orchestrator.attending.lifecycle import Verdict
 
 ALLOWED_SHARE = 0.05
 

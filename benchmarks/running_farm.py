@@ -18,12 +18,13 @@ import psutil
 from sqlalchemy import select
 
 from benchmarks.command import CannotMeasureError
-from orchestrator import demo, embedded, fleet
+from orchestrator import demo, embedded
+from orchestrator.attending.lifecycle import StudyState
+from orchestrator.boards import fleet
 from orchestrator.catalog import NewBuild, add_model
 from orchestrator.config import Settings
 from orchestrator.db.tables import DeviceRow, StudyRow
 from orchestrator.farm import Farm, open_farm
-from orchestrator.lifecycle import StudyState
 from orchestrator.log_lines import log_to
 from orchestrator.transport.address import SshAddress
 from orchestrator.transport.keys import FarmKey, HostKey

@@ -21,13 +21,14 @@ from agent.wire.spec import Protocol
 from benchmarks.command import CannotMeasureError
 from benchmarks.lone_board import ARTIFACT_ID
 from dashboard.launch import APP
-from orchestrator import attempts, picking, results, studies
-from orchestrator.board import MAX_JOURNAL_BYTES
+from orchestrator import studies
+from orchestrator.attending import attempts, picking, results
+from orchestrator.attending.ingest import ingest
+from orchestrator.boards.board import MAX_JOURNAL_BYTES
 from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
 from orchestrator.db.tables import ArtifactRow, AttemptRow, BuildRow, DeviceRow, ModelRow
-from orchestrator.ingest import ingest
 from orchestrator.queries.account import account_for
 from orchestrator.studies import Submission
 

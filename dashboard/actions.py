@@ -11,9 +11,10 @@ from typing import TypeVar
 import streamlit as st
 
 from dashboard import access, data
-from orchestrator import audit, catalog, fleet, preparing, studies
+from orchestrator import audit, catalog, studies
+from orchestrator.boards import fleet, preparing
+from orchestrator.boards.doctor import Checkup
 from orchestrator.catalog import NewBuild
-from orchestrator.doctor import Checkup
 from orchestrator.doorbell import ring
 from orchestrator.errors import SpecError
 from orchestrator.farm import Farm

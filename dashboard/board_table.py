@@ -8,10 +8,10 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from orchestrator import numbers_text, row_text
 from orchestrator.charts import style
-from orchestrator.compare_text import markdown_cell
 from orchestrator.queries.leaderboard_rows import LeaderboardRow
+from orchestrator.text import numbers_text, row_text
+from orchestrator.text.compare_text import markdown_cell
 
 _TIE = 0.5
 _PARETO = {True: "on the front", False: "beaten", None: ""}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from orchestrator.analysis.thermal.sweep import Slots, Sweep
-from orchestrator.bundle import build_bundle
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database

@@ -4,12 +4,12 @@ import streamlit as st
 
 from dashboard import marks
 from dashboard.plain_text import as_plain
-from orchestrator import numbers_text, row_text
-from orchestrator.doctor import bits_in_words
+from orchestrator.boards.doctor import bits_in_words
 from orchestrator.queries.canary import CanaryChart
 from orchestrator.queries.rows import DeviceView
 from orchestrator.queries.vitals import Vitals
-from orchestrator.waiting_text import at_the_gate
+from orchestrator.text import numbers_text, row_text
+from orchestrator.text.waiting_text import at_the_gate
 
 CHOSEN = "show"  # of the page's address, too
 

@@ -6,11 +6,12 @@ import streamlit as st
 from dashboard import access, actions, marks
 from dashboard.doing import FOR_OPERATORS, asks_for, do
 from dashboard.plain_text import as_plain
-from orchestrator import doctor, numbers_text
-from orchestrator.doctor import Checkup
+from orchestrator.attending.lifecycle import DeviceState
+from orchestrator.boards import doctor
+from orchestrator.boards.doctor import Checkup
 from orchestrator.errors import PifarmError
-from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.rows import DeviceView
+from orchestrator.text import numbers_text
 
 
 def show_device(device: DeviceView) -> None:

@@ -5,8 +5,8 @@ import streamlit as st
 
 from dashboard import lab_data
 from dashboard.plain_text import as_plain
-from orchestrator import numbers_text, run_text
 from orchestrator.queries.difference import RunDifference, Weight
+from orchestrator.text import numbers_text, run_text
 
 COLUMNS = ("Area", "Fact", "This run", "The other", "Why it matters")
 

@@ -8,11 +8,11 @@ import streamlit as st
 from dashboard import data, marks, tradeoff_section
 from dashboard.board_table import board_columns, board_markdown, column_settings, styled
 from dashboard.plain_text import as_plain
-from orchestrator import numbers_text, row_text
 from orchestrator.charts.ranking import ranking_chart
-from orchestrator.compare_text import markdown_cell
 from orchestrator.queries.briefs import Among, RunBrief
 from orchestrator.queries.leaderboard_rows import Group, LeaderboardRow
+from orchestrator.text import numbers_text, row_text
+from orchestrator.text.compare_text import markdown_cell
 
 MOST_LINKS = 30
 MOST_IN_CURVE = 40

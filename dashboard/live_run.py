@@ -4,11 +4,11 @@ import streamlit as st
 
 from agent.wire.spec import Regime
 from dashboard import data, run_sections
-from orchestrator import numbers_text, progress_text
+from orchestrator.attending.lifecycle import ENDED_RUN_STATES
 from orchestrator.charts.timeline import Stretch, whole_stretch
-from orchestrator.lifecycle import ENDED_RUN_STATES
 from orchestrator.queries.progress import RunProgress
 from orchestrator.queries.rows import RunSeries, RunView
+from orchestrator.text import numbers_text, progress_text
 
 REFRESH_S = 30.0
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 import streamlit as st
 
-from orchestrator import row_text
-from orchestrator.lifecycle import DeviceState, RunState, StudyState, Verdict
+from orchestrator.attending.lifecycle import DeviceState, RunState, StudyState, Verdict
+from orchestrator.text import row_text
 
 Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]
 

@@ -10,7 +10,8 @@ import streamlit as st
 from agent.wire.spec import Regime
 from dashboard.local_time import moment_text
 from dashboard.plain_text import as_plain
-from orchestrator import ambient, csv_text, numbers_text
+from orchestrator.attending.lifecycle import RunState, Verdict
+from orchestrator.boards import ambient
 from orchestrator.charts.histogram import latency_histogram
 from orchestrator.charts.inferences import is_condensed
 from orchestrator.charts.timeline import (
@@ -21,8 +22,8 @@ from orchestrator.charts.timeline import (
     unmeasured,
     whole_stretch,
 )
-from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.queries.rows import AttemptView, RunSeries, RunView
+from orchestrator.text import csv_text, numbers_text
 
 _ENDED = (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import access, actions
 from dashboard.doing import FOR_OPERATORS, asks_for, do
-from orchestrator.lifecycle import MOST_PRIORITY, StudyState
+from orchestrator.attending.lifecycle import MOST_PRIORITY, StudyState
 from orchestrator.queries.rows import StudyView
 
 

@@ -11,12 +11,13 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import actions, data
 from dashboard.doing import asks_for
 from dashboard.plain_text import as_plain
-from orchestrator import forecast_text, protocols
+from orchestrator import protocols
+from orchestrator.attending.lifecycle import MOST_PRIORITY
 from orchestrator.errors import PifarmError, SpecError
-from orchestrator.lifecycle import MOST_PRIORITY
 from orchestrator.queries.forecast import Forecast
 from orchestrator.queries.rows import DeviceView, ModelView
 from orchestrator.studies.submission import MAX_BLOCKS, Submission
+from orchestrator.text import forecast_text
 
 OFFERED = ("quick", "standard", "sustained", "demo")
 _USUAL = "standard"

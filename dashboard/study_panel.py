@@ -5,10 +5,10 @@ import streamlit as st
 from dashboard import data, marks
 from dashboard.event_table import show_events
 from dashboard.plain_text import as_plain
-from orchestrator import numbers_text, row_text, study_text
-from orchestrator.lifecycle import ENDED_RUN_STATES, StudyState
+from orchestrator.attending.lifecycle import ENDED_RUN_STATES, StudyState
 from orchestrator.queries.rows import DeviceView, StudyView
-from orchestrator.waiting_text import at_the_gate, stuck
+from orchestrator.text import numbers_text, row_text, study_text
+from orchestrator.text.waiting_text import at_the_gate, stuck
 
 REFRESH_S = 2
 

@@ -6,10 +6,10 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.plain_text import as_plain
-from orchestrator import sweep_text
 from orchestrator.analysis.thermal.sweep import ROW_C, Slots
 from orchestrator.charts.figures.response import Against, Branch, response_chart
 from orchestrator.queries.rows import RunView
+from orchestrator.text import sweep_text
 
 
 def show(url: str, run: RunView, counted: int | None) -> None:

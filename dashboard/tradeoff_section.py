@@ -7,10 +7,10 @@ from functools import partial
 import streamlit as st
 
 from dashboard import filters
-from orchestrator import numbers_text
 from orchestrator.charts.figures.pareto import Better
 from orchestrator.charts.tradeoff import PICK, Measure, Spot, tradeoff_chart
 from orchestrator.queries.leaderboard_rows import LeaderboardRow
+from orchestrator.text import numbers_text
 
 Pick = Callable[[str | None], None]
 LATENCY = "latency"

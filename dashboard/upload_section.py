@@ -11,10 +11,10 @@ from dashboard import access, actions, uploads
 from dashboard.doing import FOR_OPERATORS, asks_for, do
 from dashboard.plain_text import as_plain
 from dashboard.uploads import Found
-from orchestrator import numbers_text
 from orchestrator.config import load_settings
 from orchestrator.errors import PifarmError
 from orchestrator.formats.reading import readers, suffixes
+from orchestrator.text import numbers_text
 
 _READ = "what was read"
 _COMPANIONS = ("bin", "data", "weights")

@@ -18,7 +18,7 @@ from orchestrator.config import Settings
 from orchestrator.errors import ModelError, SpecError
 from orchestrator.formats import read_model
 from orchestrator.formats.reading import readers, suffixes
-from orchestrator.numbers_text import size
+from orchestrator.text.numbers_text import size
 from orchestrator.variants.inspection import inspect
 
 

@@ -7,13 +7,13 @@ import streamlit as st
 
 from dashboard import data, lab_data, marks, spread_section
 from dashboard.plain_text import as_plain
-from orchestrator import compare_text, profile_text
 from orchestrator.analysis.profile import movers
+from orchestrator.attending.lifecycle import StudyKind
 from orchestrator.charts.ratios import Ratio, ratio_chart
-from orchestrator.lifecycle import StudyKind
 from orchestrator.queries.briefs import Among, RunBrief
 from orchestrator.queries.compare import GroupComparison
 from orchestrator.queries.leaderboard_rows import Group
+from orchestrator.text import compare_text, profile_text
 
 MOST_MOVERS = 15
 

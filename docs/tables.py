@@ -1,7 +1,9 @@
 """The tables of the documentation, each made from the code that it describes. Read by `docs.generate`."""
 
+import ast
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from agent.device import BOARD_TYPES
@@ -12,16 +14,18 @@ from agent.wire.codec import encode
 from agent.wire.journal import LINE_KINDS, encode_line
 from docs import constants
 from docs.markdown import code, fields_of, sentence, shown, table
-from orchestrator import lifecycle
 from orchestrator.analysis.comparability import FIELDS
 from orchestrator.analysis.rules.table import RULES
+from orchestrator.attending import lifecycle
+from orchestrator.attending.lifecycle import RUN_MOVES, RunEvent, RunState
 from orchestrator.config import Settings
 from orchestrator.export.columns import TABLES as EXPORT_TABLES
-from orchestrator.lifecycle import RUN_MOVES, RunEvent, RunState
 from orchestrator.protocols import PRESETS, Preset, setting_names
 from orchestrator.simulator.boards import BOARD_KINDS
 from tests import test_import_rules as import_rules
 
+ROOT = Path(__file__).parent.parent
+PRODUCT = ("agent", "orchestrator", "dashboard")
 REQUESTS = (
     spec.RunSpec, spec.Fence, spec.Protocol, spec.Gate, spec.WarmUp, spec.Window, spec.Pace, ramp.Ramp, spec.Inputs,
     spec.Limits, evaluation.Evaluation, task.Task, task.ImageInput, task.Detection,
@@ -30,6 +34,12 @@ ANSWERS = (Answer, Status, Progress, Refused, Probe, Tuned, Setting, Examined, B
 LIVES = (
     lifecycle.StudyState, lifecycle.RunState, lifecycle.AttemptState, lifecycle.DeviceState, lifecycle.Verdict,
 )  # fmt: skip
+
+
+def packages() -> str:
+    """The packages, each with the first sentence that it says of itself."""
+    folders = sorted(made.parent for made in ROOT.glob("*/**/__init__.py") if made.parts[len(ROOT.parts)] in PRODUCT)
+    return table(["room", "what is in it"], [(code(f"{_place(each)}/"), _first_words(each)) for each in folders])
 
 
 def record_kinds() -> str:
@@ -191,6 +201,15 @@ def board_kinds() -> str:
     return table(("kind", "says that it is", "fan", "power meter", "idle / load, W", "clock, MHz"), rows)
 
 
+def _place(folder: Path) -> str:
+    return folder.relative_to(ROOT).as_posix()
+
+
+def _first_words(folder: Path) -> str:
+    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+    return " ".join(said.partition("\n\n")[0].replace("``", "`").split())
+
+
 def _objects(classes: Iterable[Any]) -> str:
     rows = [
         (
@@ -238,6 +257,7 @@ def export_columns() -> str:
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
+    "packages": packages,
     "record-kinds": record_kinds,
     "record-fields": record_fields,
     "example-journal": example_journal,

@@ -1,6 +1,7 @@
 """Rings for attendants, so that what was just queued or resumed need not wait for the next tick."""
 
-from orchestrator import leases, queue
+from orchestrator import queue
+from orchestrator.attending import leases
 from orchestrator.broker import is_answering
 from orchestrator.farm import Farm
 

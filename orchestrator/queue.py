@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 import kombu.exceptions
 from celery import Celery, signals
 
-from orchestrator import leases
+from orchestrator.attending import leases
 from orchestrator.broker import broker_url
 from orchestrator.config import Settings
 from orchestrator.errors import DatabaseError
@@ -66,7 +66,7 @@ def serve(app: Celery, farm: Farm, on_done: Callable[[], None] = lambda: None) -
     """Register the two tasks; `on_done` hears of each that was not broken off. While the worker shuts down, attendants
     stop waiting and leave.
     """
-    from orchestrator.attend import attend  # brings SSH and statistics, which whoever only rings does without
+    from orchestrator.attending.attend import attend  # brings SSH and statistics, which whoever only rings does without
 
     holder = f"{os.getpid()}-{secrets.token_hex(4)}"
     stopping = threading.Event()

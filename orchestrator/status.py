@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator import broker
+from orchestrator.attending.lifecycle import DeviceState, StudyState
 from orchestrator.config import Settings, complaints
 from orchestrator.db.migrate import current_revision
 from orchestrator.errors import masked
 from orchestrator.farm import Farm
 from orchestrator.heartbeat import Heartbeat
-from orchestrator.lifecycle import DeviceState, StudyState
-from orchestrator.numbers_text import age, size
 from orchestrator.queries.farm import list_devices
 from orchestrator.queries.overview import FailureView, QueueView, queue_of, recent_failures
 from orchestrator.queries.rows import DeviceView, StudyView
 from orchestrator.queries.studies import list_studies
 from orchestrator.supervisor.state import PartState, SupervisorState, is_running, read_state
+from orchestrator.text.numbers_text import age, size
 
 LOW_DISK_BYTES = 1_000_000_000
 STALE_HEARTBEAT_S = 60.0

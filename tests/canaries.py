@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from orchestrator.attending.lifecycle import StudyKind, Verdict
 from orchestrator.db.session import Database
 from orchestrator.db.tables import RunRow, StudyRow
-from orchestrator.lifecycle import StudyKind, Verdict
 from tests import factories
 
 MODEL = "pifarm-canary"

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.lifecycle import AttemptState, DeviceState, RunState, StudyState, Verdict
+from orchestrator.attending.lifecycle import AttemptState, DeviceState, RunState, StudyState, Verdict
 from orchestrator.queries.leaderboard_rows import Group, LeaderboardRow
 from orchestrator.queries.rows import AttemptView, DeviceView, RunSeries, RunView, StudyView
 

@@ -29,6 +29,7 @@ from agent.wire.records import (
 from agent.wire.spec import Inputs, Protocol
 from orchestrator.analysis.latency import summarise
 from orchestrator.analysis.validity import ANALYSIS_VERSION
+from orchestrator.attending.lifecycle import AttemptState, RunState, StudyState, Verdict
 from orchestrator.db.columns import pack_inferences, pack_telemetry
 from orchestrator.db.session import Database
 from orchestrator.db.tables import (
@@ -43,7 +44,6 @@ from orchestrator.db.tables import (
     StudyRow,
     VariantRow,
 )
-from orchestrator.lifecycle import AttemptState, RunState, StudyState, Verdict
 from orchestrator.protocols import preset
 
 START_S = 1_790_000_000.0

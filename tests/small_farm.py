@@ -9,12 +9,13 @@ from sqlalchemy import select, update
 
 from agent.wire.records import Fault
 from agent.wire.spec import Protocol
-from orchestrator import attempts, picking, studies
+from orchestrator import studies
+from orchestrator.attending import attempts, picking
+from orchestrator.attending.lifecycle import OPEN_ATTEMPT_STATES, AttemptState, RunState
+from orchestrator.attending.picking import Assignment
 from orchestrator.db.session import Database
 from orchestrator.db.stored import Base
 from orchestrator.db.tables import ArtifactRow, AttemptRow, BuildRow, DeviceRow, ModelRow, RunRow, StudyRow
-from orchestrator.lifecycle import OPEN_ATTEMPT_STATES, AttemptState, RunState
-from orchestrator.picking import Assignment
 from orchestrator.protocols import preset
 from orchestrator.studies import Submission
 

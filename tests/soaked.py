@@ -20,12 +20,12 @@ from agent.wire.records import (
     TensorFact,
 )
 from agent.wire.spec import Scalar
-from orchestrator import results
 from orchestrator.analysis.thermal.curve import Soak
+from orchestrator.attending import results
+from orchestrator.attending.lifecycle import AttemptState, RunState, StudyState
 from orchestrator.db.columns import pack_inferences, pack_telemetry
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow, StudyRow
-from orchestrator.lifecycle import AttemptState, RunState, StudyState
 from tests import factories
 
 LOAD_FROM_S = 400.0

@@ -7,10 +7,10 @@ from agent.wire.codec import encode
 from agent.wire.records import Ended, Environment, Inferences, Outcome, Phase, StoppedBy, Telemetry
 from agent.wire.spec import Scalar
 from orchestrator.analysis.thermal.curve import Soak
+from orchestrator.attending.lifecycle import AttemptState, RunState, Verdict
 from orchestrator.db.columns import pack_inferences, pack_telemetry
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow
-from orchestrator.lifecycle import AttemptState, RunState, Verdict
 
 AT_S = 200.0  # when the first inference began, since the claim
 

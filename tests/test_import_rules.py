@@ -27,38 +27,38 @@ SPEAKS_CELERY = ("orchestrator.queue",)
 SPEAKS_SSH = ("orchestrator.transport.ssh",)
 SERVES_SSH = ("orchestrator.simulator",)
 SPEAKS_SQL = (
-    "orchestrator.attempts",
-    "orchestrator.attend",
-    "orchestrator.baseline",
+    "orchestrator.attending.attempts",
+    "orchestrator.attending.attend",
+    "orchestrator.attending.baseline",
+    "orchestrator.attending.equipping",
+    "orchestrator.attending.evaluations",
+    "orchestrator.attending.ingest",
+    "orchestrator.attending.journal_order",
+    "orchestrator.attending.known_onsets",
+    "orchestrator.attending.leases",
+    "orchestrator.attending.links",
+    "orchestrator.attending.picking",
+    "orchestrator.attending.references",
+    "orchestrator.attending.results",
+    "orchestrator.attending.scoring",
+    "orchestrator.boards.fleet",
+    "orchestrator.boards.quota",
+    "orchestrator.boards.surroundings",
     "orchestrator.canary",
     "orchestrator.catalog",
     "orchestrator.datasets.catalog",
     "orchestrator.db",
-    "orchestrator.equipping",
     "orchestrator.evaluation_plan",
-    "orchestrator.evaluations",
     "orchestrator.events",
     "orchestrator.farm",
-    "orchestrator.fleet",
-    "orchestrator.ingest",
-    "orchestrator.journal_order",
-    "orchestrator.known_onsets",
-    "orchestrator.leases",
-    "orchestrator.links",
-    "orchestrator.picking",
     "orchestrator.published",
     "orchestrator.queries",
-    "orchestrator.quota",
-    "orchestrator.references",
-    "orchestrator.results",
-    "orchestrator.scoring",
     "orchestrator.studies.choice",
     "orchestrator.studies.ending",
     "orchestrator.studies.extension",
     "orchestrator.studies.narrowing",
     "orchestrator.studies.planting",
     "orchestrator.studies.searching",
-    "orchestrator.surroundings",
 )
 RUNTIME_PLUGINS = ("orchestrator.simulator",)  # may import agent.runtimes: they travel inside the bundle
 # What images and outputs mean, said once: boards answer by it, the farm compares by it.
@@ -67,21 +67,26 @@ COMPUTES_ON_BOARD = (  # numpy too
     *("agent.answer", "agent.detection", "agent.evaluate", "agent.examples", "agent.fitting", "agent.inputs"),
     *("agent.measure", "agent.runtimes", "agent.tasks"),
 )
-PURE = ("orchestrator.analysis", "orchestrator.doctor", "orchestrator.lifecycle", "orchestrator.scheduler")
+PURE = (
+    "orchestrator.analysis",
+    "orchestrator.boards.doctor",
+    "orchestrator.attending.lifecycle",
+    "orchestrator.attending.scheduler",
+)
 
 CHANGES_THE_FARM = (  # for the dashboard: only where it is checked who asks
-    "orchestrator.attempts",
+    "orchestrator.attending.attempts",
     "orchestrator.audit",
+    "orchestrator.boards.fleet",
+    "orchestrator.boards.preparing",
+    "orchestrator.boards.surroundings",
     "orchestrator.canary.planting",
     "orchestrator.catalog.add_model",
     "orchestrator.doorbell",
-    "orchestrator.fleet",
-    "orchestrator.preparing",
     "orchestrator.queue",
     "orchestrator.studies.ending",
     "orchestrator.studies.extension",
     "orchestrator.studies.planting.submit",
-    "orchestrator.surroundings",
     "orchestrator.transport.ssh",
 )
 STUDY_VERBS = ("abandon", "cancel", "extend", "prioritise", "retry", "submit")
@@ -240,7 +245,7 @@ BREACHES: list[tuple[Rule, str, str, str]] = [
         "def f():\n import orchestrator.db",
         ":2: imports orchestr",
     ),
-    (others_know_only_the_wire, "orchestrator.ingest", "from agent import protocol", "agent.protocol"),
+    (others_know_only_the_wire, "orchestrator.attending.ingest", "from agent import protocol", "agent.protocol"),
     (others_know_only_the_wire, "dashboard.data", "import agent", "imports agent"),
     (others_know_only_the_wire, "orchestrator.simulator.pi", "import agent.sensors", "imports agent.sensors"),
     (the_board_needs_numpy_and_a_runtime, "agent.protocol", "import numpy", "imports numpy"),
@@ -252,15 +257,15 @@ BREACHES: list[tuple[Rule, str, str, str]] = [
         "from importlib import import_module as load\nload('onnxruntime')",
         ":2: imports onnxruntime",
     ),
-    (celery_lives_in_the_queue, "orchestrator.attend", "from celery import shared_task", "shared_task"),
-    (ssh_lives_in_the_transport, "orchestrator.fleet", "import paramiko", "imports paramiko"),
-    (ssh_lives_in_the_transport, "orchestrator.fleet", "import asyncssh", "imports asyncssh"),
+    (celery_lives_in_the_queue, "orchestrator.attending.attend", "from celery import shared_task", "shared_task"),
+    (ssh_lives_in_the_transport, "orchestrator.boards.fleet", "import paramiko", "imports paramiko"),
+    (ssh_lives_in_the_transport, "orchestrator.boards.fleet", "import asyncssh", "imports asyncssh"),
     (sql_lives_in_named_modules, "orchestrator.report", "from sqlalchemy import select", "sqlalchemy.select"),
-    (pure_modules_have_no_effects, "orchestrator.scheduler", "from time import monotonic", "time.monotonic"),
+    (pure_modules_have_no_effects, "orchestrator.attending.scheduler", "from time import monotonic", "time.monotonic"),
     (pure_modules_have_no_effects, "orchestrator.analysis.thermal", "open('x')", "uses builtins.open"),
     (
         the_environment_is_read_in_one_place,
-        "orchestrator.fleet",
+        "orchestrator.boards.fleet",
         "import os\nos.environ['A']",
         ":2: uses os.env",
     ),
@@ -277,14 +282,19 @@ BREACHES: list[tuple[Rule, str, str, str]] = [
         "from orchestrator import studies\nstudies.cancel(1)",
         "uses orchestrator.studies.cancel",
     ),
-    (the_dashboard_acts_in_one_place, "dashboard.views.farm", "from orchestrator import fleet", "orchestrator.fleet"),
+    (
+        the_dashboard_acts_in_one_place,
+        "dashboard.views.farm",
+        "from orchestrator.boards import fleet",
+        "orchestrator.boards.fleet",
+    ),
     (
         the_dashboard_reads_through_queries,
         "dashboard.data",
         "from orchestrator.db import tables",
         "db.tables",
     ),
-    (imports_are_absolute, "orchestrator.fleet", "from .db import tables", "imports .db.tables"),
+    (imports_are_absolute, "orchestrator.boards.fleet", "from .db import tables", "imports .db.tables"),
     (modules_are_short, "agent.measure", "pass\n" * 401, "agent.measure: 401 lines"),
     (modules_are_named_for_what_they_are, "agent.sensors.utils", "", "agent.sensors.utils"),
     (the_dashboard_shadows_no_stdlib_module, "dashboard.calendar", "", "dashboard.calendar"),
@@ -299,22 +309,22 @@ def test_a_breach_is_found_and_named(rule: Rule, name: str, source: str, message
 
 def test_a_cycle_is_found_over_three_modules() -> None:
     circle = {
-        "orchestrator.fleet": "from orchestrator import attend",
-        "orchestrator.attend": "from orchestrator.studies import plan",
-        "orchestrator.studies": "import orchestrator.fleet",
+        "orchestrator.boards.fleet": "from orchestrator.attending import attend",
+        "orchestrator.attending.attend": "from orchestrator.studies import plan",
+        "orchestrator.studies": "import orchestrator.boards.fleet",
     }
     assert set(find_cycle(read_all(circle))) == set(circle)
 
 
 def test_a_pure_module_that_leads_to_sql_through_a_package_is_found() -> None:
     sources = {
-        "orchestrator.scheduler": "from orchestrator.rows import Row",
+        "orchestrator.attending.scheduler": "from orchestrator.rows import Row",
         "orchestrator.rows": "import orchestrator.db.blobs",
         "orchestrator.db": "from sqlalchemy import Engine",
         "orchestrator.db.blobs": "",
     }
     found = pure_modules_reach_no_effects(read_all(sources))
-    assert found == ["orchestrator.scheduler: reaches sqlalchemy.Engine through orchestrator.db"]
+    assert found == ["orchestrator.attending.scheduler: reaches sqlalchemy.Engine through orchestrator.db"]
 
 
 ALLOWED = {
@@ -330,11 +340,11 @@ ALLOWED = {
     "orchestrator.transport.ssh": "import fabric, paramiko",
     "orchestrator.simulator.server": "import asyncssh\nfrom agent.runtimes import ort",
     "orchestrator.db.tables": "import sqlalchemy",
-    "orchestrator.scheduler": "import typing\nif typing.TYPE_CHECKING:\n import orchestrator.db.tables",
+    "orchestrator.attending.scheduler": "import typing\nif typing.TYPE_CHECKING:\n import orchestrator.db.tables",
     "orchestrator.analysis.accuracy": "from agent.detection.detecting import Detections",
-    "orchestrator.fleet": "def f():\n  from orchestrator import attend",
-    "orchestrator.attend": "from orchestrator import fleet\nreader.open('x')",
-    "dashboard.actions": "from orchestrator import fleet",
+    "orchestrator.boards.fleet": "def f():\n  from orchestrator.attending import attend",
+    "orchestrator.attending.attend": "from orchestrator.boards import fleet\nreader.open('x')",
+    "dashboard.actions": "from orchestrator.boards import fleet",
     "dashboard.charts": "import altair",
 }
 

@@ -4,7 +4,7 @@ A runtime called NAME is the module ``agent/runtimes/NAME.py`` with a function `
 literals that the farm reads without importing it: ``PACKAGES``, what its environment on a board is made of, and
 ``SUFFIXES``, the files that it loads. It translates the library's exceptions at this border: `RunFault` with
 ``bad_model``, ``inference_failed``, ``unknown_option`` or ``runtime_missing``. These sources are part of the measuring
-hash. Those of others come from entry points (`orchestrator.runtimes`).
+hash. Those of others come from entry points (`orchestrator.boards.runtimes`).
 
 On a simulated board a runtime is wrapped by `agent.runtimes.slowed`, which nothing else imports.
 """

@@ -18,11 +18,11 @@ from dashboard import (
 from dashboard.figure_section import fitted
 from dashboard.plain_text import as_plain
 from dashboard.run_names import labels
-from orchestrator import factor_text, run_text
 from orchestrator.charts.figures import legend
 from orchestrator.figures.factors import factor_figure
 from orchestrator.queries.briefs import Among, RunBrief
 from orchestrator.queries.factors import FactorComparison
+from orchestrator.text import factor_text, run_text
 
 VARIANTS, BOARDS, RUNS = "variants", "boards", "runs"
 MOST_AT_FIRST = 4

@@ -11,9 +11,9 @@ from dashboard.device_section import show_device
 from dashboard.event_table import show_events
 from dashboard.new_device import show_new_device
 from dashboard.plain_text import as_plain
-from orchestrator import numbers_text, row_text
-from orchestrator.lifecycle import DeviceState, StudyState
+from orchestrator.attending.lifecycle import DeviceState, StudyState
 from orchestrator.queries.rows import DeviceView, StudyView
+from orchestrator.text import numbers_text, row_text
 
 REFRESH_S = 2
 CARDS_A_PAGE = 24

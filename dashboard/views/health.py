@@ -4,10 +4,10 @@ import streamlit as st
 
 from dashboard import data, empty_states, marks
 from dashboard.plain_text import as_plain
-from orchestrator import numbers_text, row_text
+from orchestrator.attending.lifecycle import DeviceState
 from orchestrator.charts.control import control_chart
-from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.canary import CanaryChart
+from orchestrator.text import numbers_text, row_text
 
 CHARTS_A_PAGE = 12
 NO_LIMITS = "no limits yet: other load disturbed every canary"

@@ -12,12 +12,12 @@ import streamlit as st
 from dashboard import data, empty_states, filters
 from dashboard.group_section import Scope, group_markdown, show_group
 from dashboard.plain_text import as_plain
-from orchestrator import csv_text, numbers_text, study_text
+from orchestrator.attending.lifecycle import StudyState
 from orchestrator.figures.ranks import groups_of
-from orchestrator.lifecycle import StudyState
 from orchestrator.queries.briefs import Place, StudyBrief
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Leaderboard, LeaderboardRow
 from orchestrator.queries.rows import StudyView
+from orchestrator.text import csv_text, numbers_text, study_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,11 @@ from dashboard import data, difference_section, empty_states, filters, live_run,
 from dashboard.local_time import moment_text
 from dashboard.plain_text import as_plain
 from dashboard.run_names import labels
-from orchestrator import row_text, study_text
+from orchestrator.attending.lifecycle import RunState
 from orchestrator.errors import SpecError
-from orchestrator.lifecycle import RunState
 from orchestrator.queries.briefs import Among, RunBrief
 from orchestrator.queries.rows import RunView
+from orchestrator.text import row_text, study_text
 
 
 def show() -> None:

@@ -10,10 +10,10 @@ from dashboard.local_time import in_zone
 from dashboard.plain_text import as_plain
 from dashboard.study_actions import show_actions
 from dashboard.study_panel import REFRESH_S, share_ended, show_live_study
-from orchestrator import numbers_text
-from orchestrator.lifecycle import StudyState
+from orchestrator.attending.lifecycle import StudyState
 from orchestrator.queries.overview import QueueView
 from orchestrator.queries.rows import StudyView
+from orchestrator.text import numbers_text
 
 MOST_ACTIVE = 12
 RUNS_REFRESH_S = 10

@@ -8,11 +8,11 @@ import streamlit as st
 from agent.wire.spec import Regime
 from dashboard import data, figure_section, filters, lab_data, thermal_figures
 from dashboard.plain_text import as_plain
-from orchestrator import pace_text
+from orchestrator.attending.lifecycle import StudyKind
 from orchestrator.charts.figures import legend
 from orchestrator.errors import CannotTellError
-from orchestrator.lifecycle import StudyKind
 from orchestrator.queries.briefs import Among, RunBrief
+from orchestrator.text import pace_text
 
 SOAKS, SWEEPS, RATES = "soaks", "sweeps", "rates"
 MOST_SEARCHES = 5

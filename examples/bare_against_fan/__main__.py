@@ -10,8 +10,8 @@ import structlog
 
 from examples.bare_against_fan.drawing import draw, read_soaks
 from examples.bare_against_fan.shelf import MODEL, shelf, soak, wait_for, wait_until_left
-from orchestrator import factor_text
 from orchestrator.queries.factors import compare_by
+from orchestrator.text import factor_text
 
 
 def main() -> None:

@@ -11,14 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import attempts, demo, fleet, protocols, studies
-from orchestrator.bundle import build_bundle
+from orchestrator import demo, protocols, studies
+from orchestrator.attending import attempts
+from orchestrator.attending.picking import SCRIPTED
+from orchestrator.boards import fleet
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.catalog import NewBuild, add_model
 from orchestrator.cli.watch import watch_study
 from orchestrator.config import Settings
 from orchestrator.farm import Farm, open_farm
 from orchestrator.formats.model_file import ModelFile, TensorInfo
-from orchestrator.picking import SCRIPTED
 from orchestrator.simulator.conditions import Conditions
 from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
 from orchestrator.simulator.scenario import Scenario, Step

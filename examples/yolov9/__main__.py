@@ -7,13 +7,13 @@ from itertools import groupby
 from pathlib import Path
 
 from examples.yolov9.beside import markdown, pair
-from orchestrator import row_text
 from orchestrator.config import load_settings
 from orchestrator.errors import PifarmError
 from orchestrator.farm import open_farm
 from orchestrator.published import read_published
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.leaderboard_rows import Group, LeaderboardRow
+from orchestrator.text import row_text
 
 PUBLISHED = Path(__file__).parent / "published.csv"
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator import numbers_text, row_text
 from orchestrator.published import Published
 from orchestrator.queries.leaderboard_rows import LeaderboardRow
+from orchestrator.text import numbers_text, row_text
 
 PUBLISHED_BASELINE: Final = "converted (paper)"
 OWN_BASELINE: Final = "torchscript"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orchestrator.analysis.facts import Declared, RunFacts
 from orchestrator.analysis.rules.rule import Figure, Finding, Rule, Severity
 from orchestrator.analysis.rules.table import ANALYSIS_VERSION, HEAT_LIMITED, RULES
-from orchestrator.lifecycle import Verdict
+from orchestrator.attending.lifecycle import Verdict
 
 __all__ = ["ANALYSIS_VERSION", "Declared", "Judgement", "Reason", "RunFacts", "Severity", "judge"]
 

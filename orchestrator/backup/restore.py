@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import leases
+from orchestrator.attending import leases
 from orchestrator.backup.archive import Manifest, unpack
 from orchestrator.backup.contents import DATABASE, REPLACED, is_occupied
 from orchestrator.backup.make import back_up

@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from orchestrator.analysis.control import Chart, follow
+from orchestrator.attending.lifecycle import RunState, StudyKind, Verdict
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow
-from orchestrator.lifecycle import RunState, StudyKind, Verdict
 
 NOT_THE_DEVICES = frozenset(
     ("contact", "foreign-burst", "foreign-load", "gate-timed-out", "telemetry-coverage", "telemetry-gap")

@@ -8,13 +8,13 @@ left in peace until the next is due.
 
 from sqlalchemy.orm import Session
 
-from orchestrator import attempts
 from orchestrator.analysis.control import Chart, Judged
+from orchestrator.attending import attempts
+from orchestrator.attending.lifecycle import DeviceState, RunState, StudyKind, Verdict
 from orchestrator.canary.history import NOT_THE_DEVICES, codes_of, read_history
 from orchestrator.db.tables import DeviceRow, RunRow
 from orchestrator.events import EventKind, record
-from orchestrator.lifecycle import DeviceState, RunState, StudyKind, Verdict
-from orchestrator.numbers_text import ms, ms_interval
+from orchestrator.text.numbers_text import ms, ms_interval
 
 MOST_UNCLEAR = 3
 

@@ -6,15 +6,16 @@ Called by the attendant, under its lease, whenever the device is free.
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from orchestrator import picking, studies
-from orchestrator.bundle import build_bundle
+from orchestrator import studies
+from orchestrator.attending import picking
+from orchestrator.attending.lifecycle import ENDED_RUN_STATES, DeviceState, StudyKind
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.canary import workload
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, DeviceRow, ModelRow, RunRow, StudyRow
 from orchestrator.events import EventKind, record
 from orchestrator.farm import Farm
-from orchestrator.lifecycle import ENDED_RUN_STATES, DeviceState, StudyKind
 
 
 def plant_if_due(farm: Farm, device_id: int) -> bool:

@@ -7,10 +7,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from orchestrator import numbers_text
 from orchestrator.charts import style
 from orchestrator.charts.axes import LayeredChart, upright
 from orchestrator.queries.canary import CanaryChart, CanaryPoint
+from orchestrator.text import numbers_text
 
 Channel = TypeVar("Channel", alt.Shape, alt.Size, alt.Color)
 KINDS = ("in control", "beyond the limits", "disturbed from outside")

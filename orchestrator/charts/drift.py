@@ -6,10 +6,10 @@ from statistics import median
 import altair as alt
 import pandas as pd
 
-from orchestrator import numbers_text
 from orchestrator.charts import style
 from orchestrator.charts.axes import LayeredChart
 from orchestrator.queries.rows import RunView
+from orchestrator.text import numbers_text
 
 
 def drift_chart(runs: Sequence[RunView]) -> LayeredChart:

@@ -6,10 +6,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from orchestrator import numbers_text
 from orchestrator.charts import style
 from orchestrator.charts.axes import LayeredChart
 from orchestrator.charts.thinning import Floats
+from orchestrator.text import numbers_text
 
 MOST_BINS = 60
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from orchestrator import numbers_text
 from orchestrator.charts import style
 from orchestrator.charts.axes import LayeredChart
 from orchestrator.queries.leaderboard_rows import LeaderboardRow
+from orchestrator.text import numbers_text
 
 ROW_PX = 40
 

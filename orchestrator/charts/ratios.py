@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import altair as alt
 import pandas as pd
 
-from orchestrator import numbers_text
 from orchestrator.analysis.comparison import Answer
 from orchestrator.charts import style
 from orchestrator.charts.axes import LayeredChart
 from orchestrator.charts.ranking import ROW_PX, names_above
+from orchestrator.text import numbers_text
 
 _COLUMNS = alt.ExprRef("clamp(floor(width / 130), 1, 4)")  # of the legend: as many as there is room for
 _SHAPES = {

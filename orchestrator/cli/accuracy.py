@@ -45,10 +45,10 @@ def accuracy(
     In runs of their own that are never timed. Unless devices are named, one ready board of each type answers.
     """
     from orchestrator import protocols
-    from orchestrator.bundle import build_bundle
+    from orchestrator.attending.lifecycle import StudyKind
+    from orchestrator.boards.bundle import build_bundle
     from orchestrator.cli.queueing import queue_study
     from orchestrator.evaluation_plan import plan_evaluation
-    from orchestrator.lifecycle import StudyKind
     from orchestrator.queries.scores import study_scores
     from orchestrator.studies import Submission, one_of_each_type
 
@@ -86,7 +86,7 @@ def accuracy(
 
 def print_scores(scores: "Sequence[RunScores]") -> None:
     """A row for each run; of a single one its parts, too."""
-    from orchestrator import score_text
+    from orchestrator.text import score_text
 
     if not scores:
         return
@@ -98,7 +98,7 @@ def print_scores(scores: "Sequence[RunScores]") -> None:
 
 def print_parts(scores: "RunScores") -> None:
     """What one run scored, by class and size of object."""
-    from orchestrator import score_text
+    from orchestrator.text import score_text
 
     console.say(score_text.headline(scores))
     columns, rows = score_text.parts(scores)

@@ -43,7 +43,7 @@ class Asked:
     def submission(self, farm: "Farm", protocol: "Protocol", blocks: int, **more: Any) -> "Submission":
         """The study that was asked for; `more` are fields of a `Submission`. Raises `SpecError`."""
         from orchestrator import studies
-        from orchestrator.bundle import build_bundle
+        from orchestrator.boards.bundle import build_bundle
 
         return studies.Submission(
             model=self.model,

@@ -17,7 +17,7 @@ def backup(
     """Write database, model files, agent bundles, keys and settings into one file, while the farm works."""
     from orchestrator.backup.make import back_up
     from orchestrator.config import keep_private
-    from orchestrator.numbers_text import size
+    from orchestrator.text.numbers_text import size
 
     keep_private()
     made = back_up(console.the_farm(), file.absolute(), keep=keep)

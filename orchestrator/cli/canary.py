@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.attending.lifecycle import DeviceState
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
 from orchestrator.errors import SpecError
-from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.canary import CanaryChart, CanaryPoint
 
 app = typer.Typer(help="Canaries: a small fixed workload that shows when a device has changed.", no_args_is_help=True)
@@ -70,7 +70,7 @@ def reset(
     device: Annotated[str, typer.Argument(help="The device's name; see `pifarm device list`.")],
 ) -> None:
     """Begin a device's baseline anew, after a change that is meant, e.g. of its cooling or firmware."""
-    from orchestrator import fleet
+    from orchestrator.boards import fleet
 
     farm = console.the_farm()
     fleet.reset_canaries(farm.database, device)
@@ -79,7 +79,7 @@ def reset(
 
 
 def _rows(charts: Iterable[CanaryChart]) -> Table:
-    from orchestrator.numbers_text import ms, ms_interval
+    from orchestrator.text.numbers_text import ms, ms_interval
 
     columns = ["device", "state", "last", "limits", "baseline", "remarks"]
     rows = [
@@ -97,7 +97,7 @@ def _rows(charts: Iterable[CanaryChart]) -> Table:
 
 
 def _points(points: Iterable[CanaryPoint]) -> Table:
-    from orchestrator.numbers_text import age, ms, ms_interval
+    from orchestrator.text.numbers_text import age, ms, ms_interval
 
     columns = ["when", "median", "limits then", "in control", "run"]
     rows = [

@@ -78,7 +78,7 @@ def choose(
 
 
 def _print(chosen: "Chosen", limits: "list[Limit]", prefer: str) -> None:
-    from orchestrator import row_text
+    from orchestrator.text import row_text
 
     choice, group = chosen.choice, chosen.group
     marks = [*row_text.group_marks(chosen.rows), *chosen.sources]

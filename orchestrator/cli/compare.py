@@ -71,8 +71,8 @@ def compare(
         raise SpecError("compare: expected two variants, or one with --by LABEL, e.g. --by cooling")
     if baseline is not None or figure is not None:
         raise SpecError("--baseline, --figure: mean nothing without --by LABEL, e.g. --by cooling")
-    from orchestrator import compare_text
     from orchestrator.queries.compare import compare_variants
+    from orchestrator.text import compare_text
 
     allowed = None if fail_if_slower is None else _share("--fail-if-slower", fail_if_slower)
     groups = compare_variants(
@@ -125,7 +125,7 @@ def _exit_code(groups: Sequence["GroupComparison"], allowed: float | None) -> in
 
 
 def _print_group(found: "GroupComparison", allowed: float | None) -> None:
-    from orchestrator import compare_text
+    from orchestrator.text import compare_text
 
     console.say(compare_text.title(found))
     console.say(compare_text.answer(found))

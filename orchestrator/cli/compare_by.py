@@ -28,8 +28,8 @@ def compare_by(
     as_json: bool,
 ) -> None:
     """Say how the variant fares under each value of the label, in each group that has runs of it."""
-    from orchestrator import factor_text
     from orchestrator.queries import factors
+    from orchestrator.text import factor_text
 
     groups = factors.compare_by(
         console.the_farm().database,
@@ -71,7 +71,7 @@ def _draw(groups: Sequence["FactorComparison"], path: Path) -> None:
 
 
 def _print_group(found: "FactorComparison") -> None:
-    from orchestrator import factor_text
+    from orchestrator.text import factor_text
 
     console.say(factor_text.title(found))
     for line in factor_text.answers(found):

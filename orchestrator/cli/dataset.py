@@ -76,7 +76,7 @@ def show(name: Annotated[str, typer.Argument(help="The data set's name.")], as_j
 
 
 def _row(dataset: "DatasetView") -> list[str]:
-    from orchestrator.numbers_text import count, size
+    from orchestrator.text.numbers_text import count, size
 
     return [
         dataset.dataset,

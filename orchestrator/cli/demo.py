@@ -81,7 +81,7 @@ def _submit_timing(
     farm: Farm, variants: Sequence[str], devices: Sequence[str], blocks: int, overrides: Sequence[str]
 ) -> int:
     from orchestrator import protocols, studies
-    from orchestrator.bundle import build_bundle
+    from orchestrator.boards.bundle import build_bundle
     from orchestrator.demo.detection import MODEL_NAME
 
     return studies.submit(
@@ -101,11 +101,11 @@ def _submit_timing(
 def _submit_accuracy(farm: Farm, variants: Sequence[str], devices: Sequence[str], examples: int) -> int:
     """In runs of its own, after those that are timed: every device answers the same scenes."""
     from orchestrator import protocols, studies
-    from orchestrator.bundle import build_bundle
+    from orchestrator.attending.lifecycle import StudyKind
+    from orchestrator.boards.bundle import build_bundle
     from orchestrator.demo.detection import MODEL_NAME
     from orchestrator.demo.detection.preparing import DATASET
     from orchestrator.evaluation_plan import plan_evaluation
-    from orchestrator.lifecycle import StudyKind
 
     planned = plan_evaluation(farm, MODEL_NAME, DATASET, examples, SEED)
     return studies.submit(
@@ -125,7 +125,7 @@ def _submit_accuracy(farm: Farm, variants: Sequence[str], devices: Sequence[str]
 
 def _add_devices(farm: Farm, boards: Sequence["BoardNotice"]) -> list[str]:
     """Register what is new; a simulated board that is known gets its address of today."""
-    from orchestrator import fleet
+    from orchestrator.boards import fleet
 
     known = fleet.names(farm.database)
     if HOST not in known:
@@ -142,7 +142,7 @@ def _add_devices(farm: Farm, boards: Sequence["BoardNotice"]) -> list[str]:
 
 def _let_boards_tidy_up(farm: Farm) -> None:
     """Keep the simulated boards until the worker has said its last word to them."""
-    from orchestrator import attempts
+    from orchestrator.attending import attempts
 
     ends_at_s = time.monotonic() + TIDY_UP_S
     while attempts.any_to_forget(farm.database) and time.monotonic() < ends_at_s:

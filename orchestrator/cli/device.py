@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.ambient import VALID_HOURS, in_words
+from orchestrator.boards.ambient import VALID_HOURS, in_words
 from orchestrator.cli import console
 from orchestrator.cli.farm import JsonOption
 from orchestrator.errors import SpecError
@@ -18,7 +18,7 @@ NameArgument = Annotated[str, typer.Argument(help="The device's name.")]
 
 def device_rows(devices: Sequence[DeviceView]) -> tuple[list[str], list[list[str]], list[str]]:
     """Columns, rows and right-aligned columns of a table of devices."""
-    from orchestrator.numbers_text import age, celsius
+    from orchestrator.text.numbers_text import age, celsius
 
     columns = ["device", "board", "state", "doing", "queued", "temperature", "seen", "labels"]
     rows = [
@@ -64,8 +64,8 @@ def add(
     ] = None,
 ) -> None:
     """Register a board: pin its host key, look at its hardware, set up its runtime. Safe to repeat after a failure."""
-    from orchestrator import fleet
-    from orchestrator.environments import WheelhousePolicy
+    from orchestrator.boards import fleet
+    from orchestrator.boards.environments import WheelhousePolicy
 
     if local == (ssh is not None):
         raise SpecError("device add: expected either --ssh user@host[:port] or --local")
@@ -142,7 +142,7 @@ def probe(
 
     A runtime that the board did not support is tried anew with the next run that wants it, or now with --runtime.
     """
-    from orchestrator import fleet
+    from orchestrator.boards import fleet
 
     farm = console.the_farm()
     fleet.probe_again(farm, name, runtimes=runtime or (), progress=_tell_step)
@@ -184,7 +184,7 @@ def label(
     change: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="e.g. cooling=fan; KEY= takes one away.")],
 ) -> None:
     """Set or take away labels. Runs keep the labels that the device had when they began; see `compare --by`."""
-    from orchestrator import surroundings
+    from orchestrator.boards import surroundings
 
     farm = console.the_farm()
     labels = surroundings.relabel(farm.database, name, _changes(change))
@@ -205,7 +205,7 @@ def ambient(
     forget: Annotated[bool, typer.Option("--forget", help="Take the reading back.")] = False,
 ) -> None:
     """Type in how warm the room is: runs that start while it holds keep it, where no thermometer says it."""
-    from orchestrator import surroundings
+    from orchestrator.boards import surroundings
 
     database = console.the_farm().database
     if forget == (celsius is not None):
@@ -224,7 +224,7 @@ def remove(name: NameArgument, as_json: JsonOption = False) -> None:
 
     A board that the doctor prepared gets its governor and clock back first, where it can be reached.
     """
-    from orchestrator import fleet, preparing
+    from orchestrator.boards import fleet, preparing
 
     farm = console.the_farm()
     fleet.require_removable(farm.database, name)
@@ -256,7 +256,7 @@ def _changes(texts: Sequence[str]) -> dict[str, str | None]:
 
 
 def _with_default(runtimes: list[str] | None) -> list[str]:
-    from orchestrator.runtimes import DEFAULT
+    from orchestrator.boards.runtimes import DEFAULT
 
     return list(dict.fromkeys([DEFAULT, *(runtimes or [])]))
 

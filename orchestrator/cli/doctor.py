@@ -3,8 +3,8 @@
 import sys
 
 from agent.wire.answers import Setting, Tuned
+from orchestrator.boards.doctor import Checkup
 from orchestrator.cli import console
-from orchestrator.doctor import Checkup
 from orchestrator.errors import SpecError
 
 SETTABLE = ("governor", "clock_floor")
@@ -12,7 +12,7 @@ SETTABLE = ("governor", "clock_floor")
 
 def look(name: str, *, as_json: bool) -> None:
     """Show the findings; change nothing."""
-    from orchestrator import preparing
+    from orchestrator.boards import preparing
 
     checkup = preparing.examine(console.the_farm(), name)
     if as_json:
@@ -25,7 +25,7 @@ def look(name: str, *, as_json: bool) -> None:
 
 def fix(name: str, *, is_agreed: bool, as_json: bool) -> bool:
     """Offer to set governor and clock, and show what came of it; gives whether all of it holds."""
-    from orchestrator import preparing
+    from orchestrator.boards import preparing
 
     farm = console.the_farm()
     checkup = preparing.examine(farm, name)
@@ -42,7 +42,7 @@ def fix(name: str, *, is_agreed: bool, as_json: bool) -> bool:
 
 def restore(name: str, *, as_json: bool) -> bool:
     """Put back what the board's owner had; gives whether all of it reads so."""
-    from orchestrator import preparing
+    from orchestrator.boards import preparing
 
     farm = console.the_farm()
     tuned = preparing.restore(farm, name)

@@ -30,7 +30,7 @@ def leaderboard(
     if as_json:
         console.print_json(board)
     elif as_csv:
-        from orchestrator.csv_text import leaderboard_csv
+        from orchestrator.text.csv_text import leaderboard_csv
 
         sys.stdout.write(leaderboard_csv(board.rows))
     else:
@@ -50,7 +50,7 @@ def print_leaderboard(board: Leaderboard) -> None:
 
 
 def _print_pairing(pair: Pairing) -> None:
-    from orchestrator import numbers_text, row_text
+    from orchestrator.text import numbers_text, row_text
 
     rows = [*pair.burst, *pair.sustained]
     names = _short_names(rows)
@@ -78,14 +78,14 @@ def _print_pairing(pair: Pairing) -> None:
 
 def _place(row: LeaderboardRow | None) -> tuple[str, str]:
     """Rank and median in one regime."""
-    from orchestrator import numbers_text, row_text
+    from orchestrator.text import numbers_text, row_text
 
     absent = numbers_text.ABSENT
     return (absent, absent) if row is None else (row_text.rank(row), numbers_text.ms(row.median_ms))
 
 
 def _print_group(group: Group, rows: Sequence[LeaderboardRow]) -> None:
-    from orchestrator import numbers_text, row_text
+    from orchestrator.text import numbers_text, row_text
 
     names = _short_names(rows)
     metrics = sorted({name for row in rows for name in row.metrics})

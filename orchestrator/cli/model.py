@@ -59,8 +59,9 @@ def set_task(
     task: Annotated[Path, typer.Argument(metavar="FILE", help=TASK_HELP)],
 ) -> None:
     """Say what a model's inputs and outputs mean, so that boards can answer a data set with it."""
-    from orchestrator import catalog, task_text
+    from orchestrator import catalog
     from orchestrator.datasets.task_file import read_task
+    from orchestrator.text import task_text
 
     read, farm = read_task(task), console.the_farm()
     catalog.set_task(farm, name, read)
@@ -89,9 +90,9 @@ def show(name: Annotated[str, typer.Argument(help="The model's name.")], as_json
     """A model's variants: files, sizes, inputs, metrics."""
     from agent.wire.codec import decode
     from agent.wire.task import Task
-    from orchestrator.numbers_text import size
     from orchestrator.queries.models import get_model
-    from orchestrator.task_text import summary
+    from orchestrator.text.numbers_text import size
+    from orchestrator.text.task_text import summary
 
     model = get_model(console.the_farm().database, name)
     if as_json:
@@ -137,7 +138,7 @@ def inspect_model(
     as_json: JsonOption = False,
 ) -> None:
     """What an ONNX network is made of: parameters, work and traffic by layer, operators, weights. Nothing is run."""
-    from orchestrator import inspection_text
+    from orchestrator.text import inspection_text
     from orchestrator.variants.inspection import inspect
     from orchestrator.variants.make import find_onnx, unpacked
 

@@ -41,9 +41,9 @@ def profile(
     In runs of their own that are never ranked; with two variants or more, what moved from the first to each other one.
     """
     from orchestrator import protocols
-    from orchestrator.bundle import build_bundle
+    from orchestrator.attending.lifecycle import StudyKind
+    from orchestrator.boards.bundle import build_bundle
     from orchestrator.cli.queueing import inputs, queue_study
-    from orchestrator.lifecycle import StudyKind
     from orchestrator.queries.profile import profiled_runs
     from orchestrator.studies import Submission
 
@@ -92,8 +92,8 @@ def show_profile(
 
 def print_profiles(found: "list[RunProfile]", most: int) -> None:
     """Each profile, then what moved from the first to the others on the same device."""
-    from orchestrator import profile_text
     from orchestrator.analysis.profile import movers
+    from orchestrator.text import profile_text
 
     for each in found:
         view = each.profile

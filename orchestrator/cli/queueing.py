@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from orchestrator.attending.lifecycle import MOST_PRIORITY
 from orchestrator.cli import console
-from orchestrator.lifecycle import MOST_PRIORITY
 
 if TYPE_CHECKING:
     from agent.wire.spec import Inputs
@@ -116,7 +116,7 @@ def _print_dry_run(forecast: "Forecast", *, as_json: bool) -> None:
 
 
 def _print_forecast(forecast: "Forecast", where: Console) -> None:
-    from orchestrator.forecast_text import COLUMNS, board_rows, lines
+    from orchestrator.text.forecast_text import COLUMNS, board_rows, lines
 
     where.print(console.make_table("forecast", COLUMNS, board_rows(forecast.boards), COLUMNS[1:]))
     for line in lines(forecast):

@@ -20,7 +20,7 @@ app = typer.Typer(help="Runs: single measurements.", no_args_is_help=True)
 
 def run_rows(runs: Sequence[RunView]) -> tuple[list[str], list[list[str]], list[str]]:
     """Columns, rows and right-aligned columns of a table of runs."""
-    from orchestrator.numbers_text import ms
+    from orchestrator.text.numbers_text import ms
 
     columns = ["run", "device", "variant", "block", "state", "verdict", "median", "reasons"]
     rows = [
@@ -85,8 +85,8 @@ def account_document(account: "RunAccount") -> dict[str, object]:
 
 
 def _print_account(account: "RunAccount") -> None:
-    from orchestrator import progress_text, run_text
     from orchestrator.queries.account import shown_attempt
+    from orchestrator.text import progress_text, run_text
 
     view = account.run
     console.print_table("", *run_rows([view]))
@@ -129,8 +129,8 @@ def _print_account(account: "RunAccount") -> None:
 
 
 def _print_sweep(sweep: "Sweep") -> None:
-    from orchestrator import sweep_text
     from orchestrator.analysis.thermal.sweep import ROW_C
+    from orchestrator.text import sweep_text
 
     console.print_table("the sweep", ["figure", "value"], sweep_text.figures(sweep))
     rows = [sweep_text.row(each, ROW_C) for each in sweep.rows]
@@ -147,8 +147,8 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Every fact that differs between two runs: what keeps them apart first, what is mere detail last."""
-    from orchestrator import run_text
     from orchestrator.queries.difference import Weight, run_difference
+    from orchestrator.text import run_text
 
     found = run_difference(console.the_farm().database, one, other)
     if as_json:
@@ -166,8 +166,8 @@ def diff(
 
 def recompute() -> None:
     """Make every derived figure again from the raw data, by this version of the analysis."""
-    from orchestrator.results import recompute_all
-    from orchestrator.scoring import rescore_all
+    from orchestrator.attending.results import recompute_all
+    from orchestrator.attending.scoring import rescore_all
 
     farm = console.the_farm()
     timed, scored = recompute_all(farm.database), rescore_all(farm)

@@ -13,7 +13,7 @@ def drain(
     reason: Annotated[str, typer.Option("--reason", help="Shown beside its state.")] = "drained",
 ) -> None:
     """Give the device no further work; it keeps its queue, and ends the run it is at."""
-    from orchestrator import fleet
+    from orchestrator.boards import fleet
 
     farm = console.the_farm()
     fleet.drain(farm.database, name, reason)
@@ -25,7 +25,7 @@ def quarantine(
     name: NameArgument, reason: Annotated[str, typer.Option("--reason", help="Why; shown beside its state.")]
 ) -> None:
     """Take the device for sick: no further work, and the status asks for somebody to look at it. Its queue stays."""
-    from orchestrator import fleet
+    from orchestrator.boards import fleet
 
     farm = console.the_farm()
     fleet.quarantine(farm.database, name, reason)
@@ -37,7 +37,7 @@ def resume(
     name: NameArgument, comment: Annotated[str, typer.Option("--comment", help="Kept in the diary.")] = ""
 ) -> None:
     """Give a drained or sick device work again."""
-    from orchestrator import fleet
+    from orchestrator.boards import fleet
     from orchestrator.doorbell import ring
 
     farm = console.the_farm()

@@ -13,10 +13,10 @@ from orchestrator.cli import console
 from orchestrator.cli.device import device_rows
 from orchestrator.cli.farm import JsonOption
 from orchestrator.cli.study import study_rows
-from orchestrator.numbers_text import age, duration, size
 from orchestrator.queries.rows import DeviceView
 from orchestrator.status import FarmStatus, ServerView, look_at, uptime_s
-from orchestrator.waiting_text import at_the_gate
+from orchestrator.text.numbers_text import age, duration, size
+from orchestrator.text.waiting_text import at_the_gate
 
 REFRESH_S = 2.0
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.attending.lifecycle import USERS_KINDS, StudyKind
 from orchestrator.cli import console, queueing
 from orchestrator.cli.farm import JsonOption
-from orchestrator.lifecycle import USERS_KINDS, StudyKind
 from orchestrator.queries.rows import StudyView
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Rows = tuple[list[str], list[list[str]], list[str]]
 
 def study_rows(studies: Sequence[StudyView]) -> Rows:
     """Columns, rows and right-aligned columns of a table of studies."""
-    from orchestrator.numbers_text import duration
+    from orchestrator.text.numbers_text import duration
 
     columns = ["study", "model", "protocol", "state", "blocks", "runs", "devices", "left"]
     rows = [
@@ -71,7 +71,7 @@ def show(study: StudyArgument, as_json: JsonOption = False) -> None:
     from orchestrator.queries.runs import list_runs
     from orchestrator.queries.scores import study_scores
     from orchestrator.queries.studies import get_study
-    from orchestrator.study_text import progress_lines
+    from orchestrator.text.study_text import progress_lines
 
     database = console.the_farm().database
     view, runs = get_study(database, study), list_runs(database, study=study)
@@ -91,7 +91,7 @@ def show(study: StudyArgument, as_json: JsonOption = False) -> None:
 
 def print_searches(searches: Sequence["PaceResult"]) -> None:
     """What searches for the highest rate have come to, each with its steps."""
-    from orchestrator.pace_text import STEP_COLUMNS, search_lines, step_rows
+    from orchestrator.text.pace_text import STEP_COLUMNS, search_lines, step_rows
 
     for each in searches:
         for line in search_lines(each):

@@ -65,7 +65,7 @@ def pace(
 ) -> None:
     """Find the highest rate that each board holds without throttling: paced steps, the last one long."""
     from orchestrator import protocols
-    from orchestrator.lifecycle import StudyKind
+    from orchestrator.attending.lifecycle import StudyKind
     from orchestrator.queries.first_rates import first_rates
     from orchestrator.queries.pace import read_searches
 
@@ -135,8 +135,8 @@ def _search(within: str, start: float | None, deadline_ms: float | None, step_mi
 
 
 def _print_prediction(found: "PredictionView") -> None:
-    from orchestrator.numbers_text import celsius
-    from orchestrator.pace_text import doubts, forecasts_of, prediction_rows
+    from orchestrator.text.numbers_text import celsius
+    from orchestrator.text.pace_text import doubts, forecasts_of, prediction_rows
 
     simulated = " (simulated)" if found.simulated else ""
     console.say(f"{found.variant} on {found.device}{simulated}, run {found.run}, load {found.load}")
@@ -153,7 +153,7 @@ def _check(found: "CheckView", *, as_json: bool) -> None:
     if as_json:
         console.print_json({**console.as_json(found), "is_covered": found.is_covered})
     else:
-        from orchestrator.pace_text import check_row, doubts
+        from orchestrator.text.pace_text import check_row, doubts
 
         if not found.is_same:
             console.say("the two runs differ in board or variant: one does not foretell the other")

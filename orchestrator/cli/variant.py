@@ -93,9 +93,9 @@ def check(
     far off on noise, and what a detector finds in it judges nobody. Boxes are compared where the model has a task. The
     exit code is 1 where one is broken: far off, other boxes, no numbers, other outputs, or no answer at all.
     """
-    from orchestrator import fidelity_text
     from orchestrator.analysis.fidelity import Likeness
     from orchestrator.datasets.task_file import read_task
+    from orchestrator.text import fidelity_text
     from orchestrator.variants.answering import answering_board
     from orchestrator.variants.fidelity import compare_variants
 

@@ -10,18 +10,18 @@ from rich.text import Text
 
 from agent.wire.spec import Regime
 from orchestrator import embedded
+from orchestrator.attending.lifecycle import StudyKind, StudyState
 from orchestrator.cli import console
 from orchestrator.doorbell import ring
 from orchestrator.errors import DatabaseError
 from orchestrator.farm import Farm
-from orchestrator.lifecycle import StudyKind, StudyState
-from orchestrator.numbers_text import duration
-from orchestrator.progress_text import answered, newest
 from orchestrator.queries.farm import list_devices
 from orchestrator.queries.progress import RunProgress, run_progress
 from orchestrator.queries.rows import DeviceView, StudyView
 from orchestrator.queries.studies import get_study
-from orchestrator.waiting_text import at_the_gate, stuck
+from orchestrator.text.numbers_text import duration
+from orchestrator.text.progress_text import answered, newest
+from orchestrator.text.waiting_text import at_the_gate, stuck
 
 REFRESH_S = 1.0
 LOOK_EVERY = 10  # refreshes from one look at what soaks have brought to the next; it comes once a minute

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, BigInteger, Boolean, Double, Enum, Integer, LargeBinary, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase
 
-from orchestrator.ambient import AmbientSource
-from orchestrator.lifecycle import AttemptState, DeviceState, RunState, StudyKind, StudyState, Verdict
+from orchestrator.attending.lifecycle import AttemptState, DeviceState, RunState, StudyKind, StudyState, Verdict
+from orchestrator.boards.ambient import AmbientSource
 
 BigInt = BigInteger().with_variant(Integer, "sqlite")
 ShortText = String(200)

@@ -10,10 +10,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from orchestrator.ambient import AmbientSource
-from orchestrator.db.clock import now_s
-from orchestrator.db.stored import Base, ShortText
-from orchestrator.lifecycle import (
+from orchestrator.attending.lifecycle import (
     OPEN_ATTEMPT_STATES,
     AttemptState,
     DeviceState,
@@ -22,6 +19,9 @@ from orchestrator.lifecycle import (
     StudyState,
     Verdict,
 )
+from orchestrator.boards.ambient import AmbientSource
+from orchestrator.db.clock import now_s
+from orchestrator.db.stored import Base, ShortText
 
 
 class FarmRow(Base):

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from orchestrator.csv_text import harmless
 from orchestrator.errors import SpecError
 from orchestrator.export.columns import TEXT, Column
+from orchestrator.text.csv_text import harmless
 
 _BUFFERED_ROWS = 200_000
 

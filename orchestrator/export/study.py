@@ -13,19 +13,19 @@ from typing import Any
 from agent.wire.codec import WireError, encode
 from agent.wire.spec import Regime
 from orchestrator.analysis.thermal.curve import soak_from
-from orchestrator.conduct import read_conduct
 from orchestrator.db.columns import InferenceColumns, TelemetryColumns
 from orchestrator.db.session import Database
 from orchestrator.errors import SpecError
 from orchestrator.export import rows
 from orchestrator.export.columns import SCHEMA_VERSION, TABLES
 from orchestrator.export.files import TableFiles, fingerprint, folder_beside
-from orchestrator.methods_text import Conduct, methods_paragraph
+from orchestrator.queries.conduct import Conduct, read_conduct
 from orchestrator.queries.rows import RunView
 from orchestrator.queries.runs import read_columns
 from orchestrator.queries.scores import study_scores
 from orchestrator.queries.studies import get_study
 from orchestrator.queries.study_parts import study_runs, study_variants
+from orchestrator.text.methods_text import methods_paragraph
 
 METHODS = "methods.txt"
 Files = dict[str, TableFiles]

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from orchestrator.charts.figures.ecdf import Latencies, ecdf_chart
 from orchestrator.charts.thinning import every_so_many
 from orchestrator.figures.figure import Choice, Figure, in_parts, numbered, repeats
-from orchestrator.numbers_text import count
 from orchestrator.queries.rows import RunView
+from orchestrator.text.numbers_text import count
 
 Floats = npt.NDArray[np.float64]
 MOST_SAMPLES = 5000

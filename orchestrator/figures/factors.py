@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator import factor_text
+from orchestrator.attending.lifecycle import RunState
 from orchestrator.charts.figures import legend
 from orchestrator.charts.figures.factors import Side, factor_chart
 from orchestrator.db.session import Database
 from orchestrator.figures.figure import Figure
-from orchestrator.lifecycle import RunState
 from orchestrator.queries.factors import FactorComparison, compare_by
 from orchestrator.queries.groups import RANKED_VERDICTS
 from orchestrator.queries.rows import RunView, StudyView
+from orchestrator.text import factor_text
 
 
 def study_factors(database: Database, study: StudyView, runs: Sequence[RunView]) -> Iterator[FactorComparison]:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from orchestrator.attending.lifecycle import RunState
 from orchestrator.charts.figures import legend
 from orchestrator.charts.render import Chart
-from orchestrator.lifecycle import RunState
-from orchestrator.numbers_text import count
 from orchestrator.queries.groups import RANKED_VERDICTS
 from orchestrator.queries.rows import RunView
+from orchestrator.text.numbers_text import count
 
 MOST_CONDITIONS = 3 * legend.MOST
 MOST_RUNS = 20

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from orchestrator import row_text
 from orchestrator.charts.drift import drift_chart
 from orchestrator.charts.figures import legend
 from orchestrator.charts.figures.pareto import Better, Place, pareto_chart
@@ -11,6 +10,7 @@ from orchestrator.charts.ranking import ranking_chart
 from orchestrator.figures.figure import Figure
 from orchestrator.queries.leaderboard_rows import LeaderboardRow
 from orchestrator.queries.rows import RunView
+from orchestrator.text import row_text
 
 LEAST_RUNS = 3
 

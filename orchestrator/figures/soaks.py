@@ -17,8 +17,8 @@ from orchestrator.charts.figures.survival import Survival, survival_chart
 from orchestrator.charts.timeline import Stretch, has_readings, run_timeline, unmeasured
 from orchestrator.figures.figure import Choice, Figure, in_parts, numbered, repeats
 from orchestrator.figures.sketch import Curve, Sketch, curve_of, sketch_of
-from orchestrator.numbers_text import count
 from orchestrator.queries.rows import RunSeries, RunView
+from orchestrator.text.numbers_text import count
 
 MOST_TIMELINES = legend.MOST
 LEAST_MOVE_MHZ = 1.0  # it is read to less than that: an axis would show rounding alone

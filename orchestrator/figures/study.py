@@ -6,7 +6,6 @@ from pathlib import Path
 
 from agent.wire.spec import Regime
 from orchestrator.charts.render import save_figure
-from orchestrator.csv_text import unsteered
 from orchestrator.db.session import Database
 from orchestrator.errors import SpecError
 from orchestrator.figures.bursts import burst_figures
@@ -21,6 +20,7 @@ from orchestrator.queries.rows import RunView, StudyView
 from orchestrator.queries.runs import list_runs, run_series
 from orchestrator.queries.studies import get_study
 from orchestrator.queries.study_parts import study_terms
+from orchestrator.text.csv_text import unsteered
 
 FORMATS = ("svg", "png", "pdf")
 CAPTIONS = "captions.txt"

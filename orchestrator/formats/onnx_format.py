@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from agent.wire.names import is_relative_name
+from orchestrator.boards.runtimes import DEFAULT, runtimes_for
 from orchestrator.errors import ModelError
 from orchestrator.formats.foreign import recognise
 from orchestrator.formats.model_file import ModelFile, ModelFormat
 from orchestrator.formats.trial import Refusal, try_to_open
-from orchestrator.runtimes import DEFAULT, runtimes_for
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto

@@ -9,11 +9,11 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from orchestrator.boards.runtimes import DEFAULT, runtimes_for
 from orchestrator.errors import ModelError
 from orchestrator.formats.foreign import recognise
 from orchestrator.formats.model_file import ModelFile, ModelFormat
 from orchestrator.formats.trial import QUIET_PYTHON, Refusal, try_to_open
-from orchestrator.runtimes import DEFAULT, runtimes_for
 
 MARK: Final = b"ORTM"
 MARK_OFFSET: Final = 4

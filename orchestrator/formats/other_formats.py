@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from orchestrator.boards.runtimes import runtimes_for
 from orchestrator.errors import ModelError
 from orchestrator.formats.foreign import recognise
 from orchestrator.formats.model_file import ModelFile, ModelFormat
 from orchestrator.formats.trial import Refusal, try_to_open
-from orchestrator.runtimes import runtimes_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

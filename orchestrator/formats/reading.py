@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from orchestrator.boards.runtimes import known_runtimes
 from orchestrator.errors import ModelError, SpecError
 from orchestrator.formats.foreign import recognise
 from orchestrator.formats.model_file import ModelFile
 from orchestrator.formats.onnx_format import read_onnx
 from orchestrator.formats.ort_format import read_ort
 from orchestrator.formats.other_formats import KINDS, read_other
-from orchestrator.runtimes import known_runtimes
 
 OWN_READERS: Final[Mapping[str, Callable[[Path], ModelFile]]] = {".onnx": read_onnx, ".ort": read_ort}
 

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import psutil
 
+from orchestrator.boards.runtimes import remedy
 from orchestrator.errors import InternalError, ModelError
 from orchestrator.formats.model_file import TensorInfo
-from orchestrator.numbers_text import size
-from orchestrator.runtimes import remedy
+from orchestrator.text.numbers_text import size
 
 TIME_LIMIT_S: Final = 300.0
 MEMORY_SHARE: Final = 0.75  # of what is free: a file that wants more must not cost the farm its memory

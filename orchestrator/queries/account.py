@@ -13,16 +13,16 @@ from agent.wire.records import StoppedBy
 from orchestrator.analysis.facts import RunFacts
 from orchestrator.analysis.pacing import PaceSummary, summarise_pace
 from orchestrator.analysis.thermal.sweep import Sweep
+from orchestrator.attending.known_onsets import ending_before
+from orchestrator.attending.results import load_facts
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, RunRow
-from orchestrator.known_onsets import ending_before
 from orchestrator.queries.progress import RunProgress, run_progress
 from orchestrator.queries.rows import AttemptView, RunView
 from orchestrator.queries.runs import get_run
 from orchestrator.queries.scores import RunScores, read_scores
 from orchestrator.queries.soak import SoakView, soak_view
 from orchestrator.queries.sweep import sweep_view
-from orchestrator.results import load_facts
 
 LIVE_BITS = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}
 _STICKY_SHIFT = 16

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
+from orchestrator.attending.lifecycle import ENDED_RUN_STATES, RANKED_KINDS, USERS_KINDS, RunState, StudyKind, Verdict
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, DeviceRow, ModelRow, PublishedRow, RunRow, StudyRow, VariantRow
-from orchestrator.lifecycle import ENDED_RUN_STATES, RANKED_KINDS, USERS_KINDS, RunState, StudyKind, Verdict
 from orchestrator.queries.groups import RANKED_VERDICTS
 from orchestrator.queries.naming import only_given, variant_text
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from orchestrator.attending.lifecycle import DeviceState
 from orchestrator.canary.history import History, read_history
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
-from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.naming import only_given, require_known
 
 MOST_POINTS = 500

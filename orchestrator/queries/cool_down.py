@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from orchestrator.attending.lifecycle import Verdict
 from orchestrator.db.tables import RunRow, StudyDeviceRow
-from orchestrator.lifecycle import Verdict
 
 
 def known_taus_s(session: Session, device_ids: Collection[int]) -> Mapping[int, float]:

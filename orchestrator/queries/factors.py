@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from agent.wire.spec import Regime
 from orchestrator.addresses import VariantAddress
-from orchestrator.ambient import AmbientSource
 from orchestrator.analysis.comparison import MARGIN
 from orchestrator.analysis.factors import (
     ByBoard,
@@ -26,6 +25,7 @@ from orchestrator.analysis.factors import (
     over_boards,
 )
 from orchestrator.analysis.thermal.survival import Survival
+from orchestrator.boards.ambient import AmbientSource
 from orchestrator.db.session import Database
 from orchestrator.db.tables import RunRow
 from orchestrator.errors import NotFoundError, SpecError

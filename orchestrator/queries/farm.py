@@ -7,13 +7,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from orchestrator.addresses import VariantAddress
+from orchestrator.attending.lifecycle import RunState
+from orchestrator.boards.rooms import room_of
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, DeviceRow, EventRow, ModelRow, RunRow, VariantRow
-from orchestrator.lifecycle import RunState
 from orchestrator.queries.naming import only_given, require_known
 from orchestrator.queries.rows import DeviceView, EventView
-from orchestrator.rooms import room_of
 from orchestrator.transport.keys import PinnedKey
 
 

@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from agent.wire.codec import WireError
 from agent.wire.spec import Protocol
-from orchestrator.ambient import AmbientSource
 from orchestrator.analysis.thermal.curve import Soak, soak_from
 from orchestrator.analysis.thermal.sweep import Slots
+from orchestrator.boards.ambient import AmbientSource
 from orchestrator.db.columns import InferenceColumns
 from orchestrator.db.session import Database
 from orchestrator.db.tables import StudyRow

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 from agent.wire.spec import Regime
 from orchestrator.analysis.comparability import find_incomparable
 from orchestrator.analysis.comparison import Observation
+from orchestrator.attending.lifecycle import RunState, Verdict
 from orchestrator.db.tables import DeviceRow, ModelRow, StudyRow
 from orchestrator.errors import SpecError
-from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Group
 from orchestrator.queries.naming import require_known
 from orchestrator.queries.results import RunResult, Selection, read_results

@@ -12,9 +12,9 @@ from agent.wire.spec import Regime
 from orchestrator.analysis.comparison import MARGIN
 from orchestrator.analysis.latency import Center, center_of_runs, run_cv, spread_bound
 from orchestrator.analysis.ranking import Candidate, Ranked, pareto_front
+from orchestrator.attending.lifecycle import RunState, Verdict
 from orchestrator.db.session import Database
 from orchestrator.errors import SpecError
-from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.protocols import is_provisional
 from orchestrator.queries.groups import as_regime, coverage_text, least_coverage, read_groups
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Group, Leaderboard, LeaderboardRow

@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from orchestrator.attending.lifecycle import RunState
 from orchestrator.db.accuracy_tables import DatasetRow, ScoreRow
 from orchestrator.db.tables import BuildRow, DeviceRow, RunRow, VariantRow
-from orchestrator.lifecycle import RunState
 from orchestrator.queries.naming import only_given
 from orchestrator.queries.rows import MeasuredView
 

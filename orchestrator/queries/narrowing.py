@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from orchestrator.analysis.stopping import stated_coverage, why_stop
+from orchestrator.attending.lifecycle import ENDED_RUN_STATES
 from orchestrator.db.tables import DeviceRow, RunRow, StudyRow
-from orchestrator.lifecycle import ENDED_RUN_STATES
 from orchestrator.queries.rows import DevicePrecision, UntilNarrow
 from orchestrator.studies.narrowing import Usable, usable_median
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from orchestrator.attending.lifecycle import DeviceState, RunState
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow, RunRow
-from orchestrator.lifecycle import DeviceState, RunState
 from orchestrator.queries.studies import seconds_left
 
 LATELY_S = 24 * 3600.0

@@ -13,11 +13,11 @@ from agent.wire.codec import loads
 from agent.wire.profile import Profiled
 from orchestrator.analysis.profile import GraphWork, ProfileView, view_profile
 from orchestrator.artifacts import ArtifactStore
+from orchestrator.attending.journal_order import PROFILE
 from orchestrator.db.tables import ArtifactRow, AttemptRow, BuildRow, ChunkRow, RunRow, StudyRow, VariantRow
 from orchestrator.errors import ModelError, NotFoundError
 from orchestrator.farm import Farm
 from orchestrator.formats import ModelFormat
-from orchestrator.journal_order import PROFILE
 from orchestrator.queries.rows import RunView
 from orchestrator.queries.runs import get_run, list_runs
 from orchestrator.variants.work import read_work

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from agent.wire.records import Phase
 from agent.wire.spec import Protocol
+from orchestrator.attending.lifecycle import AttemptState, RunState, StudyKind
 from orchestrator.db.clock import now_s
 from orchestrator.db.columns import Floats, unpack_inferences, unpack_telemetry
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow
-from orchestrator.lifecycle import AttemptState, RunState, StudyKind
 from orchestrator.protocols import of_run
 from orchestrator.queries.rows import Answering
 from orchestrator.queries.runs import TELEMETRY

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 from orchestrator.addresses import VariantAddress
 from orchestrator.analysis.comparability import Conditions
 from orchestrator.analysis.stopping import stated_coverage
+from orchestrator.attending.lifecycle import ENDED_RUN_STATES, RANKED_KINDS, RunState, StudyKind, Verdict
 from orchestrator.db.tables import (
     ArtifactRow,
     AttemptRow,
@@ -22,7 +23,6 @@ from orchestrator.db.tables import (
     StudyRow,
     VariantRow,
 )
-from orchestrator.lifecycle import ENDED_RUN_STATES, RANKED_KINDS, RunState, StudyKind, Verdict
 from orchestrator.queries.leaderboard_rows import Group
 from orchestrator.queries.measured import Answerer, Metrics, read_measured
 from orchestrator.queries.naming import only_given

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.ambient import AmbientSource
-from orchestrator.lifecycle import AttemptState, DeviceState, RunState, StudyKind, StudyState, Verdict
+from orchestrator.attending.lifecycle import AttemptState, DeviceState, RunState, StudyKind, StudyState, Verdict
+from orchestrator.boards.ambient import AmbientSource
 
 Floats = npt.NDArray[np.float64]
 

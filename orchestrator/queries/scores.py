@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, undefer
 
+from orchestrator.attending.journal_order import PREDICTED
 from orchestrator.db.accuracy_tables import DatasetRow, EvaluationRow, ScoreRow
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow
-from orchestrator.journal_order import PREDICTED
 from orchestrator.queries.measured import Metrics, facts_of
 from orchestrator.queries.rows import Answering, RunView
 from orchestrator.queries.runs import list_runs

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator import factor_text, numbers_text, row_text
 from orchestrator.charts.figures import legend
 from orchestrator.figures.factors import factor_figure
 from orchestrator.figures.figure import Figure
@@ -22,6 +21,7 @@ from orchestrator.report.tables import (
     score_table,
     soak_table,
 )
+from orchestrator.text import factor_text, numbers_text, row_text
 
 LEGEND = {
     "rank": "1 + the number of variants that are faster beyond doubt; '=' where another one is not told apart.",

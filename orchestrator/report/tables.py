@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator import factor_text, numbers_text, row_text, score_text
 from orchestrator.analysis.thermal.onset import Cause
 from orchestrator.queries.factors import FactorComparison
 from orchestrator.queries.leaderboard_rows import ExcludedRun, LeaderboardRow
 from orchestrator.queries.rows import RunView
 from orchestrator.queries.scores import RunScores
+from orchestrator.text import factor_text, numbers_text, row_text, score_text
 
 MOST_DEVICES = 6
 

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from orchestrator.conduct import read_conduct
 from orchestrator.db.session import Database
 from orchestrator.errors import SpecError
 from orchestrator.figures.factors import study_factors
 from orchestrator.figures.study import MOST_RUNS, measured_figures
-from orchestrator.methods_text import methods_paragraph
+from orchestrator.queries.conduct import read_conduct
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.runs import list_runs
 from orchestrator.queries.scores import study_scores
@@ -15,6 +14,7 @@ from orchestrator.queries.studies import get_study
 from orchestrator.report.content import Report, compose_report
 from orchestrator.report.page import as_html
 from orchestrator.report.paper import as_pdf
+from orchestrator.text.methods_text import methods_paragraph
 
 
 def write_report(database: Database, study: int, path: Path) -> None:

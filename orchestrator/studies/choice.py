@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from agent.wire.codec import dumps
 from agent.wire.spec import Scalar
+from orchestrator.attending.lifecycle import DeviceState
+from orchestrator.boards.runtimes import known_runtimes, pinned_requirements
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, DeviceRow, ModelRow, VariantRow
 from orchestrator.errors import NotFoundError, SpecError
-from orchestrator.lifecycle import DeviceState
-from orchestrator.runtimes import known_runtimes, pinned_requirements
 from orchestrator.studies.submission import Submission
 
 

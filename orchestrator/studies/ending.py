@@ -8,13 +8,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from orchestrator import leases
-from orchestrator.db.clock import now_s
-from orchestrator.db.session import KEEP, Database
-from orchestrator.db.tables import AttemptRow, RunRow, StudyDeviceRow, StudyRow
-from orchestrator.errors import SpecError
-from orchestrator.events import EventKind, record
-from orchestrator.lifecycle import (
+from orchestrator.attending import leases
+from orchestrator.attending.lifecycle import (
     ENDED_RUN_STATES,
     GIVEN_UP,
     MOST_PRIORITY,
@@ -26,6 +21,11 @@ from orchestrator.lifecycle import (
     Verdict,
     after,
 )
+from orchestrator.db.clock import now_s
+from orchestrator.db.session import KEEP, Database
+from orchestrator.db.tables import AttemptRow, RunRow, StudyDeviceRow, StudyRow
+from orchestrator.errors import SpecError
+from orchestrator.events import EventKind, record
 from orchestrator.studies.extension import find_study, lock_study
 from orchestrator.studies.narrowing import continue_until_narrow
 from orchestrator.studies.searching import continue_searches

@@ -3,12 +3,12 @@
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from orchestrator import leases
+from orchestrator.attending import leases
+from orchestrator.attending.lifecycle import StudyKind, StudyState
 from orchestrator.db.session import KEEP, Database
 from orchestrator.db.tables import RunRow, StudyDeviceRow, StudyRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.events import EventKind, record
-from orchestrator.lifecycle import StudyKind, StudyState
 from orchestrator.studies.order import in_order_of_study
 from orchestrator.studies.planting import add_blocks, require_few_runs
 from orchestrator.studies.submission import MAX_BLOCKS

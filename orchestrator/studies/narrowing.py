@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from orchestrator import leases
 from orchestrator.analysis.stopping import STALLED_AFTER, Precision, Stop, stated_coverage, why_stop
+from orchestrator.attending import leases
+from orchestrator.attending.lifecycle import ENDED_RUN_STATES, RunState, Verdict
 from orchestrator.db.tables import RunRow, StudyRow
 from orchestrator.events import EventKind, record
-from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, Verdict
 from orchestrator.studies.extension import continue_blocks
 
 

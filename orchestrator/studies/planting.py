@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from agent.wire.codec import encode
 from agent.wire.spec import Inputs
-from orchestrator import leases
 from orchestrator.addresses import VariantAddress
+from orchestrator.attending import leases
 from orchestrator.db.accuracy_tables import EvaluationRow
 from orchestrator.db.session import Database
 from orchestrator.db.tables import RunRow, StudyDeviceRow, StudyRow

@@ -12,12 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import decode
-from orchestrator import leases
 from orchestrator.addresses import VariantAddress
 from orchestrator.analysis.rate_search import Next, Search, Step, StepFound, Stop, bracket_of, next_step
+from orchestrator.attending import leases
+from orchestrator.attending.lifecycle import ENDED_RUN_STATES, RunState, Verdict
 from orchestrator.db.tables import EventRow, RunRow, StudyRow
 from orchestrator.events import EventKind, record
-from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, Verdict
 
 
 def continue_searches(session: Session, study: StudyRow, device_id: int) -> bool:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from agent.wire.spec import Inputs, Protocol, Scalar
 from agent.wire.task import Task
-from orchestrator.ambient import require_room
 from orchestrator.analysis.rate_search import UNKNOWN_START, Search
 from orchestrator.analysis.stopping import USUAL_MAX_BLOCKS
+from orchestrator.attending.lifecycle import StudyKind
+from orchestrator.boards.ambient import require_room
 from orchestrator.errors import SpecError
-from orchestrator.lifecycle import StudyKind
 
 MAX_BLOCKS = 1000
 NARROWEST, WIDEST = 0.001, 0.5

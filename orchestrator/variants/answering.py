@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.artifacts import ArtifactStore
-from orchestrator.bundle import build_bundle
+from orchestrator.attending.lifecycle import DeviceState
+from orchestrator.attending.links import link_to
+from orchestrator.boards.bundle import build_bundle
+from orchestrator.boards.fleet import find, require_idle
 from orchestrator.errors import DeviceError, ModelError, SpecError
 from orchestrator.farm import Farm
-from orchestrator.fleet import find, require_idle
 from orchestrator.formats.trial import QUIET_PYTHON
-from orchestrator.lifecycle import DeviceState
-from orchestrator.links import link_to
 from orchestrator.queries.rows import BuildView
 from orchestrator.transport import Transport
 from orchestrator.transport.errands import remove_folders, words_of

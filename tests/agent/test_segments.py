@@ -16,7 +16,7 @@ from agent.wire.journal import Cursor, read_lines
 from agent.wire.records import Environment, GatePassed, Inferences, Outcome, Phase, Record, StoppedBy
 from agent.wire.spec import Gate, RunSpec, Window
 from orchestrator.analysis import facts
-from orchestrator.journal_order import Progress
+from orchestrator.attending.journal_order import Progress
 from tests.agent.board import Board, ended, phases, wait_for
 from tests.agent.specs import make_spec, short_protocol
 from tests.agent.trees import PiTree

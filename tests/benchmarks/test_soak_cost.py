@@ -8,7 +8,7 @@ from agent.wire.journal import encode_line
 from agent.wire.records import Inferences, Phase, Record, Telemetry
 from benchmarks.soak_cost import Seen, judge, judge_stored, weigh
 from benchmarks.stored_soak import Stored, repeated
-from orchestrator.journal_order import Progress
+from orchestrator.attending.journal_order import Progress
 from tests.journals import completed_records
 
 SEEN = Seen(

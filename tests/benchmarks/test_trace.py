@@ -10,11 +10,11 @@ import pytest
 from agent.wire.records import Ended, Loaded, Phase, PhaseEntered, Record
 from benchmarks.command import CannotMeasureError
 from benchmarks.trace import read_journey
-from orchestrator import results
+from orchestrator.attending import results
+from orchestrator.attending.ingest import ingest
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow
-from orchestrator.ingest import ingest
 from tests.journals import SECOND_NS, completed_records, encode_journal, failed_records
 from tests.small_farm import SmallFarm, plant, start_attempt
 

@@ -1,9 +1,9 @@
 """`pifarm canary`: what devices' canaries say, for people and for programs."""
 
+from orchestrator.attending.lifecycle import StudyKind
 from orchestrator.canary import workload
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
-from orchestrator.lifecycle import StudyKind
 from orchestrator.queries.studies import list_studies
 from tests.canaries import measure_canaries
 from tests.cli.conftest import Bad, Pifarm, read_json

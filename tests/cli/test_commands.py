@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from orchestrator import fleet
+from orchestrator.boards import fleet
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
 from orchestrator.demo import demo_variants

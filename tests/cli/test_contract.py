@@ -14,10 +14,10 @@ import pytest
 import typer.main
 
 from orchestrator import studies
+from orchestrator.attending.lifecycle import Verdict
 from orchestrator.cli import app
 from orchestrator.db.session import Database
 from orchestrator.demo import demo_variants
-from orchestrator.lifecycle import Verdict
 from tests import factories
 from tests.cli.conftest import Pifarm, read_json
 

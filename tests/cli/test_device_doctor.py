@@ -11,7 +11,7 @@ import pytest
 
 from agent.home import open_home
 from agent.tuning import is_prepared, prepare
-from orchestrator.bundle import build_bundle
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow

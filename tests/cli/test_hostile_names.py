@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator import fleet
-from orchestrator.csv_text import leaderboard_csv
+from orchestrator.boards import fleet
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow
 from orchestrator.queries.leaderboard import leaderboard
+from orchestrator.text.csv_text import leaderboard_csv
 from tests import factories
 from tests.cli.conftest import Pifarm
 from tests.small_farm import set_columns

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from orchestrator.attending.lifecycle import DeviceState, RunState
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow, RunRow
-from orchestrator.lifecycle import DeviceState, RunState
 from orchestrator.supervisor.state import PartState, SupervisorState, supervisor_lock, write_state
 from tests import factories
 from tests.cli.conftest import Bad, Pifarm, read_json

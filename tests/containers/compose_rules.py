@@ -10,7 +10,8 @@ import typer
 from sqlalchemy import make_url
 from typer.exceptions import TyperException
 
-from orchestrator import attend, health
+from orchestrator import health
+from orchestrator.attending import attend
 from orchestrator.cli import app
 from orchestrator.config import Settings
 from orchestrator.simulator.boards import BOARD_KINDS

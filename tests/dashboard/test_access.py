@@ -9,10 +9,10 @@ from dashboard.launch import command_of, require_safe
 from dashboard.tries import FREE_TRIES, Tries
 from orchestrator import passwords
 from orchestrator.access import Role, Visitor
+from orchestrator.attending.lifecycle import DeviceState
 from orchestrator.config import Settings, load_settings
 from orchestrator.db.session import Database
 from orchestrator.errors import ForbiddenError, SpecError
-from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.audit import list_audit
 from orchestrator.queries.farm import get_device
 from tests import factories

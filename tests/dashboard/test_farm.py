@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import select, update
 
+from orchestrator.attending.lifecycle import DeviceState, RunState
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow, EventRow, RunRow
-from orchestrator.lifecycle import DeviceState, RunState
 from orchestrator.queries.farm import get_device, recent_events
 from tests import factories
 from tests.dashboard.conftest import OpenPage, text_of

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import update
 
+from orchestrator.attending.lifecycle import DeviceState
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
-from orchestrator.lifecycle import DeviceState
 from tests import factories
 from tests.canaries import measure_canaries
 from tests.dashboard.conftest import OpenPage, text_of

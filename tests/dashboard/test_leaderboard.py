@@ -6,9 +6,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import data
+from orchestrator.attending.lifecycle import Verdict
 from orchestrator.db.session import Database
 from orchestrator.db.tables import StudyRow
-from orchestrator.lifecycle import Verdict
 from tests import factories
 from tests.dashboard.conftest import OpenPage, enter_app, farm_at, text_of
 from tests.small_farm import set_columns

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import select
 
+from orchestrator.attending.lifecycle import AttemptState, RunState
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, RunRow
-from orchestrator.lifecycle import AttemptState, RunState
 from tests import factories
 from tests.dashboard.conftest import OpenPage, text_of
 

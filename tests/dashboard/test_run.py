@@ -3,8 +3,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from orchestrator.attending.lifecycle import RunState, Verdict
 from orchestrator.db.session import Database
-from orchestrator.lifecycle import RunState, Verdict
 from tests import factories
 from tests.dashboard.conftest import OpenPage, enter_app, farm_at, text_of
 

@@ -3,9 +3,9 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from orchestrator.attending.lifecycle import RunState, StudyState
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
-from orchestrator.lifecycle import RunState, StudyState
 from orchestrator.protocols import preset
 from orchestrator.queries.audit import list_audit
 from orchestrator.queries.studies import get_study

@@ -6,8 +6,8 @@ from agent.home import BoardNotes
 from agent.sensors import SERIES
 from agent.wire.answers import BusyProcess, Examined, Timer
 from agent.wire.spec import Scalar
-from orchestrator.bootstrap import Step
-from orchestrator.doctor import examine, look_closer
+from orchestrator.boards.bootstrap import Step
+from orchestrator.boards.doctor import examine, look_closer
 from tests.docs.pages import read_page
 
 PAGE = read_page("docs/boards.md")

@@ -60,8 +60,8 @@ def module_has(module: str, member: str) -> bool:
     [
         ("agent.wire", True),
         ("agent.wire.WIRE_VERSION", True),
-        ("orchestrator.leases.take", True),
-        ("orchestrator.leases.dance", False),
+        ("orchestrator.attending.leases.take", True),
+        ("orchestrator.attending.leases.dance", False),
         ("orchestrator.casino", False),
         ("orchestrator.casino.table", False),
     ],
@@ -71,9 +71,9 @@ def test_a_dotted_name_is_known_or_not(name: str, known: bool) -> None:
 
 
 def test_names_are_found_wherever_they_stand() -> None:
-    text = "`take` in `orchestrator/leases.py`, `agent.wire`, [x](wire.md#the-journal), ~/docs/x"
+    text = "`take` in `orchestrator/attending/leases.py`, `agent.wire`, [x](wire.md#the-journal), ~/docs/x"
     page = Page(name="docs/page.md", text=f"{text}\n agent/start.py, claim.py")
-    assert page.paths == {"orchestrator/leases.py", "agent/start.py", "agent/claim.py"}
-    assert page.members == {("orchestrator/leases.py", "take")}
+    assert page.paths == {"orchestrator/attending/leases.py", "agent/start.py", "agent/claim.py"}
+    assert page.members == {("orchestrator/attending/leases.py", "take")}
     assert page.dotted_names == {"agent.wire"}
     assert page.links == ["wire.md#the-journal"]

@@ -15,7 +15,7 @@ from agent.wire.codec import dumps, loads
 from agent.wire.journal import Cursor, read_lines
 from agent.wire.records import Claimed
 from agent.wire.spec import Fence, RunSpec
-from orchestrator.bundle import build_bundle
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.protocols import PRESETS
 from tests.docs.pages import read_page
 

@@ -21,13 +21,14 @@ import redis
 from sqlalchemy import select, text
 
 from agent.wire.codec import encode
-from orchestrator import broker, leases, protocols, queue, studies
+from orchestrator import broker, protocols, queue, studies
 from orchestrator.artifacts import ArtifactStore
-from orchestrator.bundle import AgentBundle, build_bundle
+from orchestrator.attending import leases
+from orchestrator.attending.lifecycle import ENDED_RUN_STATES, DeviceState, StudyState
+from orchestrator.boards.bundle import AgentBundle, build_bundle
 from orchestrator.config import Settings
 from orchestrator.db.tables import ArtifactRow, AttemptRow, BuildRow, DeviceRow, ModelRow, RunRow, StudyRow
 from orchestrator.farm import Farm, open_farm
-from orchestrator.lifecycle import ENDED_RUN_STATES, DeviceState, StudyState
 from orchestrator.simulator.boards import BOARD_KINDS
 from orchestrator.simulator.farm import SimulatedBoard, board_names, simulated_boards
 from orchestrator.transport.keys import FarmKey

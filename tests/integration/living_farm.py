@@ -19,15 +19,16 @@ import psutil
 import pytest
 from sqlalchemy import func, select, update
 
-from orchestrator import demo, embedded, fleet, protocols, studies
-from orchestrator.bundle import build_bundle
+from orchestrator import demo, embedded, protocols, studies
+from orchestrator.attending.lifecycle import AttemptState, RunState, StudyState
+from orchestrator.attending.picking import SCRIPTED
+from orchestrator.boards import fleet
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.catalog import NewBuild, add_model
 from orchestrator.config import Settings
 from orchestrator.db.tables import ArtifactRow, AttemptRow, DeviceRow, RunRow
 from orchestrator.doorbell import ring
 from orchestrator.farm import Farm, open_farm
-from orchestrator.lifecycle import AttemptState, RunState, StudyState
-from orchestrator.picking import SCRIPTED
 from orchestrator.queries.studies import get_study
 from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
 from orchestrator.simulator.scenario import Scenario

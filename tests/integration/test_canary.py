@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import fleet
+from orchestrator.attending.lifecycle import DeviceState
+from orchestrator.boards import fleet
 from orchestrator.canary.planting import plant
-from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.canary import CanaryChart, list_charts
 from orchestrator.queries.farm import get_device
 from orchestrator.simulator.conditions import Conditions

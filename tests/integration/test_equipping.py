@@ -16,19 +16,21 @@ import pytest
 
 from agent.wire.spec import Gate, Protocol, Regime, WarmUp, Window
 from benchmarks.openssh import OpenSsh, openssh_server
-from orchestrator import fleet, leases, studies
-from orchestrator.attend import attend
-from orchestrator.bundle import build_bundle
+from orchestrator import studies
+from orchestrator.attending import leases
+from orchestrator.attending.attend import attend
+from orchestrator.attending.lifecycle import DeviceState, RunState
+from orchestrator.boards import fleet
+from orchestrator.boards.bundle import build_bundle
+from orchestrator.boards.runtimes import pinned_requirements
+from orchestrator.boards.wheelhouse import WheelPlatform, gather_wheels, house_of
 from orchestrator.catalog import NewBuild, add_model
 from orchestrator.config import Settings
 from orchestrator.db.tables import DeviceRow, RunRow
 from orchestrator.farm import Farm, open_farm
-from orchestrator.lifecycle import DeviceState, RunState
-from orchestrator.runtimes import pinned_requirements
 from orchestrator.transport.errands import Survey, take_survey
 from orchestrator.transport.keys import FarmKey
 from orchestrator.transport.ssh import SshTransport
-from orchestrator.wheelhouse import WheelPlatform, gather_wheels, house_of
 from tests.agent.other_models import save_litert, save_ncnn
 from tests.programs import do_without
 from tests.small_farm import get_device, make_submission, runs_of

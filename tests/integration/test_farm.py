@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator import fleet, queue, studies
-from orchestrator.lifecycle import AttemptState, DeviceState
+from orchestrator import queue, studies
+from orchestrator.attending.lifecycle import AttemptState, DeviceState
+from orchestrator.boards import fleet
 from orchestrator.queries.farm import get_device
 from tests.integration.living_farm import LONG, PAIRS, Inference, LivingFarm, living_farm, wait_until
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator import protocols, studies
-from orchestrator.bundle import build_bundle
+from orchestrator.attending.lifecycle import StudyKind
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.catalog import NewBuild, add_model
 from orchestrator.datasets.catalog import add_dataset
 from orchestrator.datasets.task_file import read_task
@@ -15,7 +16,6 @@ from orchestrator.demo import detection
 from orchestrator.demo.detection.dataset import write_dataset
 from orchestrator.doorbell import ring
 from orchestrator.evaluation_plan import plan_evaluation
-from orchestrator.lifecycle import StudyKind
 from orchestrator.queries.runs import list_runs, run_series
 from orchestrator.queries.scores import study_scores
 from tests.integration.living_farm import PAIRS, LivingFarm, living_farm

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import select
 
 from orchestrator import embedded
+from orchestrator.attending.lifecycle import AttemptState, DeviceState
 from orchestrator.backup.make import back_up
 from orchestrator.db.tables import DeviceRow
-from orchestrator.lifecycle import AttemptState, DeviceState
 from orchestrator.queries.farm import get_device
 from orchestrator.supervisor.state import PartState, SupervisorState, is_running, read_state
 from tests.integration.living_farm import Inference, LivingFarm, living_farm, wait_until

@@ -7,10 +7,10 @@ import pytest
 
 from orchestrator import demo, protocols, studies
 from orchestrator.analysis.rate_search import Search, Stop
-from orchestrator.bundle import build_bundle
+from orchestrator.attending.lifecycle import StudyKind, StudyState
+from orchestrator.attending.picking import SCRIPTED
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.doorbell import ring
-from orchestrator.lifecycle import StudyKind, StudyState
-from orchestrator.picking import SCRIPTED
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.pace import read_searches
 from orchestrator.queries.studies import get_study

@@ -7,8 +7,8 @@ from sqlalchemy import select
 
 from agent.wire.codec import decode
 from agent.wire.records import Ended, StoppedBy
+from orchestrator.attending.lifecycle import Verdict
 from orchestrator.db.tables import AttemptRow, RunRow
-from orchestrator.lifecycle import Verdict
 from orchestrator.queries.account import WindowEnd, account_for
 from orchestrator.queries.runs import list_runs, run_series
 from tests.integration.living_farm import Inference, LivingFarm, living_farm

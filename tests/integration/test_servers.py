@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from orchestrator import broker
+from orchestrator.attending.lifecycle import AttemptState
 from orchestrator.config import Settings
 from orchestrator.farm import open_farm
-from orchestrator.lifecycle import AttemptState
 from tests.integration.living_farm import (
     BROKER_PASSWORD,
     DATABASE_PASSWORD,

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator import demo, protocols, studies
-from orchestrator.baseline import MAX_TIMEOUTS
-from orchestrator.bundle import build_bundle
+from orchestrator.attending.baseline import MAX_TIMEOUTS
+from orchestrator.attending.lifecycle import RunState, StudyState
+from orchestrator.attending.picking import SCRIPTED
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.doorbell import ring
-from orchestrator.lifecycle import RunState, StudyState
-from orchestrator.picking import SCRIPTED
 from orchestrator.queries.rows import RunView
 from orchestrator.queries.runs import list_runs
 from orchestrator.queries.studies import get_study

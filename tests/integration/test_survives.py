@@ -13,13 +13,13 @@ import pytest
 from sqlalchemy import select
 
 from agent.wire.spec import Fence
-from orchestrator import fleet
-from orchestrator.board import Board
+from orchestrator.attending.lifecycle import DeviceState
+from orchestrator.boards import fleet
+from orchestrator.boards.board import Board
 from orchestrator.config import Settings
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow
 from orchestrator.errors import BusyError
 from orchestrator.farm import Farm, open_farm
-from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.farm import get_device
 from orchestrator.queries.studies import get_study
 from orchestrator.simulator.farm import SimulatedBoard

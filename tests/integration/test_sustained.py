@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.wire.spec import Regime
+from orchestrator.attending.lifecycle import StudyState
 from orchestrator.figures import write_figures
-from orchestrator.lifecycle import StudyState
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.runs import list_runs, run_series
 from orchestrator.queries.studies import get_study

@@ -9,9 +9,9 @@ import pytest
 from agent.wire.ramp import Ramp, Reach
 from orchestrator import demo, protocols, studies
 from orchestrator.analysis.thermal.sweep import Slots, Sweep
-from orchestrator.bundle import build_bundle
+from orchestrator.attending.lifecycle import RunState, StudyState
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.doorbell import ring
-from orchestrator.lifecycle import RunState, StudyState
 from orchestrator.queries.account import account_for, read_facts
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.runs import list_runs, run_series

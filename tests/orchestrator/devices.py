@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestrator.lifecycle import DeviceState
+from orchestrator.attending.lifecycle import DeviceState
 from orchestrator.queries.rows import DeviceView
 
 

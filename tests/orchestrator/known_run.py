@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
-from orchestrator import results
+from orchestrator.attending import results
+from orchestrator.attending.ingest import Ingested, ingest
 from orchestrator.db.session import Database
 from orchestrator.db.stored import Base
 from orchestrator.db.tables import AttemptRow, RunRow
-from orchestrator.ingest import Ingested, ingest
 from tests.small_farm import dump, plant, start_attempt
 
 ATTEMPT = 1

@@ -15,14 +15,16 @@ from agent.wire.evaluation import DETECTION_ROW, Predicted, pack_predictions
 from agent.wire.records import Record
 from agent.wire.spec import RunSpec
 from agent.wire.task import Decoder, Detection, ImageInput, Task, TaskKind
-from orchestrator import catalog, quota, scoring, studies
+from orchestrator import catalog, studies
+from orchestrator.attending import scoring
+from orchestrator.attending.lifecycle import RunState, StudyKind, Verdict
+from orchestrator.boards import quota
 from orchestrator.datasets.catalog import add_dataset, find_dataset
 from orchestrator.db.accuracy_tables import ScoreRow
 from orchestrator.db.tables import BuildRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.evaluation_plan import plan_evaluation
 from orchestrator.export import export_study
-from orchestrator.lifecycle import RunState, StudyKind, Verdict
 from orchestrator.protocols import answering
 from orchestrator.queries.account import account_for
 from orchestrator.queries.leaderboard import leaderboard

@@ -11,8 +11,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, create_engine, inspect, select, text
 
-from orchestrator import leases, picking
-from orchestrator.ambient import AmbientSource
+from orchestrator.attending import leases, picking
+from orchestrator.attending.picking import Assignment
+from orchestrator.boards.ambient import AmbientSource
 from orchestrator.config import Settings
 from orchestrator.db.accuracy_tables import DatasetRow
 from orchestrator.db.migrate import current_revision, downgrade, open_migrated, upgrade
@@ -20,7 +21,6 @@ from orchestrator.db.session import Database, open_engine
 from orchestrator.db.tables import DeviceRow, RunRow
 from orchestrator.errors import SpecError
 from orchestrator.farm import open_farm
-from orchestrator.picking import Assignment
 from tests.racing import at_once
 from tests.small_farm import dump, plant, runs_of, set_columns, start_attempt
 

@@ -8,16 +8,16 @@ from sqlalchemy import select, update
 from agent.wire.codec import WireError
 from agent.wire.profile import OperatorTime, Profiled
 from agent.wire.records import Ended, Record
-from orchestrator import profile_text
 from orchestrator.analysis.profile import movers
 from orchestrator.artifacts import ArtifactStore
+from orchestrator.attending.lifecycle import RANKED_KINDS, USERS_KINDS, StudyKind
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
 from orchestrator.db.tables import ArtifactRow, BuildRow, RunRow, VariantRow
 from orchestrator.errors import NotFoundError
 from orchestrator.farm import Farm
-from orchestrator.lifecycle import RANKED_KINDS, USERS_KINDS, StudyKind
 from orchestrator.queries.profile import read_profile
+from orchestrator.text import profile_text
 from tests.journals import completed_records, encode_journal
 from tests.orchestrator.known_run import RUN, bring, start_known_run
 from tests.orchestrator.variants.networks import chain

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from orchestrator import row_text
 from orchestrator.queries.leaderboard_rows import LeaderboardRow, OtherRegime
 from orchestrator.side_by_side import Pairing, sections
+from orchestrator.text import row_text
 from tests.examples import make_group, make_row
 
 COLD, HOT = make_group(), make_group(regime="sustained", protocol="sustained")

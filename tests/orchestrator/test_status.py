@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import fleet, studies
+from orchestrator import studies
+from orchestrator.attending.lifecycle import DeviceState
+from orchestrator.boards import fleet
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
 from orchestrator.farm import Farm
 from orchestrator.heartbeat import Heartbeat
-from orchestrator.lifecycle import DeviceState
 from orchestrator.queries.studies import get_study, list_studies
 from orchestrator.status import Attention, FarmStatus, look_at
 from orchestrator.supervisor.state import PartState, SupervisorState, supervisor_lock, write_state

@@ -6,15 +6,16 @@ from typing import Any
 
 from sqlalchemy import select
 
-from orchestrator import leases, studies
-from orchestrator.attend import Attendant, Pause
+from orchestrator import studies
+from orchestrator.attending import leases
+from orchestrator.attending.attend import Attendant, Pause
+from orchestrator.attending.leases import Lease
+from orchestrator.attending.lifecycle import RunState
+from orchestrator.attending.links import Link
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow
 from orchestrator.errors import TransportError
 from orchestrator.farm import Farm
-from orchestrator.leases import Lease
-from orchestrator.lifecycle import RunState
-from orchestrator.links import Link
 from tests.pretended_board import Clock, PretendedBoard
 from tests.small_farm import BUNDLE_HASH, add_device, make_submission, runs_of
 

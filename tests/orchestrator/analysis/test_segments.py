@@ -9,6 +9,7 @@ import pytest
 from agent.wire.records import Phase, StoppedBy
 from orchestrator.analysis.facts import RunFacts
 from orchestrator.analysis.validity import Judgement, judge
+from orchestrator.attending.lifecycle import Verdict
 from orchestrator.db.columns import (
     join_inferences,
     pack_inferences,
@@ -16,7 +17,6 @@ from orchestrator.db.columns import (
     unpack_inferences,
     unpack_telemetry,
 )
-from orchestrator.lifecycle import Verdict
 from orchestrator.protocols import preset
 from tests import factories
 from tests.orchestrator.analysis.clean_run import Integers, ended, latencies

@@ -12,7 +12,7 @@ from orchestrator.analysis.facts import Declared, Reference
 from orchestrator.analysis.rules.rule import Severity
 from orchestrator.analysis.rules.table import RULES
 from orchestrator.analysis.validity import Judgement, judge
-from orchestrator.lifecycle import Verdict
+from orchestrator.attending.lifecycle import Verdict
 from tests.orchestrator.analysis.clean_run import ended, gate, latencies, run
 
 TENSOR = TensorFact(name="x", dtype="float32", shape=(1,))

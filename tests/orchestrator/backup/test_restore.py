@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import leases
 from orchestrator.artifacts import ArtifactStore
+from orchestrator.attending import leases
 from orchestrator.backup.archive import Manifest, Piece, unpack, write_archive
 from orchestrator.backup.make import back_up
 from orchestrator.backup.restore import restore

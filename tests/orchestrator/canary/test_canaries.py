@@ -8,7 +8,12 @@ import pytest
 from sqlalchemy import insert, select
 
 from agent.wire.records import Fault, Record
-from orchestrator import fleet, links, picking, results, studies
+from orchestrator import studies
+from orchestrator.attending import links, picking, results
+from orchestrator.attending.ingest import ingest
+from orchestrator.attending.lifecycle import DeviceState, RunState, StudyKind
+from orchestrator.attending.picking import Assignment
+from orchestrator.boards import fleet
 from orchestrator.canary import workload
 from orchestrator.canary.judging import judge_canary
 from orchestrator.canary.planting import plant_if_due
@@ -17,9 +22,6 @@ from orchestrator.db.session import Database
 from orchestrator.db.stored import Base
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow
 from orchestrator.farm import Farm
-from orchestrator.ingest import ingest
-from orchestrator.lifecycle import DeviceState, RunState, StudyKind
-from orchestrator.picking import Assignment
 from orchestrator.queries.canary import CanaryChart, list_charts
 from orchestrator.queries.farm import recent_events
 from orchestrator.queries.leaderboard import leaderboard

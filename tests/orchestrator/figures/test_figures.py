@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks.thermal_truth.soaks import Plan, simulate, specimen
-from orchestrator import factor_text
 from orchestrator.analysis.thermal.sweep import Slots
+from orchestrator.attending.lifecycle import RunState, Verdict
 from orchestrator.charts.figures import legend
 from orchestrator.db.session import Database
 from orchestrator.errors import NotFoundError, SpecError
@@ -21,10 +21,10 @@ from orchestrator.figures.figure import MOST_CONDITIONS, MOST_RUNS, Figure, choo
 from orchestrator.figures.sketch import sketch_of
 from orchestrator.figures.soaks import soak_figures, survival_figures
 from orchestrator.figures.sweeps import sweep_figures
-from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.queries.rows import RunSeries, RunView
 from orchestrator.queries.runs import list_runs
 from orchestrator.queries.studies import get_study
+from orchestrator.text import factor_text
 from tests import factories
 from tests.examples import make_run, make_series
 

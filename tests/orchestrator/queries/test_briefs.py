@@ -1,7 +1,7 @@
 """Runs in brief, and where runs are."""
 
+from orchestrator.attending.lifecycle import Verdict
 from orchestrator.db.session import Database
-from orchestrator.lifecycle import Verdict
 from orchestrator.queries.briefs import Among, list_briefs, list_places, list_study_briefs
 from tests import factories
 from tests.soaks import two_regimes

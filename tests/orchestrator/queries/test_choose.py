@@ -3,9 +3,9 @@
 from sqlalchemy import select, update
 
 from orchestrator.analysis.choosing import LATENCY, Bound, Limit
+from orchestrator.attending.lifecycle import Verdict
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, PublishedRow, RunRow
-from orchestrator.lifecycle import Verdict
 from orchestrator.queries.choose import ENERGY, Unmeasured, choose_variants
 from tests import factories
 

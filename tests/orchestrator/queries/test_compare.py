@@ -4,10 +4,10 @@ import pytest
 
 from orchestrator.analysis.comparison import Answer, Limit
 from orchestrator.analysis.pairing import Unit
+from orchestrator.attending.lifecycle import RunState, StudyKind
 from orchestrator.db.session import Database
 from orchestrator.db.tables import StudyRow
 from orchestrator.errors import NotFoundError, SpecError
-from orchestrator.lifecycle import RunState, StudyKind
 from orchestrator.queries.compare import GroupComparison, compare_variants
 from tests import factories
 from tests.orchestrator.queries.conftest import CountStatements

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from orchestrator.attending.lifecycle import Verdict
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow
 from orchestrator.errors import NotFoundError
-from orchestrator.lifecycle import Verdict
 from orchestrator.queries.difference import RunDifference, Weight, run_difference
 from tests import factories
 

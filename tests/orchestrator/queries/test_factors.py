@@ -2,14 +2,14 @@
 
 import pytest
 
-from orchestrator.ambient import AmbientSource
 from orchestrator.analysis.comparison import Answer
 from orchestrator.analysis.factors import Design
+from orchestrator.boards.ambient import AmbientSource
+from orchestrator.boards.surroundings import relabel
 from orchestrator.db.session import Database
 from orchestrator.db.tables import RunRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.queries.factors import FactorComparison, compare_by
-from orchestrator.surroundings import relabel
 from tests import factories
 from tests.orchestrator.queries.conftest import CountStatements
 

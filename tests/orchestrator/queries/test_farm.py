@@ -3,11 +3,11 @@
 import pytest
 from sqlalchemy import func, select, update
 
+from orchestrator.attending.lifecycle import DeviceState, RunState
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
 from orchestrator.errors import NotFoundError
 from orchestrator.events import EventKind, record
-from orchestrator.lifecycle import DeviceState, RunState
 from orchestrator.queries.farm import get_device, list_devices, recent_events
 from orchestrator.queries.models import get_model, list_models
 from tests import factories

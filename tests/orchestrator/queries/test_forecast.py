@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from orchestrator import studies
+from orchestrator.attending.lifecycle import AttemptState, RunState, Verdict
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, RunRow, StudyDeviceRow
-from orchestrator.lifecycle import AttemptState, RunState, Verdict
 from orchestrator.protocols import preset
 from orchestrator.queries.forecast import Forecast, forecast_study
 from tests.orchestrator.queries.conftest import CountStatements

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select, update
 
 from agent.wire.spec import Regime
+from orchestrator.attending.lifecycle import RunState, StudyKind, Verdict
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, BuildRow, RunRow, StudyRow, VariantRow
 from orchestrator.errors import NotFoundError, SpecError
-from orchestrator.lifecycle import RunState, StudyKind, Verdict
 from orchestrator.protocols import preset
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.leaderboard_rows import LeaderboardRow

@@ -3,8 +3,8 @@
 import pytest
 
 from orchestrator import studies
+from orchestrator.attending.lifecycle import RunState, Verdict
 from orchestrator.db.session import Database
-from orchestrator.lifecycle import RunState, Verdict
 from orchestrator.protocols import preset
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.leaderboard_rows import LeaderboardRow

@@ -3,8 +3,8 @@
 import pytest
 
 from orchestrator import studies
+from orchestrator.attending.lifecycle import StudyState
 from orchestrator.db.session import Database
-from orchestrator.lifecycle import StudyState
 from orchestrator.queries.studies import get_study, list_studies
 from tests.orchestrator.queries.conftest import CountStatements
 from tests.orchestrator.studies.measuring import measure_all, measure_next

@@ -2,14 +2,14 @@
 
 import pytest
 
-from orchestrator import pace_text
 from orchestrator.analysis.rate_search import Search
+from orchestrator.attending.lifecycle import RunState
 from orchestrator.db.session import Database
 from orchestrator.errors import NotFoundError
-from orchestrator.lifecycle import RunState
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.pace import PaceResult, read_searches
 from orchestrator.queries.studies import list_studies
+from orchestrator.text import pace_text
 from tests.orchestrator.studies.stepping import step, steps, wish
 from tests.small_farm import plant
 

@@ -6,13 +6,13 @@ import json
 import pytest
 
 from benchmarks.thermal_truth.soaks import Plan, Truth, simulate, specimen
-from orchestrator import pace_text
 from orchestrator.analysis.rate_search import Search
 from orchestrator.cli.console import as_json
 from orchestrator.db.session import Database
 from orchestrator.errors import CannotTellError
 from orchestrator.queries.first_rates import first_rates
 from orchestrator.queries.prediction import check_prediction, predict
+from orchestrator.text import pace_text
 from tests import factories
 from tests.orchestrator.studies.stepping import wish
 from tests.small_farm import make_submission

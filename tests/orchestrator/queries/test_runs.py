@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from orchestrator.attending.lifecycle import AttemptState, RunState, Verdict
 from orchestrator.db.session import Database
 from orchestrator.errors import NotFoundError, SpecError
-from orchestrator.lifecycle import AttemptState, RunState, Verdict
 from orchestrator.queries.runs import get_run, list_runs, run_series
 from tests import factories
 from tests.orchestrator.queries.conftest import CountStatements

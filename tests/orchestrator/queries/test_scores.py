@@ -4,11 +4,11 @@ from typing import Any
 
 from sqlalchemy import select
 
+from orchestrator.attending.journal_order import PREDICTED
+from orchestrator.attending.lifecycle import StudyKind
 from orchestrator.db.accuracy_tables import DatasetRow, EvaluationRow, ScoreRow
 from orchestrator.db.session import Database
 from orchestrator.db.tables import ArtifactRow, ChunkRow, RunRow, StudyRow
-from orchestrator.journal_order import PREDICTED
-from orchestrator.lifecycle import StudyKind
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.models import get_model
 from orchestrator.queries.scores import study_scores

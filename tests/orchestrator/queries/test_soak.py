@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from orchestrator import run_text
 from orchestrator.analysis.facts import RunFacts
 from orchestrator.db.columns import FLOAT_SERIES, INTEGER_SERIES, InferenceColumns, IntegerSeries, TelemetryColumns
 from orchestrator.protocols import preset
 from orchestrator.queries.soak import SoakView, soak_view
+from orchestrator.text import run_text
 
 IDLE_S, LOAD_S, COOLING_S = 60, 600, 300
 ONSET_S = 200

@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import select
 
 from orchestrator.analysis.forecast import expected_run_s
+from orchestrator.attending.lifecycle import RunState, StudyState
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow, StudyDeviceRow
 from orchestrator.errors import NotFoundError
-from orchestrator.lifecycle import RunState, StudyState
 from orchestrator.protocols import preset
 from orchestrator.queries.studies import get_study, list_studies
 from tests import factories

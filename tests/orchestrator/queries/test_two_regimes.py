@@ -2,8 +2,8 @@
 
 import pytest
 
+from orchestrator.attending.lifecycle import Verdict
 from orchestrator.db.session import Database
-from orchestrator.lifecycle import Verdict
 from orchestrator.protocols import paced, preset, with_overrides
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.leaderboard_rows import LeaderboardRow, OtherRegime

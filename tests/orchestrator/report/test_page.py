@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.attending.lifecycle import RunState, StudyState, Verdict
 from orchestrator.db.session import Database
 from orchestrator.errors import NotFoundError, SpecError
-from orchestrator.lifecycle import RunState, StudyState, Verdict
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Leaderboard
 from orchestrator.queries.rows import RunView
 from orchestrator.report import as_html, as_pdf, compose_report, write_report

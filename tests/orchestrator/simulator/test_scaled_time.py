@@ -19,7 +19,7 @@ from agent.wire.codec import dumps, loads
 from agent.wire.journal import Cursor, read_lines
 from agent.wire.records import Ended, Environment, Inferences, Outcome, Phase, Record, Telemetry
 from agent.wire.spec import Gate, Limits, Protocol, Regime, RunSpec, WarmUp, Window
-from orchestrator.bundle import build_bundle
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.simulator.board import BoardBody
 from orchestrator.simulator.boards import board_kind
 from orchestrator.simulator.farm import SimulatedBoard, simulated_boards

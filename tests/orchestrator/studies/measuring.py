@@ -5,9 +5,9 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from orchestrator import studies
+from orchestrator.attending.lifecycle import RunState, Verdict
 from orchestrator.db.session import KEEP, Database
 from orchestrator.db.tables import RunRow
-from orchestrator.lifecycle import RunState, Verdict
 
 Median = Callable[[RunRow], float | None]
 

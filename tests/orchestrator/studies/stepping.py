@@ -5,9 +5,9 @@ from typing import Any
 
 from agent.wire.codec import encode
 from orchestrator.analysis.rate_search import Search, StepAnswer, StepFound
+from orchestrator.attending.lifecycle import StudyKind
 from orchestrator.db.session import Database
 from orchestrator.db.tables import RunRow
-from orchestrator.lifecycle import StudyKind
 from orchestrator.protocols import for_search
 from tests.orchestrator.studies.measuring import measure_next
 

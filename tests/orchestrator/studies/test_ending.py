@@ -3,12 +3,13 @@
 import pytest
 from sqlalchemy import select
 
-from orchestrator import attempts, picking, studies
+from orchestrator import studies
+from orchestrator.attending import attempts, picking
+from orchestrator.attending.lifecycle import AttemptState, RunState, StudyState, Verdict
+from orchestrator.attending.picking import Idle
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow, RunRow, StudyRow
 from orchestrator.errors import NotFoundError
-from orchestrator.lifecycle import AttemptState, RunState, StudyState, Verdict
-from orchestrator.picking import Idle
 from tests.small_farm import (
     add_device,
     add_model,

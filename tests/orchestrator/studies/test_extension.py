@@ -5,10 +5,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator import studies
+from orchestrator.attending.lifecycle import RunState, StudyState
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
 from orchestrator.errors import NotFoundError, SpecError
-from orchestrator.lifecycle import RunState, StudyState
 from orchestrator.studies import MAX_RUNS
 from tests.orchestrator.studies.measuring import measure_all
 from tests.racing import at_once

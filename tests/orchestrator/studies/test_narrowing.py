@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from orchestrator import studies
+from orchestrator.attending.lifecycle import RunState, StudyState
 from orchestrator.db.session import Database
 from orchestrator.db.tables import RunRow
 from orchestrator.errors import SpecError
-from orchestrator.lifecycle import RunState, StudyState
 from orchestrator.studies.narrowing import continue_until_narrow
 from tests.orchestrator.studies.measuring import measure_all, measure_next
 from tests.orchestrator.yard import Yard, submit

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from agent.wire.codec import decode
 from agent.wire.spec import Inputs, Protocol
 from orchestrator import studies
+from orchestrator.attending.lifecycle import RunState, StudyState
 from orchestrator.db.session import Database
 from orchestrator.db.tables import BuildRow, RunRow, VariantRow
 from orchestrator.errors import NotFoundError, SpecError
-from orchestrator.lifecycle import RunState, StudyState
 from orchestrator.studies import MAX_RUNS, block_order
 from tests.racing import at_once
 from tests.small_farm import QUICK, add_device, add_model, dump, get_device, get_study, make_submission, plant, runs_of

@@ -3,10 +3,11 @@
 import pytest
 
 from agent.wire.records import Fault
-from orchestrator import picking, studies
+from orchestrator import studies
+from orchestrator.attending import picking
+from orchestrator.attending.lifecycle import ENDED_RUN_STATES, RunState, StudyState
+from orchestrator.attending.picking import Assignment
 from orchestrator.db.session import Database
-from orchestrator.lifecycle import ENDED_RUN_STATES, RunState, StudyState
-from orchestrator.picking import Assignment
 from tests.racing import at_once
 from tests.small_farm import (
     add_device,

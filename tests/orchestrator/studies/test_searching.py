@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from orchestrator import picking, studies
+from orchestrator import studies
 from orchestrator.analysis.rate_search import Search
+from orchestrator.attending import picking
+from orchestrator.attending.lifecycle import RunState, StudyKind, StudyState, Verdict
 from orchestrator.db.session import Database
 from orchestrator.db.tables import RunRow
 from orchestrator.errors import SpecError
-from orchestrator.lifecycle import RunState, StudyKind, StudyState, Verdict
 from orchestrator.studies import Start
 from tests.orchestrator.studies.stepping import step, steps, wish
 from tests.racing import at_once

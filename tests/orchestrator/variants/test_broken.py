@@ -16,7 +16,7 @@ from orchestrator.db.session import Database
 from orchestrator.demo.detection import FILES, TASK_FILE
 from orchestrator.demo.detection.scenes import VALIDATION_SEED, draw_scene, held_out_glyphs
 from orchestrator.farm import Farm
-from orchestrator.fidelity_text import table
+from orchestrator.text.fidelity_text import table
 from orchestrator.variants.fidelity import compare_variants
 
 pytestmark = pytest.mark.integration

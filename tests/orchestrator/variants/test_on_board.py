@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import update
 
 from orchestrator.analysis.fidelity import Likeness
-from orchestrator.bundle import build_bundle
+from orchestrator.attending.lifecycle import DeviceState
+from orchestrator.boards.bundle import build_bundle
 from orchestrator.catalog import NewBuild, add_model
 from orchestrator.config import Settings
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow
 from orchestrator.errors import SpecError
 from orchestrator.farm import Farm
-from orchestrator.lifecycle import DeviceState
 from orchestrator.variants.answering import FOLDER, answering_board
 from orchestrator.variants.fidelity import compare_variants
 from tests import factories

@@ -7,13 +7,13 @@ import pytest
 
 from agent.wire.ramp import Level, Ramp, Reach, Swept
 from agent.wire.records import Ended, Outcome
-from orchestrator import sweep_text
 from orchestrator.analysis.facts import RunFacts
 from orchestrator.analysis.thermal.frame import Refusal
 from orchestrator.analysis.thermal.sweep import ROW_C, Sweep, hysteresis_of, slots_of, sweep_of
 from orchestrator.db.columns import FLOAT_SERIES, INTEGER_SERIES, InferenceColumns, IntegerSeries, TelemetryColumns
 from orchestrator.protocols import PRESETS, sweeping
 from orchestrator.queries.sweep import sweep_slots, sweep_view
+from orchestrator.text import sweep_text
 
 RAMP = Ramp(low_c=50.0, high_c=80.0, rate_c_per_min=3.0, levels_c=(60.0, 78.0))
 UP_S, DOWN_S, END_S = 30.0, 630.0, 1230.0
