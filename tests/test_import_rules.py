@@ -28,7 +28,6 @@ SPEAKS_SSH = ("orchestrator.transport.ssh",)
 SERVES_SSH = ("orchestrator.simulator",)
 SPEAKS_SQL = (
     "orchestrator.attending.attempts",
-    "orchestrator.attending.attend",
     "orchestrator.attending.baseline",
     "orchestrator.attending.equipping",
     "orchestrator.attending.evaluations",
@@ -41,6 +40,7 @@ SPEAKS_SQL = (
     "orchestrator.attending.references",
     "orchestrator.attending.results",
     "orchestrator.attending.scoring",
+    "orchestrator.attending.tenure",
     "orchestrator.boards.fleet",
     "orchestrator.boards.quota",
     "orchestrator.boards.surroundings",

@@ -12,6 +12,7 @@ from orchestrator.attending.attend import Attendant, Pause
 from orchestrator.attending.leases import Lease
 from orchestrator.attending.lifecycle import RunState
 from orchestrator.attending.links import Link
+from orchestrator.attending.tenure import Tenure
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow
 from orchestrator.errors import TransportError
@@ -62,16 +63,16 @@ class Yard:
 
     def attend(self, lease: Lease, pause: Pause) -> float | None:
         """What an attendant does under its lease, and what it leaves word of."""
+        tenure = Tenure(farm=self.farm, lease=lease)
         attendant = Attendant(
-            farm=self.farm,
-            lease=lease,
+            tenure=tenure,
             wake=self.woken.append,
             pause=pause,
             connect=self.connect,
             clock=self.clock.read,
         )
         next_s = attendant.look_after()
-        leases.release(self.database, attendant.lease, next_s)
+        leases.release(self.database, tenure.lease, next_s)
         return next_s
 
     def work(self, device_id: int = 1, visits: int = 60) -> None:

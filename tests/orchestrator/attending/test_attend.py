@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from orchestrator.attending import leases, picking
-from orchestrator.attending.attend import ATTENTION_S, LONGEST_WAIT_S, attend
+from orchestrator.attending.attend import ATTENTION_S, attend
 from orchestrator.attending.lifecycle import AttemptState, RunState, Verdict
+from orchestrator.attending.steps import LONGEST_WAIT_S
 from orchestrator.db.tables import DeviceRow, RunRow
 from orchestrator.errors import InternalError
 from tests.orchestrator.yard import Yard, submit

@@ -19,6 +19,7 @@ from orchestrator.attending import leases, links
 from orchestrator.attending.attend import Attendant, attend
 from orchestrator.attending.lifecycle import AttemptState, RunState
 from orchestrator.attending.picking import SCRIPTED
+from orchestrator.attending.tenure import Tenure
 from orchestrator.boards.bundle import build_bundle
 from orchestrator.catalog import NewBuild, add_model
 from orchestrator.config import Settings
@@ -242,8 +243,7 @@ def test_who_lost_the_lease_meanwhile_notes_nothing_of_a_runtime(this_machine: T
             yield link
 
     attendant = Attendant(
-        farm=this_machine.farm,
-        lease=lease,
+        tenure=Tenure(farm=this_machine.farm, lease=lease),
         wake=lambda _: None,
         pause=this_machine.waiting.wait,
         connect=while_another_takes_over,
