@@ -52,16 +52,22 @@ def _show_board(device: DeviceView, study: StudyView) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             st.markdown(f"**{as_plain(device.name)}**", width="content")
             marks.show_device_state(device.state)
-        st.markdown(as_plain(_doing(device)))
+        is_here = device.doing_study in (None, study.study)
+        st.markdown(as_plain(_doing(device) if is_here else _doing_elsewhere(device, study)))
         known = numbers_text.celsius(device.last_temperature_c)
         seen = f"{known}, {numbers_text.age(device.last_seen_age_s)}"
         left_s = study.left_s.get(device.name)
         left = f" · about {numbers_text.duration(left_s)} left here" if left_s else ""
         st.caption(as_plain(f"{seen}{left}"))
-        if device.doing_run:
+        if device.doing_run and is_here:
             st.page_link(
                 "views/run.py", label="Open its run", icon=":material/timeline:", query_params={"run": device.doing_run}
             )
+
+
+def _doing_elsewhere(device: DeviceView, study: StudyView) -> str:
+    waits = "runs of this one wait" if study.left_s.get(device.name) else "nothing of this study is left to do"
+    return f"Works for study {device.doing_study}: {waits}"
 
 
 def _doing(device: DeviceView) -> str:

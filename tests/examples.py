@@ -151,6 +151,7 @@ def make_device(**changes: Any) -> DeviceView:
         "state_reason": "",
         "doing": None,
         "doing_run": None,
+        "doing_study": None,
         "phase": None,
         "waiting_for": "",
         "ready_in_s": None,

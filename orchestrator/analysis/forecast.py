@@ -176,7 +176,12 @@ def _assumptions(protocol: Protocol, known: Known) -> Iterable[str]:
             yield f"time constant {ASSUMED_TAU_S:.0f} s"
         yield f"a second of load heats the board by {ASSUMED_HEATING_C_PER_S:g} C"
     if known.median_s is None and known.rest_s is None:
-        yield "inferences fit into the protocol's shortest times"
+        window = protocol.window
+        yield (
+            "inferences fit into the protocol's shortest times"
+            if window.min_s > 0
+            else f"the model's {window.min_inferences} inferences take no time, as no run has shown how long they take"
+        )
     if known.rest_s is None:
         yield f"{ASSUMED_OVERHEAD_S:.0f} s to stage and load"
 

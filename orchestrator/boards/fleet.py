@@ -16,7 +16,7 @@ from agent.wire.codec import decode, encode
 from agent.wire.names import is_plain_name
 from agent.wire.spec import Fence
 from orchestrator.attending import leases
-from orchestrator.attending.lifecycle import OPEN_ATTEMPT_STATES, DeviceState, RunState
+from orchestrator.attending.lifecycle import OPEN_ATTEMPT_STATES, DeviceState, RunState, StudyKind
 from orchestrator.attending.links import local_transport, transport_of
 from orchestrator.boards.ambient import require_sound_label
 from orchestrator.boards.board import Board
@@ -26,7 +26,7 @@ from orchestrator.boards.environments import WheelhousePolicy
 from orchestrator.boards.runtimes import DEFAULT, known_runtimes, pinned_requirements
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow
+from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow
 from orchestrator.errors import HostKeyError, NotFoundError, OwnedError, SpecError
 from orchestrator.events import EventKind, record
 from orchestrator.farm import Farm
@@ -202,9 +202,19 @@ def _find_removable(session: Session, name: str) -> DeviceRow:
 
 def require_idle(session: Session, device: DeviceRow) -> DeviceRow:
     """The device, unless a run is active on it: nobody may speak to a board that measures."""
-    is_open = select(AttemptRow.id).where(AttemptRow.device_id == device.id, AttemptRow.state.in_(OPEN_ATTEMPT_STATES))
-    if session.scalar(is_open) is not None:
-        raise SpecError(f"device: a run is active on {device.name}; cancel its study, or wait for it to end")
+    is_open = AttemptRow.state.in_(OPEN_ATTEMPT_STATES)
+    working_for = (
+        select(StudyRow.id, StudyRow.kind)
+        .join(RunRow, RunRow.study_id == StudyRow.id)
+        .join(AttemptRow, AttemptRow.run_id == RunRow.id)
+        .where(AttemptRow.device_id == device.id, is_open)
+    )
+    if found := session.execute(working_for).first():
+        run = "its canary" if found.kind is StudyKind.CANARY else "a run"
+        raise SpecError(
+            f"device: {run} is active on {device.name}; wait for it to end, or cancel it: "
+            f"pifarm study cancel {found.id}"
+        )
     return device
 
 

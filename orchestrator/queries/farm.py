@@ -19,9 +19,9 @@ from orchestrator.transport.keys import PinnedKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """What devices do and have to do, by device id: (run, variant) of the active run, and number of queued ones."""
+    """What devices do and have to do, by device id: (study, run, variant) of the active run, and number of queued ones."""
 
-    active: Mapping[int, tuple[str, str]]
+    active: Mapping[int, tuple[int, str, str]]
     queued: Mapping[int, int]
 
 
@@ -76,14 +76,14 @@ def _devices(database: Database, name: str | None) -> tuple[DeviceView, ...]:
 def _work(session: Session) -> _Work:
     queued = select(RunRow.device_id, func.count()).where(RunRow.state == RunState.QUEUED).group_by(RunRow.device_id)
     active = (
-        select(RunRow.device_id, RunRow.id, ModelRow.name, BuildRow.label, VariantRow)
+        select(RunRow.device_id, RunRow.study_id, RunRow.id, ModelRow.name, BuildRow.label, VariantRow)
         .join(VariantRow, VariantRow.id == RunRow.variant_id)
         .join(BuildRow, BuildRow.id == VariantRow.build_id)
         .join(ModelRow, ModelRow.id == BuildRow.model_id)
         .where(RunRow.state.in_((RunState.STAGING, RunState.RUNNING)))
     )
     found = {}
-    for device_id, run_id, model, label, variant in session.execute(active):
+    for device_id, study_id, run_id, model, label, variant in session.execute(active):
         address = VariantAddress.of(
             model=model,
             label=label,
@@ -91,13 +91,13 @@ def _work(session: Session) -> _Work:
             threads=variant.threads,
             options=variant.options,
         )
-        found[device_id] = (run_id, address.full)
+        found[device_id] = (study_id, run_id, address.full)
     counts = {device_id: count for device_id, count in session.execute(queued)}  # noqa: C416  # rows, not pairs
     return _Work(active=found, queued=counts)
 
 
 def _device_view(row: DeviceRow, age_s: float | None, left_s: float | None, work: _Work, at_s: float) -> DeviceView:
-    run, doing = work.active.get(row.id, (None, None))
+    study, run, doing = work.active.get(row.id, (None, None, None))
     ambient_c, ambient_source = room_of(row, None, at_s)
     return DeviceView(
         name=row.name,
@@ -111,6 +111,7 @@ def _device_view(row: DeviceRow, age_s: float | None, left_s: float | None, work
         state_reason=row.state_reason,
         doing=doing,
         doing_run=run,
+        doing_study=study,
         phase=row.last_phase,
         waiting_for=row.last_waiting_for,
         ready_in_s=None if left_s is None else max(0.0, left_s),

@@ -134,11 +134,15 @@ def _add_equilibria(session: Session, known: dict[int, Known]) -> None:
 
 
 def _add_gates(session: Session, submission: Submission, known: dict[int, Known]) -> None:
-    """What gates of the same protocol waited lately, and what the model's runs took after them."""
+    """What gates of the same protocol waited lately, and what the model's runs took after them.
+
+    Answering lasts as long as there are examples, under one protocol's name: what it took is taken by the example.
+    """
+    answers = submission.protocol.window.min_inferences if submission.kind is StudyKind.ACCURACY else None
     counted = and_(AttemptRow.run_id == RunRow.id, AttemptRow.number == RunRow.counted_attempt)
     took_s = AttemptRow.closed_at_s - AttemptRow.started_at_s
     query = (
-        select(RunRow.device_id, RunRow.block + RunRow.position, ModelRow.name, AttemptRow.gate, took_s)
+        select(RunRow.device_id, RunRow.block + RunRow.position, ModelRow.name, AttemptRow.gate, took_s, StudyRow.protocol)
         .join(StudyRow, StudyRow.id == RunRow.study_id)
         .join(ModelRow, ModelRow.id == StudyRow.model_id)
         .join(AttemptRow, counted)
@@ -151,8 +155,10 @@ def _add_gates(session: Session, submission: Submission, known: dict[int, Known]
         .limit(MOST_READ)
     )
     by_device: dict[int, list[_Gate]] = {}
-    for device_id, place, model, gate, seconds in session.execute(query):
+    for device_id, place, model, gate, seconds, protocol in session.execute(query):
         took = _gate(gate, is_first=place == 0, took_s=seconds if model == submission.model else None)
+        if answers is not None and took.rest_s is not None:
+            took = replace(took, rest_s=took.rest_s * answers / protocol["window"]["min_inferences"])
         by_device.setdefault(device_id, []).append(took)
     for device_id, gates in by_device.items():
         rests_s = [gate.rest_s for gate in gates if gate.rest_s is not None]

@@ -202,6 +202,7 @@ class DeviceView:
     state_reason: str
     doing: str | None
     doing_run: str | None
+    doing_study: int | None
     phase: str | None
     waiting_for: str
     ready_in_s: float | None

@@ -74,6 +74,17 @@ def test_a_study_that_is_linked_shows_run_phase_and_the_age_of_its_temperature(o
     assert "left here" in text
 
 
+def test_a_board_that_works_for_another_study_is_not_shown_as_at_work_on_this_one(
+    database: Database, open_page: OpenPage, study: int
+) -> None:
+    later = factories.add_study(database)
+
+    text = text_of(open_page("studies", study=str(later)))
+
+    assert f"Works for study {study}: runs of this one wait" in text
+    assert "int8@onnxruntime,t4, window" not in text
+
+
 def test_an_operator_cancels_a_study_and_queues_it_again(database: Database, open_page: OpenPage, study: int) -> None:
     app = open_page("studies", study=str(study))
 

@@ -20,7 +20,7 @@ from orchestrator.analysis.forecast import (
     pool_scatter,
     tolerated_warming_c,
 )
-from orchestrator.protocols import preset
+from orchestrator.protocols import answering, preset
 from orchestrator.simulator.boards import BOARD_KINDS
 from orchestrator.simulator.thermal import Die, advance, at_rest
 
@@ -71,6 +71,14 @@ def test_a_quicker_board_waits_less() -> None:
 def test_slow_inferences_raise_the_floor_up_to_the_longest_window() -> None:
     floors = [forecast_boards(STANDARD, 1, 1, [make_board(median_s=m)])[0].floor_s for m in (0.1, 4.0, 60.0)]
     assert floors == [70.0, 20.0 + 120.0, 300.0 + 300.0]
+
+
+def test_answers_of_a_model_that_was_never_timed_are_said_to_come_on_top() -> None:
+    (found,) = forecast_boards(answering(500), 1, 1, [make_board()])
+    assert "the model's 500 inferences take no time, as no run has shown how long they take" in found.assumed
+    (known,) = forecast_boards(answering(500), 1, 1, [make_board(median_s=0.2)])
+    assert known.floor_s == pytest.approx(100.0)
+    assert not any("inferences" in each for each in known.assumed)
 
 
 def test_a_device_without_a_thermometer_waits_for_its_load_alone() -> None:

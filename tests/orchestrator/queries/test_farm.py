@@ -29,7 +29,7 @@ def test_a_device_says_what_it_is_and_how_old_that_is(database: Database) -> Non
     assert device.last_seen_age_s == pytest.approx(30, abs=20)
     assert (device.labels, device.facts, device.absent) == ({"cooling": "fan"}, {"kernel": "6.12"}, ("power_w",))
     assert (device.runtimes, device.unsupported) == ({"onnxruntime": "1.32.0"}, {"ncnn": "not installed"})
-    assert (device.doing, device.doing_run, device.queued) == (None, None, 0)
+    assert (device.doing, device.doing_run, device.doing_study, device.queued) == (None, None, None, 0)
 
 
 def test_a_local_device_that_was_never_seen_has_neither_address_nor_age(database: Database) -> None:
@@ -48,6 +48,7 @@ def test_a_busy_device_says_what_it_does_and_how_much_waits(database: Database) 
     run = factories.run_ids(database, study, device="pi5-1")[1]
     factories.change_run(database, run, state=RunState.RUNNING)
     busy, waiting = list_devices(database)
+    assert busy.doing_study == study
     assert (busy.doing, busy.doing_run, busy.queued) == ("yolov9-c/int8@onnxruntime,t4", run, 3)
     assert (waiting.doing, waiting.queued) == (None, 4)
 
