@@ -142,7 +142,9 @@ def _add_gates(session: Session, submission: Submission, known: dict[int, Known]
     counted = and_(AttemptRow.run_id == RunRow.id, AttemptRow.number == RunRow.counted_attempt)
     took_s = AttemptRow.closed_at_s - AttemptRow.started_at_s
     query = (
-        select(RunRow.device_id, RunRow.block + RunRow.position, ModelRow.name, AttemptRow.gate, took_s, StudyRow.protocol)
+        select(
+            RunRow.device_id, RunRow.block + RunRow.position, ModelRow.name, AttemptRow.gate, took_s, StudyRow.protocol
+        )
         .join(StudyRow, StudyRow.id == RunRow.study_id)
         .join(ModelRow, ModelRow.id == StudyRow.model_id)
         .join(AttemptRow, counted)

@@ -21,12 +21,13 @@ from orchestrator.attending.lifecycle import RunState, StudyKind, Verdict
 from orchestrator.boards import quota
 from orchestrator.datasets.catalog import add_dataset, find_dataset
 from orchestrator.db.accuracy_tables import ScoreRow
-from orchestrator.db.tables import BuildRow
+from orchestrator.db.tables import AttemptRow, BuildRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.evaluation_plan import plan_evaluation
 from orchestrator.export import export_study
 from orchestrator.protocols import answering
 from orchestrator.queries.account import account_for
+from orchestrator.queries.forecast import forecast_study
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.models import get_model
 from orchestrator.queries.rows import RunView
@@ -75,19 +76,23 @@ def answers(rows: Sequence[Sequence[float]] = (DOG,), until: int | None = None) 
 
 
 def ask(yard: Yard, *, dataset: str = "pets", variant: str = "fp32", devices: Sequence[str] = ()) -> int:
-    planned = plan_evaluation(yard.farm, MODEL, dataset, 500, seed=0)
-    return studies.submit(
-        yard.database,
-        studies.Submission(
-            model=MODEL,
-            protocol=answering(len(planned.examples)),
-            blocks=1,
-            bundle_hash=BUNDLE_HASH,
-            variants=(variant,),
-            devices=devices,
-            kind=StudyKind.ACCURACY,
-            evaluation=planned,
-        ),
+    return studies.submit(yard.database, submission(yard, dataset=dataset, variant=variant, devices=devices))
+
+
+def submission(
+    yard: Yard, *, dataset: str = "pets", variant: str = "fp32", devices: Sequence[str] = (), count: int = 500
+) -> studies.Submission:
+    """Two images have two answers; `count` of one asks for fewer."""
+    planned = plan_evaluation(yard.farm, MODEL, dataset, count, seed=0)
+    return studies.Submission(
+        model=MODEL,
+        protocol=answering(len(planned.examples)),
+        blocks=1,
+        bundle_hash=BUNDLE_HASH,
+        variants=(variant,),
+        devices=devices,
+        kind=StudyKind.ACCURACY,
+        evaluation=planned,
     )
 
 
@@ -110,6 +115,17 @@ def test_a_board_gets_the_examples_and_answers_are_scored(pets: Yard, board: Pre
     assert found.by_size[0]["name"] == "small" and found.by_size[0]["mAP50"] == 1.0
     assert account_for(pets.database, run.run).scores == found
     assert board.disturbances == 0 and board.runs == {}
+
+
+def test_the_time_of_answers_is_foretold_by_the_example(pets: Yard) -> None:
+    ask(pets)
+    pets.work()
+    with pets.database.write() as session:
+        (attempt,) = session.scalars(select(AttemptRow))
+        attempt.started_at_s, attempt.closed_at_s, attempt.gate = 1000.0, 1030.0, {"waited_s": 10.0}
+    half = submission(pets, count=1)
+    (board,) = forecast_study(pets.database, half, studies.outline(pets.database, half)).boards
+    assert board.run_s == pytest.approx(10.0)
 
 
 def test_another_attempt_is_asked_for_the_rest_and_all_attempts_are_scored(pets: Yard, board: PretendedBoard) -> None:

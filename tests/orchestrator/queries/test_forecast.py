@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from orchestrator import studies
-from orchestrator.attending.lifecycle import AttemptState, RunState, StudyKind, Verdict
+from orchestrator.attending.lifecycle import AttemptState, RunState, Verdict
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, RunRow, StudyDeviceRow
-from orchestrator.protocols import answering, preset
+from orchestrator.protocols import preset
 from orchestrator.queries.forecast import Forecast, forecast_study
 from tests.orchestrator.queries.conftest import CountStatements
 from tests.small_farm import add_device, add_model, make_submission, plant, runs_of, set_columns
@@ -86,14 +86,6 @@ def test_another_model_waits_alike_but_takes_its_own_time(database: Database) ->
     assert found.boards[0].gate_s == 100.0
     assert found.boards[0].run_s != 95.0
     assert found.scatter.is_assumed
-
-
-def test_what_answers_took_is_taken_by_the_example(database: Database) -> None:
-    farm = plant(database, labels=["a", "b"], protocol=answering(50), blocks=1, kind=StudyKind.ACCURACY)
-    measure_runs(database, farm.study_id, [10.0, 10.0], rest_s=20.0)
-    studies.cancel(database, farm.study_id)
-    (board,) = forecast(database, protocol=answering(500), blocks=1, kind=StudyKind.ACCURACY).boards
-    assert board.run_s == pytest.approx(200.0)
 
 
 def test_it_is_read_in_as_many_statements_for_many_boards(database: Database, statements: CountStatements) -> None:
