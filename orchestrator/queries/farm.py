@@ -19,7 +19,7 @@ from orchestrator.transport.keys import PinnedKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """What devices do and have to do, by device id: (study, run, variant) of the active run, and how many are queued."""
+    """What devices do and have to do, by device id: (study, run, variant) of the active run; how many are queued."""
 
     active: Mapping[int, tuple[int, str, str]]
     queued: Mapping[int, int]
