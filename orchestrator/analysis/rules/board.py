@@ -66,6 +66,13 @@ def clock_is_capped(facts: RunFacts, threshold: float) -> Iterator[Finding]:
             yield Finding(figure=share)
 
 
+def threads_exceed_cores(facts: RunFacts, threshold: float) -> Iterator[Finding]:
+    """Threads of the runtime, where there are more of them than cores."""
+    threads, cores = facts.environment.get("threads"), facts.environment.get("cores")
+    if isinstance(threads, int) and isinstance(cores, int) and threads > cores:
+        yield Finding(figure=threads, threshold=cores)
+
+
 def governor_is_another(facts: RunFacts, threshold: float) -> Iterator[Finding]:
     """A CPU governor other than performance."""
     governor = facts.environment.get("governor")

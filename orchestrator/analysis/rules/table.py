@@ -7,7 +7,7 @@ from agent.wire.spec import Regime
 from orchestrator.analysis.rules import board, course, latencies, others, procedure
 from orchestrator.analysis.rules.rule import Rule, Severity
 
-ANALYSIS_VERSION = 3
+ANALYSIS_VERSION = 4
 HEAT_LIMITED = "heat-limited"
 
 _BURST, _LONG = frozenset({Regime.BURST}), frozenset({Regime.SUSTAINED, Regime.SWEEP})
@@ -270,6 +270,14 @@ RULES: tuple[Rule, ...] = (
         unit="% of the board's highest clock is what it was limited to",
         advice="nothing if it is meant; else raise scaling_max_freq before the study",
         check=board.clock_is_capped,
+    ),
+    Rule(
+        code="oversubscribed",
+        severity=Severity.NOTE,
+        threshold=0,
+        unit="threads, which is more than the board has cores",
+        advice="submit it with as many threads as cores at most: --threads N; these take turns, and latencies scatter",
+        check=board.threads_exceed_cores,
     ),
     Rule(
         code="head-trimmed",

@@ -196,6 +196,13 @@ def test_a_study_below_the_boards_highest_clock_is_noted_and_valid() -> None:
     assert judgement.reasons[0].figure == 75.0
 
 
+@pytest.mark.parametrize(("threads", "found"), [(2, set()), (4, {"oversubscribed"})])
+def test_more_threads_than_cores_are_noted(threads: int, found: set[str]) -> None:
+    judgement = judge(run(environment={**CALM, "threads": threads, "cores": 2}).facts())
+    assert (judgement.verdict, codes(judgement)) == (Verdict.VALID, found)
+    assert all((reason.figure, reason.threshold) == (4, 2) for reason in judgement.reasons)
+
+
 @pytest.mark.parametrize("threads", [4, None])
 def test_another_output_is_only_noted_where_several_threads_may_have_summed_in_another_order(
     threads: int | None,
