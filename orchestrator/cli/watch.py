@@ -80,6 +80,8 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
             live.update(Group(progress, *(_device_line(device, told.get(device.name)) for device in shown)))
             if stuck(shown):
                 break
+    if not console.err.is_terminal:
+        console.err.line()  # rich ends the last line in a terminal only
     return study
 
 
