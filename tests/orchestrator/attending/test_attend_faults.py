@@ -3,13 +3,15 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from agent.wire.answers import LostCause, RefusedBecause
 from agent.wire.records import Fault
 from agent.wire.spec import Fence, RunSpec
+from orchestrator import studies
 from orchestrator.attending import leases
 from orchestrator.attending.attend import MAX_BACKOFF_S
-from orchestrator.attending.lifecycle import MAX_DEVICE_FAULTS, AttemptState, DeviceState, RunState
+from orchestrator.attending.lifecycle import MAX_DEVICE_FAULTS, OPEN_ATTEMPT_STATES, AttemptState, DeviceState, RunState
 from orchestrator.boards import fleet
 from orchestrator.db.tables import AttemptRow
 from orchestrator.errors import HostKeyError
@@ -89,6 +91,19 @@ def test_a_busy_machine_is_asked_again_and_spends_no_attempt(yard: Yard, board: 
     board.refusals = [RefusedBecause.BUSY] * (MAX_DEVICE_FAULTS + 1)
     yard.work()
     assert [(run.state, run.attempts_made) for run in runs_of(yard.database, study_id)] == [(RunState.DONE, 1)]
+
+
+def test_a_run_that_is_cancelled_while_its_machine_is_busy_leaves_nothing_open(
+    yard: Yard, board: PretendedBoard
+) -> None:
+    study_id = submit(yard)
+    board.refusals = [RefusedBecause.BUSY] * 100
+    yard.visit()
+    studies.cancel(yard.database, study_id)
+    yard.work()
+    assert yard.states(study_id) == {RunState.CANCELLED}
+    with yard.database.read() as session:
+        assert not session.scalar(select(func.count()).where(AttemptRow.state.in_(OPEN_ATTEMPT_STATES)))
 
 
 def test_a_fence_that_is_stale_after_a_restore_is_overtaken(yard: Yard, board: PretendedBoard) -> None:
