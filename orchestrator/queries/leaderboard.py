@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -101,13 +102,14 @@ def _verdicts(runs: Sequence[RunResult]) -> dict[str, dict[str, int]]:
 def _pareto(rows: Sequence[tuple[Ranked, Sequence[RunResult]]]) -> Sequence[bool | None]:
     """Whether each is on the front of its costs and the first metric that all have; None without such a metric.
 
+    All must have it by the same word, of the same data set: what was declared is not weighed against what was measured.
     Costs are latency and size, and peak memory and energy where all have them, those to two digits: without an answer
     of their own to what is told apart, a hair's breadth of them would keep everything on the front.
     """
     if not rows:
         return []
     metrics = [runs[0].variant.metrics for _, runs in rows]
-    name = next((name for name in metrics[0] if all(name in own for own in metrics)), None)
+    name = next((name for name in metrics[0] if len({_word(own.get(name)) for own in metrics}) == 1), None)
     if name is None:
         return [None] * len(rows)
     costs: list[list[float | None]] = [
@@ -122,6 +124,11 @@ def _pareto(rows: Sequence[tuple[Ranked, Sequence[RunResult]]]) -> Sequence[bool
     return pareto_front(
         [Candidate(costs=own, accuracy=accuracy) for own, accuracy in zip(weighed, accuracies, strict=True)]
     )
+
+
+def _word(fact: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
+    """By whose word a metric is known, and of which examples."""
+    return None if fact is None else (fact["source"], fact.get("dataset"), fact.get("examples"))
 
 
 def _two_digits(figure: float | None) -> float | None:

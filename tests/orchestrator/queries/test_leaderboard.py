@@ -276,6 +276,14 @@ def test_without_a_common_metric_there_is_no_front(database: Database) -> None:
     assert {row.pareto for row in leaderboard(database).rows} == {None}
 
 
+def test_what_was_declared_is_not_weighed_against_what_was_measured(database: Database) -> None:
+    one_device(database, {"fp32": 100.0, "int8": 70.0}, metrics={"fp32": {"mAP50": 0.7}, "int8": {"mAP50": 0.6}})
+    shown = {"mAP50": {"value": 0.6, "source": "measured", "dataset": "pets", "examples": 2}}
+    with database.write() as session:
+        session.execute(update(BuildRow).where(BuildRow.label == "int8").values(metrics=shown))
+    assert {row.pareto for row in leaderboard(database).rows} == {None}
+
+
 def test_a_wide_spread_between_runs_is_marked(database: Database) -> None:
     one_device(database, {"fp32": 100.0}, blocks=5, cv=0.10)
     row = row_of(database, "fp32")
