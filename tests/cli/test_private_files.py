@@ -1,37 +1,43 @@
-"""Whatever the farm writes is its owner's alone, whatever umask it was started with."""
+"""Whatever the farm writes is its owner's alone, whatever umask it was started with; what it says holds no secret."""
 
 import os
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.agent.onnx_models import save_affine
+from tests.cli.conftest import Pifarm
 from tests.privacy import LOOSE_UMASK, open_to_others
 
 pytestmark = pytest.mark.integration
 SECRET = "s3cret-of-the-farm"
 
 
-def pifarm(home: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """A command of a person with the usual umask."""
-    environment = {"PATH": os.defpath, "HOME": str(home.parent), "PIFARM_HOME": str(home), **settings}
-    return subprocess.run(
-        [sys.executable, "-m", "orchestrator", *arguments],
-        capture_output=True, text=True, check=False, umask=LOOSE_UMASK, env=environment, cwd=home.parent, timeout=120,
-    )  # fmt: skip
+@pytest.fixture
+def new_home(pifarm: Pifarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the commands make a state home of their own."""
+    monkeypatch.setenv("PIFARM_HOME", str(tmp_path / "new"))
+    return tmp_path / "new"
 
 
-def test_a_used_state_home_is_its_owners_alone(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    save_affine(tmp_path / "affine.onnx")
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    """That of a person who types a command."""
+    before = os.umask(LOOSE_UMASK)
+    yield
+    os.umask(before)
+
+
+def test_a_used_state_home_is_its_owners_alone(pifarm: Pifarm, new_home: Path, usual_umask: None) -> None:
+    save_affine(Path("affine.onnx"))
     for command in ("key", "device add here --local", "model add affine affine.onnx", "submit affine", "status"):
-        done = pifarm(home, *command.split())
-        assert done.returncode == 0, done.stderr
-    assert {"keys", "artifacts", "bundles", "local", "pifarm.db"} <= {path.name for path in home.iterdir()}
-    assert open_to_others(home) == []
+        os.umask(LOOSE_UMASK)
+        ended = pifarm(*command.split())
+        assert ended.exit_code == 0, ended.err
+    assert {"keys", "artifacts", "bundles", "local", "pifarm.db"} <= {path.name for path in new_home.iterdir()}
+    assert open_to_others(new_home) == []
 
 
 @pytest.mark.parametrize(
@@ -43,17 +49,19 @@ def test_a_used_state_home_is_its_owners_alone(tmp_path: Path) -> None:
         ("PIFARM_BROKER_URL", f"nonsense://:{SECRET}@127.0.0.1:1/0"),
     ],
 )
-def test_no_message_holds_the_password_of_a_url(tmp_path: Path, setting: str, url: str) -> None:
+def test_no_message_holds_the_password_of_a_url(
+    pifarm: Pifarm, monkeypatch: pytest.MonkeyPatch, setting: str, url: str
+) -> None:
+    monkeypatch.setenv(setting, url)
     for command in ("status", "device list", "study watch 1"):
-        done = pifarm(tmp_path / "home", *command.split(), **{setting: url})
-        assert SECRET not in done.stdout + done.stderr, command
+        ended = pifarm(*command.split())
+        assert SECRET not in ended.out + ended.err, command
 
 
-def test_no_message_holds_the_private_key(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    assert re.fullmatch(r"ssh-ed25519 \S+ pifarm\n", pifarm(home, "key").stdout)
-    key = home / "keys" / "farm_ed25519"
+def test_no_message_holds_the_private_key(pifarm: Pifarm, new_home: Path) -> None:
+    assert re.fullmatch(r"ssh-ed25519 \S+ pifarm\n", pifarm("key").out)
+    key = new_home / "keys" / "farm_ed25519"
     body = key.read_text().splitlines()[1]
     key.write_text(key.read_text().replace("OPENSSH", "0PENSSH"))
-    done = pifarm(home, "key")
-    assert done.returncode == 2 and body not in done.stderr
+    ended = pifarm("key")
+    assert ended.exit_code == 2 and body not in ended.err
