@@ -9,6 +9,7 @@ import streamlit as st
 from altair.utils import schemapi
 
 from dashboard import access
+from dashboard.doing import say_what_was_done
 from dashboard.plain_text import as_plain
 from orchestrator.errors import PifarmError
 
@@ -40,6 +41,7 @@ def main() -> None:
             return
         access.show_visitor(visitor)
         page.run()
+        say_what_was_done()
     except PifarmError as error:
         st.error(as_plain(error), icon=":material/error:")
 

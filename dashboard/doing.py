@@ -9,6 +9,7 @@ from dashboard.plain_text import as_plain
 from orchestrator.errors import PifarmError
 
 FOR_OPERATORS = "For operators. You may look, but not change anything."
+_SAID_KEY = "said"
 
 
 def do(work: Callable[[], object], said: str) -> None:
@@ -18,8 +19,15 @@ def do(work: Callable[[], object], said: str) -> None:
     except PifarmError as error:
         st.error(as_plain(error), icon=":material/error:")
         return
-    st.toast(as_plain(said.replace("{}", str(found))), icon=":material/check:")
+    st.session_state[_SAID_KEY] = said.replace("{}", str(found))
     st.rerun()
+
+
+def say_what_was_done() -> None:
+    """Say what a button did in the run before: what that run itself says may be gone before it is drawn."""
+    said = st.session_state.pop(_SAID_KEY, None)
+    if said is not None:
+        st.toast(as_plain(said), icon=":material/check:")
 
 
 def asks_for(label: str, *, key: str, icon: str | None = None, is_main: bool = False, is_possible: bool = True) -> bool:
