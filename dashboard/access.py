@@ -5,13 +5,16 @@ reload, a new tab or a restart of the dashboard asks again. Only an object of ou
 widgets into a session, and no such object. A sign-in by an identity provider lives in a signed cookie of Streamlit's.
 """
 
+from urllib.parse import urlsplit
+
 import streamlit as st
 
-from dashboard.launch import is_loopback
+from dashboard import sign_in
+from dashboard.loopback import is_loopback
 from dashboard.plain_text import as_plain
 from dashboard.tries import Tries
 from orchestrator import passwords
-from orchestrator.access import Access, Role, Visitor, role_by_claims
+from orchestrator.access import Access, Role, Visitor, name_by_claims, role_by_claims
 from orchestrator.config import Settings, load_settings
 from orchestrator.errors import ForbiddenError
 
@@ -46,7 +49,7 @@ def show_sign_in() -> None:
     settings = load_settings()
     st.title("pifarm")
     if settings.dashboard_access is Access.OIDC:
-        _show_provider()
+        _show_provider(settings)
         return
     with st.form("sign-in", width=360):
         typed = st.text_input("Password", type="password", autocomplete="current-password")
@@ -100,19 +103,21 @@ def _sign_out() -> None:
         st.logout()
 
 
-def _show_provider() -> None:
+def _show_provider(settings: Settings) -> None:
+    host = urlsplit(f"//{st.context.headers.get('Host', '')}").hostname
     if st.user.is_logged_in:
         st.error("You are signed in, but nobody has given you a role here; ask whoever runs this farm.")
         st.button("Sign out", on_click=_sign_out)
-    else:
+    elif host == urlsplit(sign_in.url_of(settings)).hostname:
         st.button("Sign in", type="primary", on_click=st.login)
+    else:
+        st.info("Your identity provider knows this dashboard by another name; sign in there.")
+        st.link_button("To the dashboard", sign_in.url_of(settings), type="primary")
 
 
 def _by_provider(settings: Settings) -> Visitor | None:
     if not st.user.get("is_logged_in"):
         return None
-    role = role_by_claims(
-        st.user.to_dict(), settings.dashboard_claim, settings.dashboard_operators, settings.dashboard_viewers
-    )
-    name = st.user.get("email") or st.user.get("sub")
-    return None if role is None else Visitor(name=f"{_BY_DASHBOARD}{name}", role=role)
+    claims = st.user.to_dict()
+    role = role_by_claims(claims, settings.dashboard_claim, settings.dashboard_operators, settings.dashboard_viewers)
+    return None if role is None else Visitor(name=f"{_BY_DASHBOARD}{name_by_claims(claims)}", role=role)

@@ -4,12 +4,12 @@ Command-line flags win over configuration files and over STREAMLIT_* variables, 
 port to others, send usage statistics or show a traceback. Looks are in .streamlit/config.toml beside the app.
 """
 
-import importlib.util
-import ipaddress
 import sys
-import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from dashboard import sign_in
+from dashboard.loopback import LOCAL_NAMES, is_loopback
 from orchestrator.access import Access
 from orchestrator.config import Settings
 from orchestrator.errors import SpecError
@@ -32,8 +32,6 @@ _ALWAYS = {
     "logger.hideWelcomeMessage": "true",
     "theme.base": str(THEME),
 }
-# Names by which a browser reaches loopback, through a tunnel too; any other in the Host header is DNS rebinding.
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _SMALLEST_UPLOAD_MB = 1
 _UPLOAD_UNIT_BYTES = 1024 * 1024  # Streamlit's megabyte
 _HOW_TO_LET_PEOPLE_IN = (
@@ -43,7 +41,10 @@ _HOW_TO_LET_PEOPLE_IN = (
 
 
 def command_of(settings: Settings) -> list[str]:
-    """The command that serves the dashboard as the settings want it; raises `SpecError` where that would be unsafe."""
+    """The command that serves the dashboard as the settings want it; raises `SpecError` where that would be unsafe.
+
+    With oidc it asks the provider for its description, and writes the file by which Streamlit knows it.
+    """
     require_safe(settings)
     may_upload = settings.dashboard_access is not Access.READ_ONLY
     command = dashboard_command(
@@ -54,7 +55,8 @@ def command_of(settings: Settings) -> list[str]:
     if is_loopback(settings.dashboard_address):
         command += [f"--server.allowedHosts={name}" for name in _names_of(settings)]
     if settings.dashboard_access is Access.OIDC:
-        command.append(f"--secrets.files={settings.secrets_file}")
+        sign_in.require_answer(settings)
+        command.append(f"--secrets.files={sign_in.write_secrets(settings)}")
     return command
 
 
@@ -69,7 +71,7 @@ def dashboard_command(address: str = "127.0.0.1", port: int = 8501, upload_mb: i
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(APP)]
     command += [f"--{name}={value}" for name, value in flags.items()]
     if is_loopback(address):
-        command += [f"--server.allowedHosts={name}" for name in _LOCAL_NAMES]
+        command += [f"--server.allowedHosts={name}" for name in LOCAL_NAMES]
     return command
 
 
@@ -86,29 +88,17 @@ def require_safe(settings: Settings) -> None:
     if access is Access.PASSWORD and not has_password:
         raise SpecError("dashboard_access: there is no password yet; make one: pifarm dashboard password")
     if access is Access.OIDC:
-        _require_provider(settings)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether only this machine can reach a server at this address."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
+        sign_in.require_provider(settings)
+        _require_own_name(settings)
 
 
 def _names_of(settings: Settings) -> list[str]:
     return [name.strip() for name in settings.dashboard_hosts.split(",") if name.strip()]
 
 
-def _require_provider(settings: Settings) -> None:
-    if not (settings.dashboard_operators or settings.dashboard_viewers):
-        raise SpecError("dashboard_access: with oidc, dashboard_operators or dashboard_viewers must say who may enter")
-    if importlib.util.find_spec("authlib") is None:
-        raise SpecError("dashboard_access: oidc needs Authlib; install it: pip install 'pifarm[oidc]'")
-    try:
-        has_section = "auth" in tomllib.loads(settings.secrets_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        has_section = False
-    if not has_section:
-        raise SpecError(f"dashboard_access: expected {settings.secrets_file} with a section [auth]; docs/security.md")
+def _require_own_name(settings: Settings) -> None:
+    host = urlsplit(sign_in.url_of(settings)).hostname
+    if is_loopback(settings.dashboard_address) and host not in {*LOCAL_NAMES, *_names_of(settings)}:
+        raise SpecError(
+            f"dashboard_url: this dashboard does not answer to the name {host}; put it into dashboard_hosts"
+        )

@@ -50,6 +50,20 @@ class Settings(BaseSettings):
     dashboard_viewer_password_hash: str = Field(
         default="", repr=False, description="With password: the viewers', made with `--role viewer`."
     )
+    dashboard_url: str = Field(
+        default="",
+        description="With oidc: where browsers find the dashboard, with https behind a proxy; left out: here.",
+    )
+    dashboard_oidc_metadata_url: str = Field(
+        default="", description="With oidc: the provider's `.../.well-known/openid-configuration`."
+    )
+    dashboard_oidc_client_id: str = Field(default="", description="With oidc: what the provider calls the dashboard.")
+    dashboard_oidc_client_secret: str = Field(
+        default="", repr=False, description="With oidc: the secret that the provider gave for it."
+    )
+    dashboard_oidc_scopes: str = Field(
+        default="openid email profile", description="With oidc: what is asked for; some want `groups` for that claim."
+    )
     dashboard_claim: str = Field(default="email", description="With oidc: the claim that roles go by.")
     dashboard_operators: str = Field(
         default="", description="With oidc: values of the claim that make operators, separated by commas."
@@ -144,7 +158,7 @@ class Settings(BaseSettings):
 
     @property
     def secrets_file(self) -> Path:
-        """What the dashboard's identity provider wants to know, in the form of Streamlit's secrets."""
+        """What Streamlit is told of the identity provider; made from these settings."""
         return self.home / "secrets.toml"
 
     @property
@@ -202,7 +216,7 @@ def complaints(settings: Settings) -> list[str]:
     except FileNotFoundError:
         is_open = False
     text = settings.file.read_text(encoding="utf-8") if is_open else ""
-    if masked(text) != text or "password_hash" in text:
+    if masked(text) != text or any(word in text for word in ("password_hash", "client_secret")):
         found.append(f"others may read the password in the settings file; run: chmod 600 {settings.file}")
     return found
 

@@ -11,8 +11,9 @@ from markdown_it import MarkdownIt
 from sqlalchemy import text
 
 from dashboard import board_table
-from dashboard.launch import APP, dashboard_command, is_loopback
+from dashboard.launch import APP, dashboard_command
 from dashboard.local_time import in_zone, moment_text
+from dashboard.loopback import is_loopback
 from dashboard.plain_text import as_plain
 from orchestrator.db.session import Database
 from tests.dashboard.conftest import OpenPage, text_of

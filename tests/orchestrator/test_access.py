@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator import audit, passwords
-from orchestrator.access import Role, Visitor, role_by_claims
+from orchestrator.access import Role, Visitor, name_by_claims, role_by_claims
 from orchestrator.db.session import Database
 from orchestrator.errors import ForbiddenError, SpecError
 from orchestrator.queries.audit import list_audit
@@ -38,6 +38,12 @@ def test_a_claim_of_several_values_gives_the_greatest_role() -> None:
 def test_a_star_lets_everybody_look_who_signed_in_and_nobody_operate() -> None:
     assert role_by_claims({"email": "x@y.example"}, "email", "*", "*") is Role.VIEWER
     assert role_by_claims({}, "email", "", "*") is None
+
+
+@pytest.mark.parametrize(("is_verified", "name"), [(True, "ann@example.org"), (False, "4711")])
+def test_nobody_acts_under_an_email_that_may_be_anothers(is_verified: bool, name: str) -> None:
+    assert name_by_claims({"sub": "4711", "email": "ann@example.org", "email_verified": is_verified}) == name
+    assert name_by_claims({"sub": "4711"}) == "4711"
 
 
 def test_a_hash_knows_its_password_and_no_other() -> None:

@@ -149,6 +149,8 @@ def test_a_settings_file_that_others_can_read_is_complained_of_where_it_holds_a_
     assert complaints(load_settings()) == [
         f"others may read the password in the settings file; run: chmod 600 {settings.file}"
     ]
+    write_toml(home, 'dashboard_oidc_client_secret = "s3cret"\n')
+    assert len(complaints(load_settings())) == 1
     settings.file.chmod(0o600)
     assert complaints(load_settings()) == []
 
