@@ -46,13 +46,13 @@ def _show_links(device: DeviceView) -> None:
         key=f"look-after-{device.name}",
         icon=":material/build:",
         type="tertiary",
-        on_click=_choose,
+        on_click=choose,
         args=(device.name,),
     ):
         st.rerun()
 
 
-def _choose(name: str) -> None:
+def choose(name: str) -> None:
     """Choose the device above; so its name gets into the page's address, too."""
     st.session_state[CHOSEN] = name
 

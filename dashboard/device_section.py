@@ -1,10 +1,13 @@
 """One device in full: taking it out of service and back, the doctor's findings, its facts."""
 
+import time
+
 import pandas as pd
 import streamlit as st
 
 from dashboard import access, actions, marks
 from dashboard.doing import FOR_OPERATORS, asks_for, do
+from dashboard.local_time import moment_text
 from dashboard.plain_text import as_plain
 from orchestrator.attending.lifecycle import DeviceState
 from orchestrator.boards import doctor
@@ -12,6 +15,8 @@ from orchestrator.boards.doctor import Checkup
 from orchestrator.errors import PifarmError
 from orchestrator.queries.rows import DeviceView
 from orchestrator.text import numbers_text
+
+_LOOKED_KEY = "looked closer"
 
 
 def show_device(device: DeviceView) -> None:
@@ -54,15 +59,26 @@ def _show_service(device: DeviceView) -> None:
 
 
 def _show_doctor(device: DeviceView) -> None:
-    st.caption("From its last probe. A closer look speaks to the board, so it is refused while a run is active on it.")
-    checkup = doctor.examine(device.facts, device.absent, doctor.LEAST_FREE_BYTES, device.unsupported)
     if asks_for("Look closer now", key="doctor", icon=":material/stethoscope:"):
-        try:
-            with st.spinner("Asking the board"):
-                checkup = actions.examine_device(device.name)
-        except PifarmError as error:
-            st.error(as_plain(error), icon=":material/error:")
-    _show_checkup(checkup)
+        _look_closer(device.name)
+    looked = st.session_state.get(_LOOKED_KEY, {}).get(device.name)
+    if looked is None:
+        st.caption("From its last probe. A closer look speaks to the board; it is refused while a run is active on it.")
+        _show_checkup(doctor.examine(device.facts, device.absent, doctor.LEAST_FREE_BYTES, device.unsupported))
+    else:
+        st.caption(as_plain(f"Looked closer, {moment_text(looked[0], st.context.timezone)}"))
+        _show_checkup(looked[1])
+
+
+def _look_closer(name: str) -> None:
+    """Ask the board, and keep what came of it while this tab is open: another button would else wipe it away."""
+    try:
+        with st.spinner("Asking the board"):
+            checkup = actions.examine_device(name)
+    except PifarmError as error:
+        st.error(as_plain(error), icon=":material/error:")
+        return
+    st.session_state.setdefault(_LOOKED_KEY, {})[name] = (time.time(), checkup)
 
 
 def _show_checkup(checkup: Checkup) -> None:

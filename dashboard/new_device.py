@@ -4,6 +4,7 @@ import streamlit as st
 
 from agent.wire.names import is_plain_name
 from dashboard import actions
+from dashboard.device_card import choose
 from dashboard.doing import asks_for
 from dashboard.plain_text import as_plain
 from orchestrator.errors import PifarmError, SpecError
@@ -70,7 +71,7 @@ def _confirm(name: str, address: str, labels: dict[str, str], fingerprint: str) 
             return
         status.update(label="Added", state="complete")
     st.session_state.pop(_SHOWN_KEY, None)
-    st.page_link("views/farm.py", label=as_plain(f"Look after {name}"), query_params={"show": name})
+    st.button(as_plain(f"Look after {name}"), key="look-after-new", on_click=choose, args=(name,))
 
 
 def _tell(step: str, detail: str) -> None:
