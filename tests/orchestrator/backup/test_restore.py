@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import shutil
 import stat
 import tempfile
 import threading
@@ -46,21 +47,32 @@ def open_one() -> Iterator[Open]:
         yield open_and_remember
 
 
-@pytest.fixture
-def farm(tmp_path: Path, open_one: Open) -> Farm:
-    """A farm with results, a model file, a key and a settings file."""
-    farm = open_one(Settings(home=tmp_path / "old"))
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the state home `old`, which has results, a model file, a key and settings, and a backup of it."""
+    folder = tmp_path_factory.mktemp("filled")
+    farm = open_farm(Settings(home=folder / "old"))
     factories.fill(farm.database)
     FarmKey.in_folder(farm.settings.keys_dir)
-    (tmp_path / "model.onnx").write_bytes(b"weights" * 1000)
-    ArtifactStore(farm.settings.artifacts_dir).add({"model.onnx": tmp_path / "model.onnx"}, "model.onnx")
+    (folder / "model.onnx").write_bytes(b"weights" * 1000)
+    ArtifactStore(farm.settings.artifacts_dir).add({"model.onnx": folder / "model.onnx"}, "model.onnx")
     farm.settings.file.write_text("worker_threads = 3\n", encoding="utf-8")
-    return farm
+    back_up(farm, folder / "backup.tar.gz")
+    farm.database.engine.dispose()
+    return folder
 
 
 @pytest.fixture
-def backup(farm: Farm, tmp_path: Path) -> Path:
-    return back_up(farm, tmp_path / "backup.tar.gz").path
+def farm(filled: Path, tmp_path: Path, open_one: Open) -> Farm:
+    """A copy of it for one test."""
+    shutil.copytree(filled / "old", tmp_path / "old")
+    return open_one(Settings(home=tmp_path / "old"))
+
+
+@pytest.fixture
+def backup(filled: Path, tmp_path: Path) -> Path:
+    """A copy of its backup."""
+    return shutil.copyfile(filled / "backup.tar.gz", tmp_path / "backup.tar.gz")
 
 
 def home_of(settings: Settings) -> dict[str, bytes]:
