@@ -1,5 +1,6 @@
 """What a sustained run is told of: onset and cause, steadiness, where it settles, and why a figure is missing."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -54,12 +55,18 @@ def view(facts: RunFacts) -> SoakView:
     return found
 
 
+@functools.cache
+def seen(*, onset_s: int | None = ONSET_S, sensors: bool = True) -> SoakView:
+    """What is told of such a board; fitted once."""
+    return view(soaked(onset_s=onset_s, sensors=sensors))
+
+
 def words(found: SoakView) -> dict[str, str]:
     return {row[0]: row[1] for row in run_text.soak(found)}
 
 
 def test_a_board_that_throttles_is_told_of_by_three_signs_and_their_cause() -> None:
-    found = view(soaked())
+    found = seen()
     assert (found.cause, found.agree) == ("thermal", True)
     assert found.onset_by_bits_s == found.onset_by_clock_s == ONSET_S
     assert found.throttled_by_bits_s == LOAD_S - ONSET_S
@@ -73,7 +80,7 @@ def test_a_board_that_throttles_is_told_of_by_three_signs_and_their_cause() -> N
 
 
 def test_the_fit_tells_constant_gain_and_where_it_settles_with_errors() -> None:
-    found = view(soaked(onset_s=None))
+    found = seen(onset_s=None)
     fit = found.fit
     assert fit is not None
     assert abs(fit.taus_s[-1].value - 120) < 5 * max(fit.taus_s[-1].error, 1.0)
@@ -83,13 +90,13 @@ def test_the_fit_tells_constant_gain_and_where_it_settles_with_errors() -> None:
 
 
 def test_a_board_that_never_slowed_down_says_until_when_it_was_watched() -> None:
-    shown = words(view(soaked(onset_s=None)))
+    shown = words(seen(onset_s=None))
     assert shown["slower"] == "not within 9 min 59 s"
     assert shown["cause"] == "it did not slow down"
 
 
 def test_a_board_without_sensors_says_what_was_not_read_and_why_there_is_no_fit() -> None:
-    found = view(soaked(sensors=False))
+    found = seen(sensors=False)
     assert set(found.not_read) == {"throttled", "clock_hz", "die_c"}
     assert found.fit is None and found.no_fit
     assert found.onset_by_latency_s is not None, "inferences themselves still tell"
@@ -110,10 +117,11 @@ def powered(idle_w: float | None = 3.0) -> RunFacts:
 
 
 def test_energy_is_told_gross_and_net_of_idle() -> None:
-    found = view(powered()).energy
+    shown = view(powered())
+    found = shown.energy
     assert found.gross_j is not None and abs(found.gross_j.value - 6.0) < 0.02
     assert found.net_j is not None and abs(found.net_j.value - 3.0) < 0.02
-    assert words(view(powered()))["energy per inference, net of idle"].startswith("3.00 J (standard error")
+    assert words(shown)["energy per inference, net of idle"].startswith("3.00 J (standard error")
 
 
 def test_net_energy_without_power_at_idle_is_null_with_a_reason() -> None:
@@ -123,7 +131,7 @@ def test_net_energy_without_power_at_idle_is_null_with_a_reason() -> None:
 
 
 def test_a_board_without_a_power_meter_has_no_energy_to_tell() -> None:
-    assert not [name for name in words(view(soaked())) if "energy" in name]
+    assert not [name for name in words(seen()) if "energy" in name]
 
 
 def test_a_temperature_that_does_not_move_has_no_curve_and_says_so() -> None:
@@ -137,7 +145,7 @@ def test_a_temperature_that_does_not_move_has_no_curve_and_says_so() -> None:
 
 
 def test_where_a_throttled_board_would_settle_is_told_apart_from_where_it_did() -> None:
-    throttled, free = view(soaked()), view(soaked(onset_s=None))
+    throttled, free = seen(), seen(onset_s=None)
     assert free.fit is not None and free.fit.is_unthrottled
     assert throttled.fit is not None
     settles = {name for name in words(throttled) if name.startswith("settles at")}
@@ -146,5 +154,5 @@ def test_where_a_throttled_board_would_settle_is_told_apart_from_where_it_did() 
 
 
 def test_a_board_that_could_show_no_throttling_was_not_watched_for_it() -> None:
-    assert view(soaked(sensors=False)).censored_s is None
-    assert view(soaked(onset_s=None)).censored_s == view(soaked(onset_s=None)).known_until_s
+    assert seen(sensors=False).censored_s is None
+    assert seen(onset_s=None).censored_s == seen(onset_s=None).known_until_s
