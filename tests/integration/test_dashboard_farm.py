@@ -104,7 +104,7 @@ def take_out_and_back(page: Page, empty: EmptyFarm) -> None:
     page.get_by_role("button", name="Drain").click()
     expect(page.get_by_text("comment: say why")).to_be_visible()
     for button, comment, said, state in (
-        ("Drain", "new fan", "drained", DeviceState.DRAINED),
+        ("Drain", "new fan, see https://elsewhere.example or www.elsewhere.example", "drained", DeviceState.DRAINED),
         ("Resume", "it turns", "ready", DeviceState.READY),
         ("Quarantine", "it rattles", "quarantined", DeviceState.SICK),
         ("Resume", "it was the shelf", "ready", DeviceState.READY),
@@ -113,6 +113,7 @@ def take_out_and_back(page: Page, empty: EmptyFarm) -> None:
         page.get_by_role("button", name=button).click()
         expect(page.get_by_test_id("stToast").filter(has_text=f"shelf-1: {said}").last).to_be_visible()
         assert get_device(empty.farm.database, "shelf-1").state is state
+        expect(page.locator("a[href*=elsewhere]")).to_have_count(0)
     page.get_by_role("tab", name="Doctor").click()
     expect(page.get_by_text("Looked closer, 20")).to_be_visible()
 
