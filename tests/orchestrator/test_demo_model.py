@@ -153,10 +153,10 @@ def test_the_gradients_are_those_of_the_loss(network: Network) -> None:
 def test_the_onnx_file_computes_what_the_trained_network_computes(network: Network, tmp_path: Path) -> None:
     """numpy's and onnxruntime's classes agree, so that no layout was swapped on the way out."""
     write_onnx(network, tmp_path / "x.onnx")
-    tensors = np.random.default_rng(3).uniform(size=(10, 1, 32, 32)).astype(np.float32)
+    tensors = np.random.default_rng(3).uniform(size=(4, 1, 32, 32)).astype(np.float32)
     images = tensors.transpose(0, 2, 3, 1)
     losses = [
-        [loss_and_gradients(network, images[i : i + 1], np.array([label]))[0] for label in range(10)] for i in range(10)
+        [loss_and_gradients(network, images[i : i + 1], np.array([label]))[0] for label in range(10)] for i in range(4)
     ]
     classes = np.argmin(losses, axis=1)
     assert accuracy(tmp_path / "x.onnx", Digits(tensors=tensors, labels=classes)) == 1
