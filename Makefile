@@ -12,7 +12,7 @@ MADE_HERE := $(shell [ "$$(cat .venv/made-in 2>/dev/null)" = "$$(pwd -P)" ] && $
 # A unit test that hangs is found by hand: the watch for it would cost a millisecond a test.
 # Tests share nothing and run side by side, those of whole farms too; those that really infer take turns.
 UNIT := -m "not (ssh or postgres or browser or arm64 or integration)" \
-	--ignore tests/integration --ignore tests/arm64 --ignore tests/dashboard -o faulthandler_timeout=0
+	$(addprefix --ignore tests/,integration arm64 dashboard training) -o faulthandler_timeout=0
 
 SURVIVES := tests/integration/test_survives.py
 # What takes long: training, benchmarks in small, the detector's scores, scaled time, installing over SSH, runs that
