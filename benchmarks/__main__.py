@@ -1,4 +1,7 @@
-"""Every benchmark in turn, each in a process of its own; the test suite last; `repeatability`, a day, only by name."""
+"""Every benchmark in turn, each in a process of its own; the test suite last.
+
+Only by name: `repeatability`, a day, and `open_tabs`, an hour.
+"""
 
 import argparse
 import json

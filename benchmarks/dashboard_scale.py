@@ -7,30 +7,25 @@ what a reader came for is drawn: the table, the latency over the temperature. Ea
 import argparse
 import contextlib
 import os
-import shutil
-import socket
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from benchmarks import large_farm
-from benchmarks.command import CannotMeasureError, run_command, tell
+from benchmarks.command import run_command, tell
 from benchmarks.figure import Estimate, Figure, Target, median_of
-from dashboard.launch import dashboard_command
+from benchmarks.served_pages import PATIENCE_MS, chromium, served_dashboard
 from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
-from orchestrator.health import health_of_dashboard
 from orchestrator.queries.briefs import Among, list_briefs, list_places
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.runs import get_run, run_series
 
-PATIENCE_MS = 60_000.0
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 RANKED = "[data-testid='stDataFrame'] canvas"
 DRAWN = "[data-testid='stVegaLiteChart'] :is(svg, canvas)"
 OPTIONS: dict[str, int | float | str] = {"runs": 100_000, "samples": 100_000_000, "times": 7, "home": ""}
@@ -52,8 +47,9 @@ def _measure(options: argparse.Namespace) -> list[Figure]:
         size = sum(file.stat().st_size for file in home.glob("pifarm.db*"))
         figures = [Figure(what="database", unit="MB", ours=Estimate(center=size / 1e6))]
         figures += _queries(database, soak, options.times)
-        address = kept.enter_context(_dashboard(settings.environment()))
-        return figures + _pages(address, soak, options.times)
+        pair = _two_variants(database)
+        address = kept.enter_context(served_dashboard(settings.environment())).address
+        return figures + _pages(address, soak, pair, options.times)
 
 
 def _filled(database: Database, options: argparse.Namespace) -> str:
@@ -85,6 +81,15 @@ def _queries(database: Database, soak: str, times: int) -> list[Figure]:
     return found
 
 
+def _two_variants(database: Database) -> list[tuple[str, str]]:
+    """The page Compare's own parameters for two variants of the place that was measured last."""
+    place = list_places(database)[0]
+    among = Among(model=place.model, board_type=place.board_type, regime=place.regime, is_ranked=True)
+    variants = list(dict.fromkeys(brief.variant for brief in list_briefs(database, among)))[:2]
+    scope = [("model", place.model), ("board", place.board_type), ("regime", place.regime)]
+    return [*scope, *(("variants", variant) for variant in variants)]
+
+
 def _times_ms(work: Callable[[], object], times: int) -> tuple[list[float], list[float]]:
     """What passes meanwhile, and what this process computes: others who are busy add to the former alone."""
     work()
@@ -97,19 +102,12 @@ def _times_ms(work: Callable[[], object], times: int) -> tuple[list[float], list
     return wall_ms, processor_ms
 
 
-def _pages(address: str, soak: str, times: int) -> list[Figure]:
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        raise CannotMeasureError("no Chromium is installed: apt install chromium")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
-        try:
-            first = [_open_s(browser, address, RANKED) for _ in range(times + 1)][1:]
-            run = [_open_s(browser, f"{address}/run?run={soak}", DRAWN) for _ in range(times + 1)][1:]
-        except Error as error:
-            raise CannotMeasureError(f"a page did not come: {error}") from error
-        finally:
-            browser.close()
+def _pages(address: str, soak: str, pair: Sequence[tuple[str, str]], times: int) -> list[Figure]:
+    with chromium() as browser:
+        first, run, compared = (
+            [_open_s(browser, f"{address}/{view}", until) for _ in range(times + 1)][1:]
+            for view, until in (("", RANKED), (f"run?run={soak}", DRAWN), (f"compare?{urlencode(pair)}", DRAWN))
+        )
     return [
         Figure(
             what="Leaderboard until its table is there", unit="s", ours=median_of(first), targets=(Target(at_most=1.5),)
@@ -120,6 +118,7 @@ def _pages(address: str, soak: str, times: int) -> list[Figure]:
             ours=median_of(run),
             targets=(Target(at_most=1.0),),
         ),
+        Figure(what="Compare of two variants until its ratios are drawn", unit="s", ours=median_of(compared)),
     ]
 
 
@@ -132,24 +131,6 @@ def _open_s(browser: Browser, address: str, until: str) -> float:
     took_s = time.perf_counter() - began
     page.close()
     return took_s
-
-
-@contextlib.contextmanager
-def _dashboard(environment: dict[str, str]) -> Iterator[str]:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    process = subprocess.Popen(dashboard_command(port=port), env=environment, stdout=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + PATIENCE_MS / 1e3
-        while not health_of_dashboard(port).is_well:
-            if process.poll() is not None or time.monotonic() > until:
-                raise CannotMeasureError("the dashboard did not start")
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 if __name__ == "__main__":
