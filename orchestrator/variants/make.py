@@ -80,7 +80,8 @@ def make_variants(
         for recipe in recipes:
             tell(f"{recipe.text}: making it from {build.label}")
             wanted = label or (recipe.label if build.is_baseline else f"{build.label}-{recipe.label}")
-            outcomes.append(_make(farm, view, build, source, recipe, examples, wanted))
+            own = examples if OFFERS[recipe.name].needs_calibration else None
+            outcomes.append(_make(farm, view, build, source, recipe, own, wanted))
     return outcomes
 
 
