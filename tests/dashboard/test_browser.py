@@ -23,6 +23,7 @@ from orchestrator.db.tables import DeviceRow
 from orchestrator.health import health_of_dashboard
 from tests import factories
 from tests.integration.living_farm import wait_until
+from tests.soaks import soak
 
 pytestmark = pytest.mark.browser
 
@@ -58,11 +59,12 @@ class Watch:
 
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A farm with a finished study of a real and a simulated board, in the state home of this module."""
+    """A farm with a finished study of a real and a simulated board and with soaks, in the state home of this module."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PIFARM_HOME", str(tmp_path_factory.mktemp("farm")))
         opened = open_migrated(load_settings().database_url)
         factories.fill(opened)
+        soak(opened, {"int8": 100.0}, {"int8": 200.0})
         yield opened
         opened.engine.dispose()
 
@@ -235,15 +237,43 @@ def test_the_farm_page_follows_what_happens_without_a_reload(page: Page, address
     expect(page.get_by_text("61.5 °C")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["", "run", "farm?show=pi5-1", "studies?study=1", "submit"])
-def test_a_page_fits_a_telephone_in_the_dark(
-    browser: Browser, watch: Watch, address: str, path: str, tmp_path: Path
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_every_page_fits_its_window(
+    browser: Browser,
+    watch: Watch,
+    address: str,
+    farm: Database,
+    tmp_path: Path,
+    width: int,
+    scheme: Literal["light", "dark"],
 ) -> None:
-    with visit(browser, watch, width=390, scheme="dark") as page:
-        page.goto(f"{address}/{path}")
-        expect(
-            page.get_by_text(re.compile("is fastest|one time axis|Studies in progress|What happened|The plan")).first
-        ).to_be_visible()
-        take_picture(page, tmp_path / "narrow.png")
+    with visit(browser, watch, width=width, scheme=scheme) as page:
+        widths = {name: look(page, f"{address}/{path}", said, tmp_path / name) for name, path, said in pages_of(farm)}
 
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert {name: wide for name, wide in widths.items() if wide > width} == {}
+
+
+def look(page: Page, link: str, said: str, picture: Path) -> int:
+    """How many pixels wide a page is once it says what it is about; its picture is kept."""
+    page.goto(link)
+    expect(page.get_by_text(said).first).to_be_visible()
+    take_picture(page, picture.with_suffix(".png"))
+    return int(page.evaluate("document.documentElement.scrollWidth"))
+
+
+def pages_of(farm: Database) -> list[tuple[str, str, str]]:
+    """Each page of the dashboard: a name, its path, and what it says on a farm that was measured and soaked."""
+    one, other, *_ = factories.run_ids(farm, 1, device="pi5-1")
+    return [
+        ("leaderboard", "", "is fastest"),
+        ("submit", "submit", "The plan"),
+        ("studies", "studies", "Select a study to open it"),
+        ("study", "studies?study=1", "What happened"),
+        ("burst", f"run?run={one}", "one time axis"),
+        ("soak", f"run?run={factories.run_ids(farm, 2)[0]}", "one time axis"),
+        ("variants", "compare", "common blocks"),
+        ("runs", f"compare?what=runs&runs={one}&runs={other}", "they can be compared"),
+        ("thermal", "thermal", "When boards throttled"),
+        ("farm", "farm?show=pi5-1", "2 devices"),
+        ("health", "health", "A canary is a small fixed workload"),
+    ]
