@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page
 from benchmarks import large_farm
 from benchmarks.command import run_command, tell
 from benchmarks.figure import Estimate, Figure, Target, median_of
-from benchmarks.served_pages import PATIENCE_MS, chromium, served_dashboard
+from benchmarks.served_pages import PATIENCE_MS, bare_streamlit, chromium, served_dashboard
 from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
@@ -48,8 +48,10 @@ def _measure(options: argparse.Namespace) -> list[Figure]:
         figures = [Figure(what="database", unit="MB", ours=Estimate(center=size / 1e6))]
         figures += _queries(database, soak, options.times)
         pair = _two_variants(database)
-        address = kept.enter_context(served_dashboard(settings.environment())).address
-        return figures + _pages(address, soak, pair, options.times)
+        address, bare = (
+            kept.enter_context(serve(settings.environment())).address for serve in (served_dashboard, bare_streamlit)
+        )
+        return figures + _pages(address, bare, soak, pair, options.times)
 
 
 def _filled(database: Database, options: argparse.Namespace) -> str:
@@ -102,24 +104,24 @@ def _times_ms(work: Callable[[], object], times: int) -> tuple[list[float], list
     return wall_ms, processor_ms
 
 
-def _pages(address: str, soak: str, pair: Sequence[tuple[str, str]], times: int) -> list[Figure]:
+def _pages(address: str, bare: str, soak: str, pair: Sequence[tuple[str, str]], times: int) -> list[Figure]:
+    """Pages of the farm, each beside a bare page of Streamlit's with a table or a chart, in turn."""
+    asked = (
+        ("Leaderboard until its table is there", "", RANKED, "", Target(at_most=1.5)),
+        ("Run of a soak until its curves are drawn", f"run?run={soak}", DRAWN, "?chart", Target(at_most=1.0)),
+        ("Compare of two variants until its ratios are drawn", f"compare?{urlencode(pair)}", DRAWN, "?chart", None),
+    )
+    figures = []
     with chromium() as browser:
-        first, run, compared = (
-            [_open_s(browser, f"{address}/{view}", until) for _ in range(times + 1)][1:]
-            for view, until in (("", RANKED), (f"run?run={soak}", DRAWN), (f"compare?{urlencode(pair)}", DRAWN))
-        )
-    return [
-        Figure(
-            what="Leaderboard until its table is there", unit="s", ours=median_of(first), targets=(Target(at_most=1.5),)
-        ),
-        Figure(
-            what="Run of a soak until its curves are drawn",
-            unit="s",
-            ours=median_of(run),
-            targets=(Target(at_most=1.0),),
-        ),
-        Figure(what="Compare of two variants until its ratios are drawn", unit="s", ours=median_of(compared)),
-    ]
+        for what, view, until, beside, target in asked:
+            took = [
+                (_open_s(browser, f"{address}/{view}", until), _open_s(browser, f"{bare}/{beside}", until))
+                for _ in range(times + 1)
+            ][1:]
+            ours, theirs = (median_of(seconds) for seconds in zip(*took, strict=True))
+            targets = (target,) if target else ()
+            figures.append(Figure(what=what, unit="s", ours=ours, reference=theirs, targets=targets))
+    return figures
 
 
 def _open_s(browser: Browser, address: str, until: str) -> float:

@@ -7,19 +7,28 @@ import contextlib
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from benchmarks.command import CannotMeasureError
-from dashboard.launch import dashboard_command
+from dashboard.launch import APP, dashboard_command
 from orchestrator.health import health_of_dashboard
 
 PATIENCE_MS = 60_000.0
 POLL_S = 0.2
+BARE_PAGE = """import streamlit as st
+
+if "chart" in st.query_params:
+    st.vega_lite_chart({"data": {"values": [{"x": 1, "y": 2}]}, "mark": "line", "encoding": {"x": {"field": "x"}}})
+else:
+    st.dataframe({"figure": [1, 2]})
+"""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -34,10 +43,31 @@ class ServedDashboard:
 @contextlib.contextmanager
 def served_dashboard(environment: Mapping[str, str]) -> Iterator[ServedDashboard]:
     """The dashboard of the farm that the environment names; raises `CannotMeasureError` if it does not start."""
+    port = _free_port()
+    with _served(dashboard_command(port=port), environment, port) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def bare_streamlit(environment: Mapping[str, str]) -> Iterator[ServedDashboard]:
+    """Streamlit's smallest page of a table, or with `?chart` of a chart: no page of pifarm's can be quicker."""
+    with tempfile.TemporaryDirectory(prefix="pifarm-bare-") as folder:
+        app, port = Path(folder) / "bare.py", _free_port()
+        app.write_text(BARE_PAGE, encoding="utf-8")
+        command = [str(app) if each == str(APP) else each for each in dashboard_command(port=port)]
+        with _served(command, environment, port) as served:
+            yield served
+
+
+def _free_port() -> int:
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    process = subprocess.Popen(dashboard_command(port=port), env=environment, stdout=subprocess.DEVNULL)
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _served(command: Sequence[str], environment: Mapping[str, str], port: int) -> Iterator[ServedDashboard]:
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         until = time.monotonic() + PATIENCE_MS / 1e3
         while not health_of_dashboard(port).is_well:

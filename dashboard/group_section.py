@@ -98,13 +98,16 @@ def _show_table(group: Group, rows: Sequence[LeaderboardRow], runs: Runs, picked
 
 
 def _show_charts(group: Group, rows: Sequence[LeaderboardRow], chosen: LeaderboardRow | None, number: int) -> None:
-    bars, against = st.tabs(["Interval bars", "One figure against another"])
+    key = f"charts {_key(group)}"
+    bars, against = st.tabs(["Interval bars", "One figure against another"], key=key, on_change="rerun")
     with bars:
-        title = row_text.group_title(group)
-        st.altair_chart(ranking_chart(rows), key=f"chart {_key(group)}", alt=f"Interval bars of {title}")
-        st.caption("Dot: median. Bar: its 95 % interval. Tick: p90. Hollow: simulated, published or provisional.")
+        if bars.open:
+            title = row_text.group_title(group)
+            st.altair_chart(ranking_chart(rows), key=f"chart {_key(group)}", alt=f"Interval bars of {title}")
+            st.caption("Dot: median. Bar: its 95 % interval. Tick: p90. Hollow: simulated, published or provisional.")
     with against:
-        tradeoff_section.show(rows, chosen.variant if chosen else None, number, _pick_row(group, rows))
+        if against.open:
+            tradeoff_section.show(rows, chosen.variant if chosen else None, number, _pick_row(group, rows))
 
 
 def _pick_row(group: Group, rows: Sequence[LeaderboardRow]) -> tradeoff_section.Pick:
@@ -138,7 +141,12 @@ def _show_runs(row: LeaderboardRow, runs: Runs, *, is_chosen: bool) -> None:
     behind = runs.get(row.variant, ())
     if not row.runs:
         return
-    with st.expander(f"Runs of {as_plain(row.variant)}", expanded=is_chosen, icon=":material/timeline:"):
+    label = f"Runs of {as_plain(row.variant)}"
+    key = f"runs {_key(row.group)} {row.variant} {is_chosen}"
+    section = st.expander(label, expanded=is_chosen, icon=":material/timeline:", key=key, on_change="rerun")
+    if not section.open:
+        return
+    with section:
         if not is_chosen:
             st.caption("Select a row of the table to see the runs of another variant.")
         _show_links(behind[:MOST_LINKS])

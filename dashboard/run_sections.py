@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from agent.wire.spec import Regime
+from dashboard import data
 from dashboard.local_time import moment_text
 from dashboard.plain_text import as_plain
 from orchestrator.attending.lifecycle import RunState, Verdict
@@ -95,8 +96,11 @@ def show_series(run: RunView, series: RunSeries, planned: Stretch | None = None)
     label = "Show all that was recorded: gate, idle, cooling"
     is_whole = st.toggle(label, value=is_long, key="whole") if has_inferences else planned is None
     stretch = whole_stretch(series) if is_whole else planned or measuring_stretch(series)
-    st.altair_chart(
-        run_timeline(series, stretch), width="stretch", key=f"timeline-{run.run}", alt="Latency and telemetry over time"
+    st.vega_lite_chart(
+        _timeline_spec(series, stretch, run.run, len(series.start_s)),
+        width="stretch",
+        key=f"timeline-{run.run}",
+        alt="Latency and telemetry over time",
     )
     if absent := unmeasured(series):
         st.caption(f"Not measured on this device: {', '.join(absent)}.")
@@ -112,15 +116,25 @@ def show_series(run: RunView, series: RunSeries, planned: Stretch | None = None)
         st.caption("Line: median. Dashed: p90.")
 
 
+@st.cache_data(ttl=data.SETTLED_S, max_entries=32, show_spinner=False)
+def _timeline_spec(_series: RunSeries, stretch: Stretch, run: str, inferences: int) -> dict[str, Any]:
+    """The chart in Vega-Lite's words, remembered by run and number of inferences: it takes long to make."""
+    spec: dict[str, Any] = run_timeline(_series, stretch).to_dict()
+    return spec
+
+
 def show_details(run: RunView, series: RunSeries) -> None:
-    """Environment, attempts and raw data, each in a tab."""
-    environment, attempts, raw = st.tabs(["Environment", "Attempts", "Raw data"])
+    """Environment, attempts and raw data, each in a tab that is filled once it is open."""
+    environment, attempts, raw = st.tabs(["Environment", "Attempts", "Raw data"], key="details", on_change="rerun")
     with environment:
-        _show_environment(next((attempt for attempt in run.attempts if attempt.counted), run.attempts[-1]))
+        if environment.open:
+            _show_environment(next((attempt for attempt in run.attempts if attempt.counted), run.attempts[-1]))
     with attempts:
-        _show_attempts(run.attempts)
+        if attempts.open:
+            _show_attempts(run.attempts)
     with raw:
-        _show_downloads(run, series)
+        if raw.open:
+            _show_downloads(run, series)
 
 
 def _as_list(reasons: Sequence[Mapping[str, Any]]) -> str:

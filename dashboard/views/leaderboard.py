@@ -5,6 +5,7 @@ A large farm is shown a model and a type of board at a time, at first those that
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -149,13 +150,17 @@ def _show_downloads(rows: Sequence[LeaderboardRow]) -> None:
     """What is shown, as files: every figure in full, or as it reads here."""
     with st.container(horizontal=True):
         st.download_button(
-            "Download as CSV", csv_text.leaderboard_csv(rows), "leaderboard.csv", "text/csv",
+            "Download as CSV", partial(csv_text.leaderboard_csv, rows), "leaderboard.csv", "text/csv",
             on_click="ignore", icon=":material/download:", help="Every figure in full.",
         )  # fmt: skip
         st.download_button(
-            "Download as Markdown", "\n".join(map(group_markdown, groups_of(rows))), "leaderboard.md", "text/markdown",
+            "Download as Markdown", partial(_markdown, rows), "leaderboard.md", "text/markdown",
             on_click="ignore", icon=":material/download:", help="The tables as they are shown.",
         )  # fmt: skip
+
+
+def _markdown(rows: Sequence[LeaderboardRow]) -> str:
+    return "\n".join(map(group_markdown, groups_of(rows)))
 
 
 def _explain_nothing(studies: Sequence[StudyView], *, is_filtered: bool) -> None:
@@ -177,9 +182,11 @@ def _explain_nothing(studies: Sequence[StudyView], *, is_filtered: bool) -> None
 def _show_excluded(excluded: Sequence[ExcludedRun]) -> None:
     if not excluded:
         return
-    with st.expander(
-        f"Left out: {len(excluded)} {'run' if len(excluded) == 1 else 'runs'}, and why", icon=":material/block:"
-    ):
+    label = f"Left out: {len(excluded)} {'run' if len(excluded) == 1 else 'runs'}, and why"
+    section = st.expander(label, icon=":material/block:", key="left-out", on_change="rerun")
+    if not section.open:
+        return
+    with section:
         frame = pd.DataFrame(
             [
                 [each.reason, each.variant, each.device, each.model, each.study, each.run, each.code]

@@ -213,7 +213,7 @@ def _unlabelled(run: RunResult, factor: str) -> ExcludedRun:
         run=run.run,
         study=run.study,
         model=run.group.model,
-        variant=run.variant.address.text,
+        variant=run.variant.name,
         device=run.device,
         code="label-missing",
         reason=f"its board had no label {factor} when it was measured",

@@ -62,7 +62,7 @@ def observation(result: RunResult) -> Observation:
     """A counted run as comparisons see it; start groups of a study are never paired."""
     assert result.median_ns is not None, "a counted run has a median"
     return Observation(
-        variant=result.variant.address.text,
+        variant=result.variant.name,
         device=result.device,
         block=(result.study, result.start_group, result.block),
         median_ns=result.median_ns,
@@ -114,7 +114,7 @@ def _excluded(result: RunResult, code: str, reason: str) -> ExcludedRun:
         run=result.run,
         study=result.study,
         model=result.group.model,
-        variant=result.variant.address.text,
+        variant=result.variant.name,
         device=result.device,
         code=code,
         reason=reason,

@@ -90,11 +90,11 @@ def _rows(
 def _baseline(here: Standing) -> str | None:
     """The variant that speedups refer to: of those of the model's baseline build the one that was made first."""
     found = [runs[0].variant for runs in here.runs.values() if runs[0].variant.is_baseline]
-    return min(found, key=lambda variant: variant.id).address.text if found else None
+    return min(found, key=lambda variant: variant.id).name if found else None
 
 
 def _verdicts(runs: Sequence[RunResult]) -> dict[str, dict[str, int]]:
-    names = {run.variant.id: run.variant.address.text for run in runs}
+    names = {run.variant.id: run.variant.name for run in runs}
     counts = Counter((run.variant.id, run.verdict) for run in runs if run.state is RunState.DONE)
     return {name: {verdict.value: counts[place, verdict] for verdict in Verdict} for place, name in names.items()}
 

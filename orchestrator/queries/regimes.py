@@ -50,7 +50,7 @@ def stand(group: Group, results: Sequence[RunResult], margin: float) -> Standing
     kept, excluded = split(results)
     runs: dict[str, list[RunResult]] = {}
     for result in kept:
-        runs.setdefault(result.variant.address.text, []).append(result)
+        runs.setdefault(result.variant.name, []).append(result)
     ranked = rank([observation(result) for result in kept], margin)
     return Standing(group=group, runs=runs, ranked=ranked, excluded=tuple(excluded))
 

@@ -77,12 +77,17 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedVariant:
-    """A variant as its row shows it; `metrics` are declared, or as boards of the group's type have shown them."""
+    """A variant as its row shows it; `metrics` are declared, or as boards of the group's type have shown them.
+
+    `name` and `full` are the address within its model and beyond, made once: thousands of runs speak of them.
+    """
 
     id: int
     build_id: int
     options_key: str
     address: VariantAddress
+    name: str
+    full: str
     format: str
     size_bytes: int
     is_baseline: bool
@@ -224,7 +229,7 @@ def _result(row: Row[*tuple[Any, ...]], places: _Places) -> RunResult:
     study = asked.row
     variant = places.variant(row.variant_id, device)
     conditions = Conditions(
-        variant=variant.address.full,
+        variant=variant.full,
         runtime=variant.address.runtime,
         runtime_version=row.runtime_version,
         protocol=asked.protocol,
@@ -303,6 +308,8 @@ def _variant(row: VariantRow) -> RankedVariant:
         build_id=row.build_id,
         options_key=row.options_key,
         address=address,
+        name=address.text,
+        full=address.full,
         format=row.build.artifact.format,
         size_bytes=row.build.artifact.size_bytes,
         is_baseline=row.build.is_baseline,

@@ -67,6 +67,12 @@ def open_page(database: Database) -> OpenPage:
     return enter_app()
 
 
+def open_section(app: AppTest, key: str | None, value: object = True) -> None:
+    """A click on an expander, or on the tab `value`, that is filled once it is open."""
+    app.session_state[str(key)] = value
+    app.run()
+
+
 def text_of(app: AppTest) -> str:
     """All prose of a page, in order, one piece a line, without Markdown's escapes."""
     kinds = ("title", "subheader", "caption", "markdown", "info", "warning", "error", "code")

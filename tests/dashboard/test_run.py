@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from orchestrator.attending.lifecycle import RunState, Verdict
 from orchestrator.db.session import Database
 from tests import factories
-from tests.dashboard.conftest import OpenPage, enter_app, farm_at, text_of
+from tests.dashboard.conftest import OpenPage, enter_app, farm_at, open_section, text_of
 
 pytestmark = pytest.mark.integration
 
@@ -132,13 +132,16 @@ def test_the_gate_can_be_shown_too(open_page: OpenPage, runs: list[str]) -> None
     assert not app.exception
 
 
-def test_raw_data_can_be_downloaded(seen: AppTest) -> None:
-    assert [button.label for button in seen.download_button] == ["Inferences as CSV", "Telemetry as CSV"]
+def test_environment_attempts_and_raw_data_are_there_once_their_tab_is_open(
+    open_page: OpenPage, runs: list[str]
+) -> None:
+    app = open_page("run", run=runs[0])
+    (environment,) = (table.value for table in app.dataframe)
+    open_section(app, "details", "Attempts")
+    (attempts,) = (table.value for table in app.dataframe)
+    open_section(app, "details", "Raw data")
 
-
-def test_environment_and_attempts_are_tables(seen: AppTest) -> None:
-    environment, attempts = (table.value for table in seen.dataframe)
-
+    assert [button.label for button in app.download_button] == ["Inferences as CSV", "Telemetry as CSV"]
     assert list(environment.loc[environment["Fact"] == "governor", "Value"]) == ["performance"]
     assert list(attempts["Counts"]) == ["yes"]
     assert "window" in attempts["Phases, since the claim"][0]
