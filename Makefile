@@ -63,7 +63,7 @@ demo-full: torch
 
 test: .venv/stamp
 	@bash scripts/install-test-packages
-	@$(PY) -m pytest -n 3 --dist loadfile -m "not arm64" --ignore tests/integration $(addprefix --ignore ,$(SLOW)) $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile -m "not (arm64 or slow)" --ignore tests/integration $(addprefix --ignore ,$(SLOW)) $(ARGS)
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration $(addprefix --ignore ,$(SURVIVES) $(THERMAL) $(SLOW)) $(ARGS)
 
 # One fault at a time, each counted by the checker. CI runs it after the tests.
@@ -74,6 +74,7 @@ test-survives: .venv/stamp
 test-slow: torch
 	@bash scripts/install-test-packages
 	@$(PY) -m pytest -n 2 --dist loadfile $(SLOW) $(ARGS)
+	@$(PY) -m pytest -m slow tests/dashboard $(ARGS)
 	@$(PY) -m pytest -n 2 --dist loadfile -m "hypothesis and not arm64" --hypothesis-profile thorough $(ARGS)
 
 test-thermal: .venv/stamp

@@ -8,6 +8,7 @@ in the group ``pifarm.runtimes``: its name is the runtime's, its value the modul
 import ast
 import functools
 import importlib.util
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata, resources
@@ -19,6 +20,8 @@ from orchestrator.errors import SpecError
 GROUP: Final = "pifarm.runtimes"
 DEFAULT: Final = "onnxruntime"
 EXTRAS: Final = {"torch": "torch", "ncnn": "runtimes", "litert": "runtimes", "openvino": "runtimes"}
+
+_PARSER = threading.Lock()  # CPython 3.11 counts the depth of all its parsers together, and stumbles over two at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +111,9 @@ def _described(name: str, path: Path, literals: Mapping[str, tuple[str, ...]], *
 
 def _literals(path: Path) -> dict[str, tuple[str, ...]]:
     found = {}
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    with _PARSER:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
             if name in ("PACKAGES", "SUFFIXES"):

@@ -237,7 +237,7 @@ def test_the_farm_page_follows_what_happens_without_a_reload(page: Page, address
     expect(page.get_by_text("61.5 °C")).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), pytest.param(1280, "light", marks=pytest.mark.slow)])
 def test_every_page_fits_its_window(
     browser: Browser,
     watch: Watch,
