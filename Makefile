@@ -16,9 +16,10 @@ UNIT := -m "not (ssh or postgres or browser or arm64 or integration)" \
 
 SURVIVES := tests/integration/test_survives.py
 # What takes long: training, benchmarks in small, the detector's scores, scaled time, installing over SSH, runs that
-# heat cuts into segments, a canary whose clock is capped, signing in to the dashboard by a provider.
+# heat cuts into segments, a canary whose clock is capped, signing in to the dashboard by a provider, faults by the dozen.
 SLOW := tests/training tests/benchmarks tests/orchestrator/demo/detection tests/orchestrator/simulator/test_scaled_time.py \
-	$(addprefix tests/integration/,test_equipping.py test_segments.py test_canary.py test_dashboard_oidc.py)
+	$(addprefix tests/integration/,test_equipping.py test_segments.py test_canary.py test_dashboard_oidc.py \
+	test_faults_caught.py test_survives_campaign.py)
 # Whole thermal studies in scaled time, a minute and more each.
 THERMAL := $(addprefix tests/integration/,test_pace.py test_sweep.py test_example.py test_start_groups.py)
 
