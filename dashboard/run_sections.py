@@ -97,7 +97,7 @@ def show_series(run: RunView, series: RunSeries, planned: Stretch | None = None)
     is_whole = st.toggle(label, value=is_long, key="whole") if has_inferences else planned is None
     stretch = whole_stretch(series) if is_whole else planned or measuring_stretch(series)
     st.vega_lite_chart(
-        _timeline_spec(series, stretch, run.run, len(series.start_s)),
+        _timeline_spec(series, stretch, run.run, _readings(series)),
         width="stretch",
         key=f"timeline-{run.run}",
         alt="Latency and telemetry over time",
@@ -117,10 +117,15 @@ def show_series(run: RunView, series: RunSeries, planned: Stretch | None = None)
 
 
 @st.cache_data(ttl=data.SETTLED_S, max_entries=32, show_spinner=False)
-def _timeline_spec(_series: RunSeries, stretch: Stretch, run: str, inferences: int) -> dict[str, Any]:
-    """The chart in Vega-Lite's words, remembered by run and number of inferences: it takes long to make."""
+def _timeline_spec(_series: RunSeries, stretch: Stretch, run: str, readings: tuple[int, int]) -> dict[str, Any]:
+    """The chart in Vega-Lite's words, remembered by run and how much of it has come: it takes long to make."""
     spec: dict[str, Any] = run_timeline(_series, stretch).to_dict()
     return spec
+
+
+def _readings(series: RunSeries) -> tuple[int, int]:
+    """How many inferences and telemetry samples there are."""
+    return len(series.start_s), len(series.telemetry.get("at_s", ()))
 
 
 def show_details(run: RunView, series: RunSeries) -> None:
