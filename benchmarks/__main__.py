@@ -26,6 +26,7 @@ NAMES = (
     "thermal_truth",
     "pace_truth",
     "until_ci",
+    "accuracy_intervals",
     "known_truth",
     "control",
     "suite",

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from orchestrator.published import Published
 from orchestrator.queries.leaderboard_rows import LeaderboardRow
-from orchestrator.text import numbers_text, row_text
+from orchestrator.text import numbers_text, score_text
 
 PUBLISHED_BASELINE: Final = "converted (paper)"
 OWN_BASELINE: Final = "torchscript"
@@ -73,8 +73,12 @@ def _own_cells(row: LeaderboardRow | None, base: LeaderboardRow | None) -> list[
         return [_NONE] * 4
     share = None if base is None else row.median_ms / base.median_ms
     latency = numbers_text.ms_with_interval(row.median_ms, row.ci_low_ms, row.ci_high_ms)
-    metrics = [row_text.metric(row.metrics.get(name)) or numbers_text.ABSENT for name in METRICS]
+    metrics = [_metric(row.metrics.get(name)) for name in METRICS]
     return [latency, numbers_text.ratio(share), *metrics]
+
+
+def _metric(fact: Mapping[str, Any] | None) -> str:
+    return numbers_text.ABSENT if fact is None else f"{score_text.figure(fact)} ({fact['source']})"
 
 
 def _line(cells: Sequence[str]) -> str:

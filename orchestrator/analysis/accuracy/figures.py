@@ -43,7 +43,10 @@ def figures_of_detections(scores: DetectionScores) -> Figures:
     }
     return Figures(
         examples=scores.images,
-        metrics={MAP50: Figure(value=scores.map50), MAP50_95: Figure(value=scores.map50_95)},
+        metrics={
+            MAP50: _figure(scores.map50, scores.map50_ci),
+            MAP50_95: _figure(scores.map50_95, scores.map50_95_ci),
+        },
         details={"objects": scores.objects, **details},
     )
 
@@ -54,8 +57,7 @@ def figures_of_classes(scores: ClassScores, names: Sequence[str]) -> Figures:
     metrics = {}
     for name, value in known.items():
         if value is not None:
-            low, high = scores.intervals[name]
-            metrics[name] = Figure(value=value, low=low, high=high)
+            metrics[name] = _figure(value, scores.intervals[name])
     by_class = [
         {"name": names[place] if place < len(names) else str(place), TOP1: share, "examples": examples}
         for place, (share, examples) in enumerate(scores.by_class)
@@ -63,3 +65,8 @@ def figures_of_classes(scores: ClassScores, names: Sequence[str]) -> Figures:
     ]
     details = {"objects": None, "by_class": by_class, "by_size": []}
     return Figures(examples=scores.images, metrics=metrics, details=details)
+
+
+def _figure(value: float, interval: tuple[float, float] | None) -> Figure:
+    low, high = interval or (None, None)
+    return Figure(value=value, low=low, high=high)
