@@ -1,4 +1,4 @@
-"""A farm of its own for each test of the dashboard, and pages to look at."""
+"""A farm of its own for each test of the dashboard, pages to look at, and a browser to look at them with."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from playwright.sync_api import Browser, Page, sync_playwright
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
@@ -13,6 +14,9 @@ from dashboard.launch import APP
 from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
+from tests import factories
+from tests.dashboard.visitor import CHROMIUM_FLAGS, Watch, serving, visit
+from tests.soaks import soak
 
 TIMEOUT_S = 60.0
 OpenPage = Callable[..., AppTest]
@@ -78,3 +82,47 @@ def text_of(app: AppTest) -> str:
     kinds = ("title", "subheader", "caption", "markdown", "info", "warning", "error", "code")
     pieces = [getattr(element, "value", "") for kind in kinds for element in app.get(kind)]
     return "\n".join(str(piece) for piece in pieces).replace("\\", "")
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A farm with a finished study of a real and a simulated board and with soaks, in a state home of its own."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PIFARM_HOME", str(tmp_path_factory.mktemp("farm")))
+        opened = open_migrated(load_settings().database_url)
+        factories.fill(opened)
+        soak(opened, {"int8": 100.0}, {"int8": 200.0})
+        yield opened
+        opened.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def address(farm: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the dashboard of `farm` answers."""
+    with serving(load_settings().environment(), tmp_path_factory.mktemp("elsewhere")) as answering:
+        yield answering
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """The installed Chromium."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=str(chromium), args=CHROMIUM_FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    """Sees to it that a test ends without an error on the console and without a request to elsewhere."""
+    kept = Watch()
+    yield kept
+    assert kept.errors == []
+    assert kept.strays == []
+
+
+@pytest.fixture
+def page(browser: Browser, watch: Watch) -> Iterator[Page]:
+    """A new visitor with a laptop."""
+    with visit(browser, watch, width=1280, scheme="light") as opened:
+        yield opened

@@ -16,7 +16,7 @@ from orchestrator.queries.audit import list_audit
 from orchestrator.queries.farm import get_device
 from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
 from orchestrator.transport.keys import FarmKey
-from tests.dashboard.test_browser import CHROMIUM_FLAGS, PATIENCE_MS, Watch, find_free_port, is_ready, visit
+from tests.dashboard.visitor import CHROMIUM_FLAGS, PATIENCE_MS, Watch, find_free_port, is_ready, visit
 from tests.integration.living_farm import PATIENCE_S, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.ssh, pytest.mark.browser]

@@ -24,7 +24,7 @@ from orchestrator.db.session import Database
 from orchestrator.queries.audit import list_audit
 from orchestrator.queries.farm import get_device
 from tests import factories
-from tests.dashboard.test_browser import CHROMIUM_FLAGS, Watch, find_free_port, is_ready, visit
+from tests.dashboard.visitor import CHROMIUM_FLAGS, Watch, find_free_port, is_ready, visit
 from tests.integration.living_farm import PATIENCE_S, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
