@@ -73,7 +73,7 @@ def merged(first: Checkup, second: Checkup) -> Checkup:
 def _check_governor(facts: Facts) -> Finding | None:
     if facts["governor"] == "performance":
         return None
-    advice = "pifarm device doctor NAME --fix sets it, and --restore puts back what was there"
+    advice = "device doctor --fix sets it, and --restore puts back what was there"
     return Finding(code="governor", found=str(facts["governor"]), advice=advice)
 
 
@@ -90,7 +90,7 @@ def _check_clock_floor(facts: Facts) -> Finding | None:
     if not isinstance(floor, (int, float)) or not isinstance(limit, (int, float)) or floor >= limit:
         return None
     found = f"may fall to {floor / 1e6:.0f} of {limit / 1e6:.0f} MHz"
-    return Finding(code="clock_floor", found=found, advice="pifarm device doctor NAME --fix sets f_min = f_max")
+    return Finding(code="clock_floor", found=found, advice="device doctor --fix sets f_min = f_max")
 
 
 def _check_swap(facts: Facts) -> Finding | None:

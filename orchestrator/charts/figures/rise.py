@@ -35,7 +35,7 @@ def rise_chart(curves: Sequence[Rise], above: str = "the room") -> LayeredChart:
     names = [curve.name for curve in curves]
     at_s = alt.X("at_s:Q", title="seconds since the load began")
     colour = legend.coloured(names)
-    kelvin = alt.Y("kelvin:Q", title=f"above {above}, K", scale=alt.Scale(zero=False))
+    kelvin = alt.Y("kelvin:Q", title=f"above {above}, K", scale=alt.Scale(zero=True), axis=alt.Axis(format="~g"))
     readings = alt.Chart(pd.concat([_frame(curve, curve.rise_c) for curve in curves]))
     layers = [
         readings.mark_point(size=9, opacity=0.45, strokeWidth=1).encode(
