@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -103,11 +104,20 @@ def _show_charts(group: Group, rows: Sequence[LeaderboardRow], chosen: Leaderboa
     with bars:
         if bars.open:
             title = row_text.group_title(group)
-            st.altair_chart(ranking_chart(rows), key=f"chart {_key(group)}", alt=f"Interval bars of {title}")
+            st.vega_lite_chart(
+                _bars(rows), width="stretch", key=f"chart {_key(group)}", alt=f"Interval bars of {title}"
+            )
             st.caption("Dot: median. Bar: its 95 % interval. Tick: p90. Hollow: simulated, published or provisional.")
     with against:
         if against.open:
             tradeoff_section.show(rows, chosen.variant if chosen else None, number, _pick_row(group, rows))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _bars(rows: Sequence[LeaderboardRow]) -> dict[str, Any]:
+    """The interval bars in Vega-Lite's words, remembered by what the rows say: they take long to make."""
+    spec: dict[str, Any] = ranking_chart(rows).to_dict()
+    return spec
 
 
 def _pick_row(group: Group, rows: Sequence[LeaderboardRow]) -> tradeoff_section.Pick:
@@ -151,7 +161,7 @@ def _show_runs(row: LeaderboardRow, runs: Runs, *, is_chosen: bool) -> None:
             st.caption("Select a row of the table to see the runs of another variant.")
         _show_links(behind[:MOST_LINKS])
         if len(behind) < row.runs or len(behind) > MOST_LINKS:
-            st.caption(f"The newest {min(len(behind), MOST_LINKS)} of {row.runs} runs.")
+            st.caption(f"The newest {min(len(behind), MOST_LINKS)} of {numbers_text.counted(row.runs, 'run')}.")
 
 
 def _show_links(runs: Iterable[RunBrief]) -> None:

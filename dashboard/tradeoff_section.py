@@ -48,7 +48,8 @@ def show(rows: Sequence[LeaderboardRow], chosen: str | None, number: int, pick: 
     )
     st.caption("Line: what no other variant beats in both. Click a mark to select its row in the table.")
     if left_out:
-        st.caption(f"{left_out} of {len(rows)} variants are not drawn: one of the two figures is not known of them.")
+        not_drawn = f"{left_out} of {numbers_text.counted(len(rows), 'variant')} not drawn"
+        st.caption(f"{not_drawn}: one of the two figures is not known of them.")
 
 
 def _clicked(key: str, pick: Pick) -> None:

@@ -20,7 +20,7 @@ from orchestrator.queries.overview import FailureView, QueueView, queue_of, rece
 from orchestrator.queries.rows import DeviceView, StudyView
 from orchestrator.queries.studies import list_studies
 from orchestrator.supervisor.state import PartState, SupervisorState, is_running, read_state
-from orchestrator.text.numbers_text import age, size
+from orchestrator.text.numbers_text import age, counted, size
 
 LOW_DISK_BYTES = 1_000_000_000
 STALE_HEARTBEAT_S = 60.0
@@ -153,14 +153,16 @@ def _about_devices(devices: Sequence[DeviceView]) -> Iterator[Attention]:
             message = f"not reached, seen {age(device.last_seen_age_s)}: {device.state_reason}"
             yield Attention(about=device.name, message=message)
         elif device.state is DeviceState.DRAINED and device.queued:
-            message = f"drained, {device.queued} runs wait for it; then: pifarm device resume {device.name}"
+            message = (
+                f"drained, {counted(device.queued, 'run')} waiting for it; then: pifarm device resume {device.name}"
+            )
             yield Attention(about=device.name, message=message)
 
 
 def _about_failures(failures: Sequence[FailureView]) -> Iterator[Attention]:
     for each in failures:
-        runs = "1 run" if each.runs == 1 else f"{each.runs} runs"
-        message = f"{runs} failed on {each.device}, the last {age(each.last_age_s)}: {each.code}: {each.message}"
+        when = f"{counted(each.runs, 'run')} failed on {each.device}, the last {age(each.last_age_s)}"
+        message = f"{when}: {each.code}: {each.message}"
         yield Attention(about=f"study {each.study}", message=message)
 
 

@@ -133,7 +133,7 @@ def _show_runs(url: str, model: str) -> None:
         return
     runs = [data.read_run(url, run) for run in chosen]
     figures = {run.run[:SHORT]: dict(run_text.figures(run)) for run in runs}
-    st.dataframe(pd.DataFrame(figures).rename_axis("Figure").reset_index(), hide_index=True)
+    st.dataframe(pd.DataFrame(figures).rename_axis("Figure").reset_index(), hide_index=True, height="content")
     curves = {f"{by_id[run].variant}, {run[:SHORT]}": [by_id[run]] for run in chosen}
     spread_section.show(url, curves, "spread")
     for other in chosen[1:]:

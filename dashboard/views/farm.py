@@ -81,7 +81,7 @@ def _summary(devices: Sequence[DeviceView]) -> str:
         "runs waiting": sum(device.queued for device in devices),
     }
     named = [f"{number} {name}" for name, number in counts.items() if number or name == "at work"]
-    return f"{len(devices)} devices: " + ", ".join(named)
+    return f"{numbers_text.counted(len(devices), 'device')}: " + ", ".join(named)
 
 
 def _show_progress(active: Sequence[StudyView]) -> None:
@@ -91,9 +91,10 @@ def _show_progress(active: Sequence[StudyView]) -> None:
     for study in active:
         ended = sum(study.counts.get(state, 0) for state in ("done", "failed", "cancelled"))
         failed = study.counts.get("failed", 0)
+        devices = numbers_text.counted(len(study.devices), "device")
         parts = [
-            f"Study {study.study}: {study.model}, {study.protocol} protocol on {len(study.devices)} devices",
-            f"{ended} of {study.total} runs" + (f", {failed} failed" if failed else ""),
+            f"Study {study.study}: {study.model}, {study.protocol} protocol on {devices}",
+            f"{ended} of {numbers_text.counted(study.total, 'run')}" + (f", {failed} failed" if failed else ""),
             "time left not known yet" if study.eta_s is None else f"about {numbers_text.duration(study.eta_s)} left",
         ]
         simulated = [row_text.SIMULATED] if study.simulated else []

@@ -171,7 +171,7 @@ def _explain_nothing(studies: Sequence[StudyView], *, is_filtered: bool) -> None
         done = sum(study.counts.get("done", 0) for study in active)
         total = sum(study.total for study in active)
         st.info(
-            f"Measuring: {done} of {total} runs are done. Variants appear here as their runs end.",
+            f"Measuring: {done} of {numbers_text.counted(total, 'run')} done. Variants appear here as their runs end.",
             icon=":material/timer:",
         )
         st.page_link("views/farm.py", label="Watch the farm", icon=":material/developer_board:")

@@ -58,7 +58,8 @@ def _show_queue(url: str, *, with_studies: bool) -> None:
     active = [study for study in data.read_studies(url) if study.state is StudyState.ACTIVE]
     for study in sorted(active, key=lambda each: (-each.priority, each.study))[:MOST_ACTIVE]:
         left = "" if study.eta_s is None else f", about {numbers_text.duration(study.eta_s)} left"
-        text = f"Study {study.study}: {study.model}, {study.counts.get('done', 0)} of {study.total} runs{left}"
+        done = f"{study.counts.get('done', 0)} of {numbers_text.counted(study.total, 'run')}"
+        text = f"Study {study.study}: {study.model}, {done}{left}"
         st.progress(share_ended(study), text=as_plain(text))
     if len(active) > MOST_ACTIVE:
         st.caption(f"and {len(active) - MOST_ACTIVE} more")
@@ -68,8 +69,8 @@ def _queue_text(queue: QueueView) -> str:
     if not queue.waiting and not queue.running:
         return "Nothing waits."
     left = "" if queue.eta_s is None else f"; all of it takes about {numbers_text.duration(queue.eta_s)}"
-    running, waiting = numbers_text.count(queue.running), numbers_text.count(queue.waiting)
-    return f"{running} runs are being measured, {waiting} wait{left}."
+    running = numbers_text.counted(queue.running, "run")
+    return f"{running} being measured, {numbers_text.count(queue.waiting)} waiting{left}."
 
 
 def _show_all(studies: Sequence[StudyView]) -> None:

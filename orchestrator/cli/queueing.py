@@ -8,6 +8,7 @@ from rich.console import Console
 
 from orchestrator.attending.lifecycle import MOST_PRIORITY
 from orchestrator.cli import console
+from orchestrator.text.numbers_text import counted
 
 if TYPE_CHECKING:
     from agent.wire.spec import Inputs
@@ -85,10 +86,13 @@ def queue_study(
         console.print_json({**console.as_json(study), "forecast": forecast, **more})
     elif wait and show is not None:
         show(study_id)
-    elif not wait:
-        console.say(f"study {study_id}: {study.total} runs on {', '.join(study.devices)}")
-        shown = then.format(study=study_id)
-        console.tell(f"next: pifarm up (if it does not run yet), pifarm study watch {study_id}, {shown}")
+    elif wait:
+        console.tell(f"next: {then.format(study=study_id)}")
+    else:
+        console.say(f"study {study_id}: {counted(study.total, 'run')} on {', '.join(study.devices)}")
+        console.tell(
+            f"next: pifarm up (if it does not run yet), pifarm study watch {study_id}, {then.format(study=study_id)}"
+        )
     if not is_clean:
         raise typer.Exit(EXIT_FAILED)
 

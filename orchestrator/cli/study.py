@@ -10,6 +10,7 @@ from orchestrator.attending.lifecycle import USERS_KINDS, StudyKind
 from orchestrator.cli import console, queueing
 from orchestrator.cli.farm import JsonOption
 from orchestrator.queries.rows import StudyView
+from orchestrator.text.numbers_text import counted, duration
 
 if TYPE_CHECKING:
     from orchestrator.db.session import Database
@@ -24,8 +25,6 @@ Rows = tuple[list[str], list[list[str]], list[str]]
 
 def study_rows(studies: Sequence[StudyView]) -> Rows:
     """Columns, rows and right-aligned columns of a table of studies."""
-    from orchestrator.text.numbers_text import duration
-
     columns = ["study", "model", "protocol", "state", "blocks", "runs", "devices", "left"]
     rows = [
         [
@@ -130,7 +129,7 @@ def extend(
     count = studies.extend(farm.database, study, blocks)
     console.note(farm, "study extend", f"study {study}: {blocks} blocks")
     ring(farm)
-    console.say(f"study {study}: {count} runs added")
+    console.say(f"study {study}: {counted(count, 'run')} added")
 
 
 @app.command("cancel")
@@ -143,7 +142,7 @@ def cancel(study: StudyArgument) -> None:
     count = studies.cancel(farm.database, study)
     console.note(farm, "study cancel", f"study {study}")
     ring(farm)
-    console.say(f"study {study}: {count} runs cancelled")
+    console.say(f"study {study}: {counted(count, 'run')} cancelled")
 
 
 @app.command("priority")
@@ -174,7 +173,8 @@ def retry(
     console.note(farm, "study retry", f"study {study}" + (", abandoning open attempts" if abandon else ""))
     ring(farm)
     console.say(
-        f"study {study}: {count} runs queued again" + (f", {abandoned} attempts abandoned" if abandoned else "")
+        f"study {study}: {counted(count, 'run')} queued again"
+        + (f", {counted(abandoned, 'attempt')} abandoned" if abandoned else "")
     )
 
 

@@ -1,7 +1,8 @@
 """Watching a study until it ends, with live progress; used by `submit --wait`, `study watch` and `demo`."""
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Group
 from rich.live import Live
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from agent.wire.spec import Regime
 from orchestrator import embedded
-from orchestrator.attending.lifecycle import StudyKind, StudyState
+from orchestrator.attending.lifecycle import DeviceState, StudyKind, StudyState
 from orchestrator.cli import console
 from orchestrator.doorbell import ring
 from orchestrator.errors import DatabaseError
@@ -19,13 +20,15 @@ from orchestrator.queries.farm import list_devices
 from orchestrator.queries.progress import RunProgress, run_progress
 from orchestrator.queries.rows import DeviceView, StudyView
 from orchestrator.queries.studies import get_study
-from orchestrator.text.numbers_text import duration
+from orchestrator.text.numbers_text import counted, duration
 from orchestrator.text.progress_text import answered, newest
 from orchestrator.text.waiting_text import at_the_gate, stuck
 
 REFRESH_S = 1.0
 LOOK_EVERY = 10  # refreshes from one look at what soaks have brought to the next; it comes once a minute
 MOST_LOOKED_AT = 12
+LOG_EVERY_S = 30.0
+"""Where no terminal shows progress: a line so often at most, where something has changed."""
 
 
 def watch_study(farm: Farm, study_id: int) -> bool:
@@ -43,9 +46,8 @@ def watch_study(farm: Farm, study_id: int) -> bool:
         reason = stuck(_devices_of(farm, study))
         console.tell(f"study {study_id} waits: {reason}, pifarm study watch {study_id}")
     if failed:
-        console.tell(
-            f"study {study_id}: {failed} of {study.total} runs did not end well; see pifarm study show {study_id}"
-        )
+        ended = f"{failed} of {counted(study.total, 'run')} did not end well"
+        console.tell(f"study {study_id}: {ended}; see pifarm study show {study_id}")
     return failed == 0 and study.state is StudyState.DONE
 
 
@@ -61,6 +63,7 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
     study = get_study(farm.database, study_id)
     task = progress.add_task(console.shown(f"study {study_id} {study.model}"), total=study.total, eta="")
     looks, told = 0, dict[str, RunProgress]()
+    log = None if console.err.is_terminal else _Log(console.tell)
     with Live(progress, console=console.err, refresh_per_second=1) as live:
         while study.state is StudyState.ACTIVE:
             time.sleep(REFRESH_S)
@@ -78,11 +81,47 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
             progress.update(task, completed=_ended(study), total=study.total, eta=_time_left(study))
             looks += 1
             live.update(Group(progress, *(_device_line(device, told.get(device.name)) for device in shown)))
+            if log is not None:
+                log.tell(_log_line(study, shown))
             if stuck(shown):
                 break
     if not console.err.is_terminal:
         console.err.line()  # rich ends the last line in a terminal only
     return study
+
+
+class _Log:
+    """Progress for output that nobody watches: what has changed, in a line now and then."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._said, self._said_at_s = say, "", -math.inf
+
+    def tell(self, line: str) -> None:
+        """Say `line`, unless it is the last one again or follows it too closely."""
+        now_s = time.monotonic()
+        if line != self._said and now_s - self._said_at_s >= LOG_EVERY_S:
+            self._say(line)
+            self._said, self._said_at_s = line, now_s
+
+
+def _log_line(study: StudyView, devices: Sequence[DeviceView]) -> str:
+    """`study 3: 4 of 20 runs ended, about 9 min left; pi5-a digits/onnx [window]; pi5-b done`."""
+    left = f", {eta}" if (eta := _time_left(study)) else ""
+    ended = f"study {study.study}: {_ended(study)} of {counted(study.total, 'run')} ended{left}"
+    return "; ".join([ended, *(f"{device.name} {_doing(device)}{_where(device)}" for device in devices)])
+
+
+def _doing(device: DeviceView) -> str:
+    if device.state is not DeviceState.READY:
+        return device.state_reason
+    return device.doing or ("waiting" if device.queued else "done")
+
+
+def _where(device: DeviceView) -> str:
+    """The phase of its run, and at the gate what it waits for."""
+    if waits := at_the_gate(device):
+        return f" {waits}"
+    return f" [{device.phase}]" if device.doing and device.phase else ""
 
 
 def _devices_of(farm: Farm, study: StudyView) -> list[DeviceView]:
@@ -107,15 +146,8 @@ def _look_at(farm: Farm, devices: Sequence[DeviceView]) -> dict[str, RunProgress
 
 def _device_line(device: DeviceView, progress: RunProgress | None = None) -> Text:
     mark = " (simulated)" if device.simulated else ""
-    doing = (
-        device.state_reason
-        if device.state.value != "ready"
-        else (device.doing or ("waiting" if device.queued else "done"))
-    )
     heat = "" if device.last_temperature_c is None else f"  {device.last_temperature_c:.1f} °C"
-    waiting = f" {at_the_gate(device)}" if at_the_gate(device) else ""
-    phase = f" [{device.phase}]" if device.doing and device.phase and not waiting else ""
     news = progress if device.doing else None
     came = f"; {newest(news)}" if news is not None and news.last_age_s is not None else ""
     far = f"; {answered(news.answering)}" if news is not None and news.answering is not None else ""
-    return Text(console.printable(f"  {device.name}{mark}: {doing}{phase}{waiting}{heat}{far}{came}"))
+    return Text(console.printable(f"  {device.name}{mark}: {_doing(device)}{_where(device)}{heat}{far}{came}"))

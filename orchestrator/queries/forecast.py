@@ -82,7 +82,7 @@ def forecast_study(database: Database, submission: Submission, outline: Outline)
         for device in devices
         for lane in [device.name if outline.is_scripted else device.machine_key]
     ]
-    blocks = submission.blocks if submission.search is None else USUAL_STEPS
+    blocks = submission.blocks if submission.search is None else min(USUAL_STEPS, submission.search.most_steps)
     forecasts = forecast_boards(submission.protocol, outline.variants, blocks, boards)
     return Forecast(
         blocks=blocks,

@@ -92,7 +92,10 @@ def _markdown_lines(found: GroupComparison, allowed: float | None) -> Iterator[s
     for row in side_rows(found):
         yield f"| {' | '.join(map(markdown_cell, row))} |"
     yield ""
-    more = [*reach(found), *([f"{len(found.excluded)} runs left out"] if found.excluded else [])]
+    more = [
+        *reach(found),
+        *([f"{numbers_text.counted(len(found.excluded), 'run')} left out"] if found.excluded else []),
+    ]
     if more:
         yield f"<sub>{markdown_cell('; '.join(more))}</sub>"
         yield ""
@@ -107,9 +110,8 @@ def _ratio(own: Comparison) -> str:
 
 
 def _units(own: Comparison) -> str:
-    noun = own.unit.value + ("" if own.units == 1 else "s")
     scope = "holds for boards of this type" if own.unit is Unit.BOARD else "holds for the boards measured"
-    return f"{own.units} common {noun}, {scope}"
+    return f"{numbers_text.counted(own.units, f'common {own.unit.value}')}, {scope}"
 
 
 def _help(found: GroupComparison) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.forecast import BoardForecast
 from orchestrator.queries.forecast import Finds, Forecast
-from orchestrator.text.numbers_text import ABSENT, duration
+from orchestrator.text.numbers_text import ABSENT, counted, duration
 
 MOST_SHOWN = 20
 COLUMNS = ["device", "first gate", "later gates", "a run after it", "runs", "own work", "done in", "room may warm by"]
@@ -32,10 +32,16 @@ def lines(forecast: Forecast) -> Iterator[str]:
     """What the table does not say: the sum, what is assumed, and what such a study can find."""
     more = len(forecast.boards) - MOST_SHOWN
     if more > 0:
-        yield f"and {more} more devices that are done sooner"
-    layout = f"{forecast.variants} variants x {len(forecast.boards)} devices x {forecast.blocks} blocks"
+        yield f"and {counted(more, 'more device')}, done sooner"
+    layout = " x ".join(
+        (
+            counted(forecast.variants, "variant"),
+            counted(len(forecast.boards), "device"),
+            counted(forecast.blocks, "block"),
+        )
+    )
     yield (
-        f"{forecast.runs} runs: {layout}, done in about {duration(forecast.done_in_s)} if the farm runs"
+        f"{counted(forecast.runs, 'run')}: {layout}, done in about {duration(forecast.done_in_s)} if the farm runs"
         f"{_growth(forecast)}"
     )
     assumed = list(dict.fromkeys(each for board in forecast.boards for each in board.assumed))

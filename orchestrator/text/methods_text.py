@@ -19,7 +19,7 @@ from orchestrator.queries.rows import DeviceView
 from orchestrator.queries.study_parts import GroupPair
 from orchestrator.queries.traces import FACTS, Trace
 from orchestrator.text.csv_text import unsteered
-from orchestrator.text.numbers_text import celsius, count, duration, fact, percent
+from orchestrator.text.numbers_text import celsius, count, counted, duration, fact, percent
 from orchestrator.text.procedure_text import procedure
 
 MOST_NAMED = 12
@@ -45,8 +45,8 @@ def _what(conduct: Conduct) -> Iterator[str]:
     study = conduct.study
     devices = [_device(conduct, device) for device in conduct.devices]
     yield (
-        f"Study {study.study} measured {_counted(len(study.variants), 'variant')} of {study.model} "
-        f"({_some(study.variants)}) on {_counted(len(devices), 'device')}: {_some(devices)}."
+        f"Study {study.study} measured {counted(len(study.variants), 'variant')} of {study.model} "
+        f"({_some(study.variants)}) on {counted(len(devices), 'device')}: {_some(devices)}."
     )
     if simulated := [device.name for device in conduct.devices if device.simulated]:
         yield (
@@ -94,7 +94,7 @@ def _answering(conduct: Conduct) -> Iterator[str]:
         f"Each variant answered the same {count(asked.count)} examples of {asked.dataset}, drawn by seed {asked.seed}, "
         "once on each device, in a fresh process; nothing was timed."
     )
-    yield f"{count(states.get(RunState.DONE.value, 0))} of {_counted(conduct.study.total, 'run')} gave all answers."
+    yield f"{count(states.get(RunState.DONE.value, 0))} of {counted(conduct.study.total, 'run')} gave all answers."
     yield "Average precision is COCO's; classes are scored by the first answer and the first five."
 
 
@@ -202,7 +202,7 @@ def _comparisons(pairs: Sequence[GroupPair]) -> Iterator[str]:
         units = [each.units for each in told if each.unit is unit]
         if units:
             noun = "blocks on the same board" if unit is Unit.BLOCK else "boards"
-            pairs_of = _counted(len(units), "pair")
+            pairs_of = counted(len(units), "pair")
             yield f"{pairs_of} of variants compared by the ratio of medians over {_range(units, count)} common {noun}."
     apart = sum(each.answer in (Answer.FASTER, Answer.SLOWER) for each in told)
     yield (
@@ -270,12 +270,8 @@ def _tally(counts: Counter[str]) -> str:
     return ", ".join(f"{name} ({number})" for name, number in counts.most_common())
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _of_runs(some: int, total: int) -> str:
-    return f"all {total} runs" if some == total > 1 else f"{some} of {_counted(total, 'run')}"
+    return f"all {total} runs" if some == total > 1 else f"{some} of {counted(total, 'run')}"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -128,6 +128,11 @@ def count(number: int | None) -> str:
     return ABSENT if number is None else f"{number:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 run`, `2,000 runs`."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def fact(name: str, value: object) -> str:
     """A fact of a board, in the unit that its name ends with: `clock_limit_hz` of 2.4e9 is `2400 MHz`."""
     if isinstance(value, bool) or not isinstance(value, int | float):

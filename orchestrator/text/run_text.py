@@ -71,6 +71,8 @@ def gate(passed: Mapping[str, Any]) -> str:
     """What the gate waited for and how it opened."""
     if not passed:
         return ""
+    reason = str(passed.get("reason") or "")
+    has_load = passed.get("foreign_cpu") is not None and not reason.startswith("foreign load")
     parts = [
         f"{'timed out' if passed.get('timed_out') else 'opened'} after {duration(passed.get('waited_s'))}",
         *([f"forecast {duration(passed['forecast_s'])}"] if passed.get("forecast_s") is not None else []),
@@ -78,8 +80,8 @@ def gate(passed: Mapping[str, Any]) -> str:
         *([f"wanted {celsius(passed['start_c'])}"] if passed.get("start_c") is not None else []),
         *([f"idle {celsius(passed['idle_c'])}"] if passed.get("idle_c") is not None else []),
         *([f"time constant {duration(passed['tau_s'])}"] if passed.get("tau_s") is not None else []),
-        *([f"foreign load {percent(passed['foreign_cpu'])}"] if passed.get("foreign_cpu") is not None else []),
-        *([str(passed["reason"])] if passed.get("reason") else []),
+        *([f"foreign load {percent(passed['foreign_cpu'])}"] if has_load else []),
+        *([reason] if reason else []),
     ]
     return ", ".join(parts)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from orchestrator.attending.lifecycle import StudyState
 from orchestrator.queries.rows import StudyView
-from orchestrator.text.numbers_text import duration
+from orchestrator.text.numbers_text import counted, duration
 from orchestrator.text.progress_text import answered
 
 
@@ -13,7 +13,7 @@ def standing(study: StudyView) -> str:
     left = "" if study.eta_s is None else f", about {duration(study.eta_s)} left"
     return (
         f"Study {study.study}: {study.model}, {study.protocol} protocol, {study.blocks_done} of {study.blocks_planned} "
-        f"blocks done, {study.counts.get('done', 0)} of {study.total} runs done{left}."
+        f"blocks done, {study.counts.get('done', 0)} of {counted(study.total, 'run')} done{left}."
     )
 
 

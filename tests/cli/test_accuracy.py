@@ -35,7 +35,7 @@ def test_boards_are_asked_in_a_study_of_its_own_kind(pifarm: Pifarm, digits: Pat
     assert "task: detection of 10 classes" in pifarm("model", "show", MODEL).out
     assert [line["action"] for line in read_json(pifarm, "audit")].count("model task") == 1
     ended = pifarm("accuracy", MODEL, "--dataset", "digits", "--variant", "fp32", "--no-wait")
-    assert ended.exit_code == 0 and "study 1: 1 runs on pi5-kitchen" in ended.out
+    assert ended.exit_code == 0 and "study 1: 1 run on pi5-kitchen" in ended.out
     assert "on pi5-kitchen: one ready board of each type" in ended.err
     found = read_json(pifarm, "study", "show", "1")
     assert found["study"]["kind"] == "accuracy" and "scores" not in found

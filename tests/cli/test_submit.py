@@ -22,7 +22,7 @@ def test_a_submission_says_what_it_takes_before_anything_is_queued(pifarm: Pifar
     assert ended.out == "study 1: 10 runs on pi5-kitchen\n"
     said = " ".join(ended.err.split())
     assert said.index("forecast") < said.index("next: pifarm up")
-    assert "10 runs: 2 variants x 1 devices x 5 blocks, done in about" in said
+    assert "10 runs: 2 variants x 1 device x 5 blocks, done in about" in said
     assert "assumed, until runs of these devices say it: time constant 360 s" in said
     assert "room may warm by" in said
     assert "if runs scatter by 1.0% (assumed); blocks that it takes to find: 3%" in said
@@ -32,7 +32,7 @@ def test_a_dry_run_says_the_same_and_stores_nothing(pifarm: Pifarm) -> None:
     before = pifarm.dump()
     ended = pifarm("submit", "yolov9-c", "--dry-run")
     assert (ended.exit_code, ended.err) == (0, "")
-    assert "10 runs: 2 variants x 1 devices x 5 blocks" in " ".join(ended.out.split())
+    assert "10 runs: 2 variants x 1 device x 5 blocks" in " ".join(ended.out.split())
     document = submit_json(pifarm, "--dry-run")
     assert document["study"] is None
     assert pifarm.dump() == before

@@ -27,9 +27,9 @@ def test_a_soak_of_another_length_is_a_protocol_of_its_own(pifarm: Pifarm) -> No
 
 def test_a_search_is_submitted_with_one_step_and_says_how_many_there_may_be(pifarm: Pifarm) -> None:
     ended = pifarm("thermal", "pace", "yolov9-c", "--variant", "fp32", "--start", "2")
-    assert (ended.exit_code, ended.out) == (0, "study 1: 1 runs on pi5-kitchen\n")
+    assert (ended.exit_code, ended.out) == (0, "study 1: 1 run on pi5-kitchen\n")
     said = " ".join(ended.err.split())
-    assert "5 runs: 1 variants x 1 devices x 5 blocks" in said
+    assert "5 runs: 1 variant x 1 device x 5 blocks" in said
     assert "blocks are added as results ask for them, at most 12" in said
     assert "pifarm study show 1" in said
 

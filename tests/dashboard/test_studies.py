@@ -61,7 +61,7 @@ def test_runs_that_nobody_looks_after_are_told_with_the_remedy(
 def test_the_queue_shows_what_goes_on_and_every_study(open_page: OpenPage, study: int) -> None:
     app = open_page("studies")
 
-    assert "1 runs are being measured, 2 wait" in text_of(app)
+    assert "1 run being measured, 2 waiting" in text_of(app)
     assert "3 of 6 runs" in str(app.progress[0].text).replace("\\", "")
     assert list(app.dataframe[0].value["Study"]) == [study]
 

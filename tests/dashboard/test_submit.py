@@ -59,7 +59,7 @@ def test_the_plan_stands_before_the_button_and_follows_the_choices(database: Dat
     page.multiselect(key="variants").set_value(["int8"])
     page.text_input(key="threads").set_value("1,4").run()
 
-    assert "2 variants x 1 devices x 5 blocks, done in about" in text_of(page)
+    assert "2 variants x 1 device x 5 blocks, done in about" in text_of(page)
     page.button(key="queue").click().run()
 
     study = get_study(database, 1)

@@ -14,7 +14,7 @@ from orchestrator.access import Access
 from orchestrator.config import Settings
 from orchestrator.health import health_of_dashboard
 from orchestrator.queries.audit import list_audit
-from tests.dashboard.test_browser import CHROMIUM_FLAGS, PATIENCE_MS, Watch, find_free_port, visit
+from tests.dashboard.visitor import CHROMIUM_FLAGS, PATIENCE_MS, Watch, find_free_port, visit
 from tests.integration.living_farm import PATIENCE_S, LivingFarm, living_farm, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.ssh, pytest.mark.browser]
@@ -71,7 +71,7 @@ def test_a_model_is_uploaded_queued_watched_ranked_and_its_run_opened(page: Page
     expect(page.get_by_text("mine: added")).to_be_visible()
 
     choose(page, "Model", "mine")
-    expect(page.get_by_text("5 runs: 1 variants x 1 devices x 5 blocks")).to_be_visible()
+    expect(page.get_by_text("5 runs: 1 variant x 1 device x 5 blocks")).to_be_visible()
     choose(page, "Runtimes", "scripted")
     page.get_by_text("demo", exact=True).click()
     runs = protocols.preset("demo").blocks

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -30,22 +30,27 @@ class Demo:
 
     folder: Path
     settings: Settings
-    printed: str
+    printed: str = ""
+    told: str = ""
 
     def pifarm(self, *words: str) -> str:
         """What a command prints on standard output."""
+        return self.run(*words).stdout
+
+    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """A command to its end, which is a good one."""
         command = [sys.executable, "-m", "orchestrator", *words]
-        done = subprocess.run(
+        return subprocess.run(
             command, env=self.settings.environment(), cwd=self.folder, capture_output=True, text=True, check=True
         )
-        return done.stdout
 
 
 @pytest.fixture(scope="module")
 def demo(this_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("demo")
-    ran = Demo(folder=folder, settings=Settings(home=folder / "home"), printed="")
-    return Demo(folder=folder, settings=ran.settings, printed=ran.pifarm("demo", *QUICK, *_only(*VARIANTS)))
+    demo = Demo(folder=folder, settings=Settings(home=folder / "home"))
+    done = demo.run("demo", *QUICK, *_only(*VARIANTS))
+    return replace(demo, printed=done.stdout, told=done.stderr)
 
 
 def test_it_ranks_what_was_trained_and_what_the_factory_made_on_three_devices(demo: Demo) -> None:
@@ -77,6 +82,10 @@ def test_it_says_what_is_simulated_and_where_to_look_next(demo: Demo) -> None:
     (report,) = demo.folder.glob("pifarm-demo-*.html")
     assert report.name in demo.printed
     assert "http://127.0.0.1:8501" in demo.printed
+
+
+def test_its_progress_is_told_where_no_terminal_shows_it(demo: Demo) -> None:
+    assert re.search(r"^study 1: \d+ of 9 runs ended", demo.told, re.MULTILINE)
 
 
 def test_a_second_demo_knows_its_boards_again(demo: Demo) -> None:

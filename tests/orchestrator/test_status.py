@@ -128,7 +128,7 @@ def test_a_device_in_trouble_wants_attention(
 
 def test_a_drained_device_wants_attention_only_while_runs_wait_for_it(farm: Farm, planted: SmallFarm) -> None:
     fleet.drain(farm.database, "pi5-kitchen", "new fan")
-    assert "drained, 4 runs wait for it" in about(look_at(farm), "pi5-kitchen")[0]
+    assert "drained, 4 runs waiting for it" in about(look_at(farm), "pi5-kitchen")[0]
 
 
 def test_runs_that_failed_alike_are_one_line_for_a_day(farm: Farm, planted: SmallFarm) -> None:

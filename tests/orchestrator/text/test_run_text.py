@@ -55,6 +55,13 @@ def test_a_gate_says_what_it_waited_for_beside_its_forecast() -> None:
         "timed out after 4 min 05 s, forecast 3 min 20 s, at 58.0 °C, wanted 52.5 °C, idle 46.5 °C, "
         "time constant 6 min 01 s, foreign load 0.4 %, still too warm"
     )
+    busy = {
+        "waited_s": 601.0,
+        "timed_out": True,
+        "foreign_cpu": 0.062,
+        "reason": "foreign load 6.2%, wanted at most 2.0%",
+    }
+    assert run_text.gate(busy) == "timed out after 10 min 01 s, foreign load 6.2%, wanted at most 2.0%"
     assert run_text.gate({}) == ""
 
 
