@@ -29,11 +29,12 @@ from orchestrator.queries.studies import get_study
 from orchestrator.simulator.process import simulator_process
 
 BOARD, KIND = "watched", "pi5-active-cooler"
+RUN_TAKES_AT_LEAST_S = 4.0
 SCRIPTED_STUDY = (
     *("submit", demo.MODEL_NAME, "--device", BOARD, "--runtime", SCRIPTED, "--protocol", "demo", "--threads", "1"),
     *("--set", "gate.max_c=none", "--set", "gate.live_bits_clear=false"),
+    *("--set", f"window.min_s={RUN_TAKES_AT_LEAST_S:g}"),
 )
-RUN_TAKES_AT_LEAST_S = 1.0
 VIEWS = ("", "studies", "studies?study={study}", "farm", "health", "run?run={run}", "compare", "thermal")
 TITLE = "[data-testid='stHeading']"
 CONNECTED = "[data-test-connection-state='CONNECTED']"
@@ -77,6 +78,7 @@ def _at_work(farm: RunningFarm, folder: Path, minutes: float) -> Iterator[tuple[
     """A board that measures for longer than that: its study, and the first run that ended."""
     with simulator_process(folder, [KIND], [farm.key.public_line]) as (notice,):
         farm.add_board(BOARD, notice.address, notice.host_key)
+        farm.run("device", "doctor", BOARD, "--fix", "--yes")
         _let_scripts_run(farm)
         blocks = int(2 * minutes * 60 / RUN_TAKES_AT_LEAST_S / len(demo.demo_variants())) + 1
         study: int = farm.pifarm(*SCRIPTED_STUDY, "--blocks", str(blocks))["study"]

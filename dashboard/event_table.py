@@ -8,6 +8,8 @@ import streamlit as st
 from dashboard.local_time import in_zone
 from orchestrator.queries.rows import EventView
 
+EVENT_PX = 640  # most messages in full; a click on one shows it whole
+
 
 def show_events(events: Sequence[EventView]) -> None:
     """What happened, newest first."""
@@ -25,6 +27,7 @@ def show_events(events: Sequence[EventView]) -> None:
     )
     settings = {
         "Time": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", timezone=zone),
-        "Event": st.column_config.TextColumn(width="large"),
+        "Event": st.column_config.TextColumn(width=EVENT_PX),
+        **{name: st.column_config.TextColumn(width="small") for name in ("Device", "Run", "Kind")},
     }
     st.dataframe(frame, hide_index=True, column_config=settings, alt="What happened, newest first")

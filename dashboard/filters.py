@@ -72,9 +72,10 @@ def several_named(label: str, names: Mapping[str, str], key: str, *, placeholder
     return chosen
 
 
-def mode(label: str, values: Sequence[str], key: str) -> str:
-    """A choice of one of few, at first the first."""
-    return st.segmented_control(label, values, default=values[0], key=key, bind="query-params") or values[0]
+def mode(label: str, values: Sequence[str], key: str, first: str | None = None) -> str:
+    """A choice of one of few, at first `first`, or the first of them."""
+    default = values[0] if first is None else first
+    return st.segmented_control(label, values, default=default, key=key, bind="query-params") or default
 
 
 def few(label: str, values: Iterable[str], key: str) -> str | None:

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from dashboard import data, marks
+from dashboard import data, marks, search_section
 from dashboard.event_table import show_events
 from dashboard.plain_text import as_plain
-from orchestrator.attending.lifecycle import ENDED_RUN_STATES, StudyState
+from orchestrator.attending.lifecycle import ENDED_RUN_STATES, StudyKind, StudyState
 from orchestrator.queries.rows import DeviceView, StudyView
 from orchestrator.text import numbers_text, row_text, study_text
 from orchestrator.text.waiting_text import at_the_gate, stuck
@@ -32,6 +32,8 @@ def show_live_study(url: str, number: int, state: StudyState) -> None:
     with st.grid(min_column_width=300):
         for device in devices:
             _show_board(device, study)
+    if study.kind is StudyKind.PACE:
+        search_section.show(url, number)
     show_events(data.read_events(url, number))
 
 

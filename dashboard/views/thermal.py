@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from agent.wire.spec import Regime
-from dashboard import data, figure_section, filters, lab_data, thermal_figures
+from dashboard import data, figure_section, filters, lab_data, search_section, thermal_figures
 from dashboard.plain_text import as_plain
 from orchestrator.attending.lifecycle import StudyKind
 from orchestrator.charts.figures import legend
@@ -15,6 +15,11 @@ from orchestrator.queries.briefs import Among, RunBrief
 from orchestrator.text import pace_text
 
 SOAKS, SWEEPS, RATES = "soaks", "sweeps", "rates"
+AMONG = {
+    SOAKS: Among(regime=Regime.SUSTAINED.value, is_ranked=True),
+    SWEEPS: Among(regime=Regime.SWEEP.value, is_ranked=True),
+    RATES: Among(kind=StudyKind.PACE),
+}
 MOST_SEARCHES = 5
 LEAST_ROOM_C, MOST_ROOM_C, ROOM_C = 0.0, 60.0, 25.0
 CHECK_COLUMNS = ("Figure", "Foretold", "Measured", "Error", "Covered")
@@ -24,13 +29,8 @@ def show() -> None:
     """The whole page."""
     st.title("Thermal lab")
     url = data.database_url()
-    what = filters.mode("What", [SOAKS, SWEEPS, RATES], "what")
-    among = {
-        SOAKS: Among(regime=Regime.SUSTAINED.value, is_ranked=True),
-        SWEEPS: Among(regime=Regime.SWEEP.value, is_ranked=True),
-        RATES: Among(kind=StudyKind.PACE),
-    }[what]
-    known = data.read_briefs(url, among)
+    what = filters.mode("What", list(AMONG), "what", _first_with_runs(url))
+    known = data.read_briefs(url, AMONG[what])
     if not known:
         _explain_nothing(what)
         return
@@ -45,6 +45,10 @@ def show() -> None:
             figure_section.show(figure, f"{what}-{number}")
     if what == SOAKS:
         _show_predictions(url, chosen)
+
+
+def _first_with_runs(url: str) -> str:
+    return next((what for what, among in AMONG.items() if data.read_briefs(url, among, 1)), SOAKS)
 
 
 def _explain_nothing(what: str) -> None:
@@ -121,16 +125,8 @@ def _show_prediction(url: str, runs: Sequence[RunBrief], room_c: float) -> None:
 def _show_rates(url: str, runs: Sequence[RunBrief]) -> None:
     for study in list(dict.fromkeys(run.study for run in runs))[:MOST_SEARCHES]:
         here = {(run.device, run.variant) for run in runs if run.study == study}
-        for found in lab_data.read_searches(url, study):
-            if (found.device, found.variant) not in here:
-                continue
-            with st.container(border=True):
-                st.markdown(f"**{as_plain(pace_text.headline(found))}**")
-                for line in list(pace_text.search_lines(found))[1:]:
-                    st.caption(as_plain(line))
-                names = [name.capitalize() for name in pace_text.STEP_COLUMNS]
-                st.dataframe(pd.DataFrame(pace_text.step_rows(found), columns=names), hide_index=True)
-                st.caption(f"Study {study}")
+        st.page_link("views/studies.py", label=f"Study {study}", query_params={"study": str(study)})
+        search_section.show(url, study, lambda found, here=here: (found.device, found.variant) in here)
 
 
 show()

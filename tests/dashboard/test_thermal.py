@@ -43,9 +43,11 @@ def test_a_sweep_is_drawn_against_temperature(database: Database, open_page: Ope
 
 
 def test_a_search_for_a_rate_says_what_is_held(database: Database, open_page: OpenPage) -> None:
-    steps(database, plant(database, **wish()).study_id, lambda run: 3.0)
+    study = plant(database, **wish()).study_id
+    steps(database, study, lambda run: 3.0)
 
-    app = open_page("thermal", what="rates")
+    app = open_page("thermal")  # which shows what there is
 
     assert "holds 2.95/s for ever at 25.0 °C, not 3.05/s: throttled" in text_of(app)
     assert list(app.dataframe[0].value["Held"]) == ["for ever", "for ever", "throttled", "for ever"]
+    assert "holds 2.95/s for ever at 25.0 °C" in text_of(open_page("studies", study=str(study)))

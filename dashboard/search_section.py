@@ -1,0 +1,22 @@
+"""What searches for the highest rate that a board holds have found: the answer of each, what it rests on, its steps."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import lab_data
+from dashboard.plain_text import as_plain
+from orchestrator.queries.pace import PaceResult
+from orchestrator.text import pace_text
+
+
+def show(url: str, study: int, is_wanted: Callable[[PaceResult], bool] = lambda _: True) -> None:
+    """The searches of a study, each in a frame of its own."""
+    names = [name.capitalize() for name in pace_text.STEP_COLUMNS]
+    for found in filter(is_wanted, lab_data.read_searches(url, study)):
+        with st.container(border=True):
+            st.markdown(f"**{as_plain(pace_text.headline(found))}**")
+            for line in list(pace_text.search_lines(found))[1:]:
+                st.caption(as_plain(line))
+            st.dataframe(pd.DataFrame(pace_text.step_rows(found), columns=names), hide_index=True)
