@@ -28,6 +28,9 @@ _ALWAYS = {
     "client.showErrorDetails": "none",
     "client.toolbarMode": "viewer",
     "global.developmentMode": "false",
+    # Live parts run every few seconds in each open tab. To collect all garbage after each of them took most of a core
+    # with 28 tabs; Python's own collector sees to it.
+    "runner.postScriptGC": "false",
     # Where it listens on every address, its welcome would ask a server on the internet for this machine's address.
     "logger.hideWelcomeMessage": "true",
     "theme.base": str(THEME),

@@ -1,7 +1,7 @@
-"""Takes the pictures of the dashboard that README shows: ``python -m docs.screenshots`` after ``make demo``.
+"""Takes the pictures of the dashboard that README and docs/dashboard.md show: ``python -m docs.screenshots``.
 
-The real dashboard, in a Chromium that is installed, on the farm of `PIFARM_HOME`: its leaderboard, and the newest run
-of its baseline. Look at them before they are committed.
+After ``make demo``: the real dashboard, in a Chromium that is installed, on the farm of `PIFARM_HOME`. Look at them
+before they are committed.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -29,27 +30,39 @@ FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networkin
 BASELINE: Final = "onnx"
 PATIENCE_S: Final = 60.0
 DRAWN: Final = "[data-testid='stVegaLiteChart'] canvas, [data-testid='stVegaLiteChart'] svg"
+TABLE: Final = "[data-testid='stDataFrame'] canvas"
 BUSY: Final = "[data-testid='stStatusWidget']"
 
 
 def main() -> None:
-    """Write ``leaderboard.png`` and ``run.png``."""
+    """Write a picture of each page that has something to show after a demo."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         sys.exit("no Chromium is installed: apt install chromium")
     with _dashboard() as address, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        run = _newest_run()
-        _take(page, f"{address}/?study={run.study}", "leaderboard")
-        _take(page, f"{address}/run?run={run.run}", "run")
+        for name, (path, until) in _pages(_newest_run()).items():
+            _take(page, f"{address}/{path}", until, name)
         browser.close()
 
 
-def _take(page: Page, address: str, name: str) -> None:
-    """A picture of a page once its charts are drawn and nothing of it is on its way any more."""
+def _pages(run: RunView) -> dict[str, tuple[str, str]]:
+    """Names of pictures, the page of each, and what has to be drawn on it."""
+    here = urlencode({"model": run.model, "board": run.board_type})
+    return {
+        "leaderboard": (f"?study={run.study}", DRAWN),
+        "run": (f"run?run={run.run}", DRAWN),
+        "compare": (f"compare?{here}", DRAWN),
+        "study": (f"studies?study={run.study}", TABLE),
+        "farm": (f"farm?show={run.device}", TABLE),
+    }
+
+
+def _take(page: Page, address: str, until: str, name: str) -> None:
+    """A picture of a page once what it is for is drawn and nothing of it is on its way any more."""
     page.goto(address)
-    page.locator(DRAWN).first.wait_for(timeout=PATIENCE_S * 1000)
+    page.locator(until).first.wait_for(timeout=PATIENCE_S * 1000)
     page.locator(BUSY).wait_for(state="detached", timeout=PATIENCE_S * 1000)
     page.wait_for_load_state("networkidle")
     page.screenshot(path=FOLDER / f"{name}.png")

@@ -39,6 +39,7 @@ def test_the_command_keeps_the_dashboard_on_this_machine() -> None:
         "--server.port=8600",
         "--server.headless=true",
         "--server.fileWatcherType=none",
+        "--runner.postScriptGC=false",
         "--browser.gatherUsageStats=false",
         "--logger.hideWelcomeMessage=true",
         "--server.allowedHosts=localhost",
