@@ -102,18 +102,23 @@ def show_series(run: RunView, series: RunSeries, planned: Stretch | None = None)
         key=f"timeline-{run.run}",
         alt="Latency and telemetry over time",
     )
-    if absent := unmeasured(series):
-        st.caption(f"Not measured on this device: {', '.join(absent)}.")
-    st.caption("Light band: the window that counts. Triangle: warm-up above the scale.")
-    if is_condensed(series):
-        st.caption("A long window: the lowest, median and highest latency of each stretch. The raw data has them all.")
-    st.caption("Shift + wheel zooms, shift + drag moves.")
+    st.caption(" ".join(_legend(series)))
     counted_ms = series.latency_ms[series.is_counted]
     if len(counted_ms):
         st.subheader("Spread of the counted inferences", anchor=False)
         histogram = latency_histogram(counted_ms, run.median_ms, run.p90_ms)
         st.altair_chart(histogram, key=f"histogram-{run.run}", alt="Histogram of the counted latencies")
         st.caption("Line: median. Dashed: p90.")
+
+
+def _legend(series: RunSeries) -> Iterator[str]:
+    """How to read the curves, and what is missing from them."""
+    yield "Light band: the window that counts. Triangle: warm-up above the scale."
+    if is_condensed(series):
+        yield "A long window: the lowest, median and highest latency of each stretch. The raw data has them all."
+    if absent := unmeasured(series):
+        yield f"Not measured on this device: {', '.join(absent)}."
+    yield "Shift + wheel zooms, shift + drag moves."
 
 
 @st.cache_data(ttl=data.SETTLED_S, max_entries=32, show_spinner=False)

@@ -56,8 +56,9 @@ def _show_board(device: DeviceView, study: StudyView) -> None:
             marks.show_device_state(device.state)
         is_here = device.doing_study in (None, study.study)
         st.markdown(as_plain(_doing(device) if is_here else _doing_elsewhere(device, study)))
-        known = numbers_text.celsius(device.last_temperature_c)
-        seen = f"{known}, {numbers_text.age(device.last_seen_age_s)}"
+        age = numbers_text.age(device.last_seen_age_s)
+        is_seen = device.last_seen_age_s is not None
+        seen = f"{numbers_text.celsius(device.last_temperature_c)}, {age}" if is_seen else "not seen yet"
         left_s = study.left_s.get(device.name)
         left = f" · about {numbers_text.duration(left_s)} left here" if left_s else ""
         st.caption(as_plain(f"{seen}{left}"))

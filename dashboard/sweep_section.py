@@ -5,7 +5,6 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import data
-from dashboard.plain_text import as_plain
 from orchestrator.analysis.thermal.sweep import ROW_C, Slots
 from orchestrator.charts.figures.response import Against, Branch, response_chart
 from orchestrator.queries.rows import RunView
@@ -19,8 +18,8 @@ def show(url: str, run: RunView, counted: int | None) -> None:
         return
     sweep, slots = found
     st.subheader("The sweep", anchor=False)
-    for words, value in sweep_text.figures(sweep):
-        st.caption(as_plain(f"{words}: {value}"))
+    figures = pd.DataFrame(sweep_text.figures(sweep), columns=["Figure", "Value"])
+    st.dataframe(figures, hide_index=True, height="content")
     for against in Against:
         branches = _branches(slots, against, simulated=run.simulated)
         if any(bool(np.isfinite(branch.at).any()) for branch in branches):

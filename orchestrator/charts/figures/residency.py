@@ -38,7 +38,7 @@ def residency_chart(bars: Sequence[Residency]) -> LayeredChart:
                 "clock_mhz:Q",
                 title="true clock, MHz",
                 scale=alt.Scale(scheme="viridis"),
-                legend=alt.Legend(orient="bottom", direction="horizontal", gradientLength=200),
+                legend=alt.Legend(orient="bottom", direction="horizontal", gradientLength=200, format=",d"),
             ),
             order=alt.Order("order:Q"),
             tooltip=[alt.Tooltip("name:N"), alt.Tooltip("clock_mhz:Q"), alt.Tooltip("share:Q", format=".1%")],

@@ -15,6 +15,7 @@ from orchestrator.charts.thinning import every_so_many
 
 Floats = npt.NDArray[np.float64]
 _POINTS = 600
+_DECIMALS = 2  # what a mean over an inference differs by in the last place would else be an axis
 
 
 class Against(enum.Enum):
@@ -53,4 +54,5 @@ def response_chart(branches: Sequence[Branch], against: Against) -> LayeredChart
 def _points(branch: Branch) -> pd.DataFrame:
     known = np.flatnonzero(~np.isnan(branch.at) & ~np.isnan(branch.latency_ms))
     kept = known[every_so_many(len(known), _POINTS)]
-    return pd.DataFrame({"name": branch.name, "at": branch.at[kept], "latency_ms": branch.latency_ms[kept]})
+    at = branch.at[kept].round(_DECIMALS)
+    return pd.DataFrame({"name": branch.name, "at": at, "latency_ms": branch.latency_ms[kept]})
