@@ -26,6 +26,10 @@ PACKAGES = ("torch", "numpy")
 SUFFIXES = (".torchscript", ".pt", ".pt2")
 _ERRORS: tuple[type[Exception], ...] = (RuntimeError, ValueError, TypeError, AssertionError, KeyError)
 _UNREADABLE: tuple[type[Exception], ...] = (*_ERRORS, OSError, zipfile.BadZipFile, pickle.UnpicklingError)
+_UNTYPED = (
+    "; TorchScript does not say what its inputs are like, so float32 was given: a network that takes another type has "
+    "to come as .pt2 (torch.export.export), which says it"
+)
 _DEFAULTS: Mapping[str, Scalar] = {"allow_spinning": True, "freeze": False}
 
 
@@ -80,8 +84,14 @@ Read = tuple[Callable[..., Any], list[Signature], list[Signature]]
 
 
 def _infer(module: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> list[Any]:
-    with torch.inference_mode():
-        leaves = _pytree.tree_leaves(module(*tensors))
+    try:
+        with torch.inference_mode():
+            leaves = _pytree.tree_leaves(module(*tensors))
+    except RuntimeError as error:
+        if isinstance(module, torch.jit.ScriptModule):
+            last = str(error).strip().rpartition("\n")[2]  # before it: where in the program, a page of it
+            raise RuntimeError(f"{last}{_UNTYPED}") from error
+        raise
     return [leaf.numpy() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
 
 

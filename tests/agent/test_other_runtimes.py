@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -160,6 +161,20 @@ def test_a_process_that_was_started_without_spinning_loads(tmp_path: Path, runti
     command = [sys.executable, "-c", program, runtime, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     assert "'allow_spinning': False" in done.stdout
+
+
+def test_a_torchscript_program_that_wants_other_types_says_how_to_bring_it(tmp_path: Path) -> None:
+    require("torch")
+    import torch
+
+    path = tmp_path / "tokens.torchscript"
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        torch.jit.trace(torch.nn.Embedding(10, 4), torch.zeros((1, 3), dtype=torch.int64)).save(str(path))
+    session = load("torch", path)
+    call = session.bind({session.inputs[0].name: np.zeros((1, 3), np.float32)})
+
+    with pytest.raises(RuntimeError, match=r"^RuntimeError: Expected .*FloatTensor.*float32 was given.*\.pt2"):
+        call()
 
 
 def test_a_torchscript_program_does_not_say_its_shapes_and_asks_for_them(tmp_path: Path) -> None:
