@@ -21,19 +21,9 @@ from orchestrator.analysis.latency import LatencySummary, summarise
 from orchestrator.analysis.validity import ANALYSIS_VERSION
 from orchestrator.attending.lifecycle import AttemptState, RunState, StudyState, Verdict
 from orchestrator.db.columns import pack_inferences, pack_telemetry
+from orchestrator.db.model_tables import ArtifactRow, BuildRow, ModelRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import (
-    ArtifactRow,
-    AttemptRow,
-    BuildRow,
-    ChunkRow,
-    DeviceRow,
-    ModelRow,
-    RunRow,
-    StudyDeviceRow,
-    StudyRow,
-    VariantRow,
-)
+from orchestrator.db.tables import AttemptRow, ChunkRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow
 from orchestrator.protocols import preset
 
 BOARDS = {"pi5": 90.0, "pi4": 210.0, "pi3": 520.0, "zero2w": 640.0}  # ms of the slowest variant

@@ -23,7 +23,7 @@ from benchmarks.running_farm import RunningFarm, running_farm, wait_until
 from benchmarks.served_pages import PATIENCE_MS, chromium, served_dashboard
 from orchestrator import demo
 from orchestrator.attending.picking import SCRIPTED
-from orchestrator.db.tables import ArtifactRow
+from orchestrator.db.model_tables import ArtifactRow
 from orchestrator.queries.briefs import Among, list_briefs
 from orchestrator.queries.studies import get_study
 from orchestrator.simulator.process import simulator_process

@@ -27,8 +27,9 @@ from orchestrator.attending.ingest import ingest
 from orchestrator.boards.board import MAX_JOURNAL_BYTES
 from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
+from orchestrator.db.model_tables import ArtifactRow, BuildRow, ModelRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import ArtifactRow, AttemptRow, BuildRow, DeviceRow, ModelRow
+from orchestrator.db.tables import AttemptRow, DeviceRow
 from orchestrator.queries.account import account_for
 from orchestrator.studies import Submission
 

@@ -1,20 +1,21 @@
 """What searches for the highest rate that a board holds have found: the answer of each, what it rests on, its steps."""
 
-from collections.abc import Callable
+from collections.abc import Collection
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import lab_data
 from dashboard.plain_text import as_plain
-from orchestrator.queries.pace import PaceResult
 from orchestrator.text import pace_text
 
 
-def show(url: str, study: int, is_wanted: Callable[[PaceResult], bool] = lambda _: True) -> None:
-    """The searches of a study, each in a frame of its own."""
+def show(url: str, study: int, wanted: Collection[tuple[str, str]] | None = None) -> None:
+    """The searches of a study, each in a frame of its own; `wanted` are devices with variants, by default all."""
     names = [name.capitalize() for name in pace_text.STEP_COLUMNS]
-    for found in filter(is_wanted, lab_data.read_searches(url, study)):
+    for found in lab_data.read_searches(url, study):
+        if wanted is not None and (found.device, found.variant) not in wanted:
+            continue
         with st.container(border=True):
             st.markdown(f"**{as_plain(pace_text.headline(found))}**")
             for line in list(pace_text.search_lines(found))[1:]:

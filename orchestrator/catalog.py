@@ -19,7 +19,7 @@ from agent.wire.task import Task
 from orchestrator.artifacts import ArtifactStore, Manifest
 from orchestrator.canary.workload import FILE as CANARY_FILE
 from orchestrator.canary.workload import MODEL as CANARY_MODEL
-from orchestrator.db.tables import ArtifactRow, BuildRow, ModelRow
+from orchestrator.db.model_tables import ArtifactRow, BuildRow, ModelRow
 from orchestrator.errors import SpecError
 from orchestrator.farm import Farm
 from orchestrator.formats import ModelFile, read_model

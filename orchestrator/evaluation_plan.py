@@ -10,7 +10,7 @@ from orchestrator.analysis.accuracy.truth import Labels, Truth
 from orchestrator.datasets.catalog import find_dataset, numbers_of, truth_of
 from orchestrator.datasets.packing import choose_images
 from orchestrator.datasets.reading import DatasetKind
-from orchestrator.db.tables import ModelRow
+from orchestrator.db.model_tables import ModelRow
 from orchestrator.errors import SpecError
 from orchestrator.farm import Farm
 from orchestrator.queries.naming import require_known

@@ -13,8 +13,8 @@ from typing import Final
 
 from sqlalchemy import delete
 
+from orchestrator.db.model_tables import PublishedRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import PublishedRow
 from orchestrator.errors import SpecError
 
 UNKNOWN: Final = "unknown"

@@ -31,19 +31,9 @@ from orchestrator.analysis.latency import summarise
 from orchestrator.analysis.validity import ANALYSIS_VERSION
 from orchestrator.attending.lifecycle import AttemptState, RunState, StudyState, Verdict
 from orchestrator.db.columns import pack_inferences, pack_telemetry
+from orchestrator.db.model_tables import ArtifactRow, BuildRow, ModelRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import (
-    ArtifactRow,
-    AttemptRow,
-    BuildRow,
-    ChunkRow,
-    DeviceRow,
-    ModelRow,
-    RunRow,
-    StudyDeviceRow,
-    StudyRow,
-    VariantRow,
-)
+from orchestrator.db.tables import AttemptRow, ChunkRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow
 from orchestrator.protocols import preset
 
 START_S = 1_790_000_000.0

@@ -13,9 +13,10 @@ from orchestrator import studies
 from orchestrator.attending import attempts, picking
 from orchestrator.attending.lifecycle import OPEN_ATTEMPT_STATES, AttemptState, RunState
 from orchestrator.attending.picking import Assignment
+from orchestrator.db.model_tables import ArtifactRow, BuildRow, ModelRow
 from orchestrator.db.session import Database
 from orchestrator.db.stored import Base
-from orchestrator.db.tables import ArtifactRow, AttemptRow, BuildRow, DeviceRow, ModelRow, RunRow, StudyRow
+from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow
 from orchestrator.protocols import preset
 from orchestrator.studies import Submission
 

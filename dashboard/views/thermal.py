@@ -126,7 +126,7 @@ def _show_rates(url: str, runs: Sequence[RunBrief]) -> None:
     for study in list(dict.fromkeys(run.study for run in runs))[:MOST_SEARCHES]:
         here = {(run.device, run.variant) for run in runs if run.study == study}
         st.page_link("views/studies.py", label=f"Study {study}", query_params={"study": str(study)})
-        search_section.show(url, study, lambda found, here=here: (found.device, found.variant) in here)
+        search_section.show(url, study, here)
 
 
 show()

@@ -29,8 +29,9 @@ from orchestrator.attending.lifecycle import (
     after,
 )
 from orchestrator.attending.scheduler import Turn, Waiting, next_run, whose_turn
+from orchestrator.db.model_tables import BuildRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, BuildRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow, VariantRow
+from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow
 from orchestrator.protocols import of_run
 
 SCRIPTED = "scripted"

@@ -17,7 +17,8 @@ from agent.wire.spec import Scalar
 from orchestrator.analysis.facts import HOST, Reference
 from orchestrator.attending.lifecycle import Verdict
 from orchestrator.boards.ambient import AmbientSource
-from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow, VariantRow
+from orchestrator.db.model_tables import VariantRow
+from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow
 
 MOST_OUTPUTS = 50
 

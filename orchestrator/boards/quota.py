@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 from orchestrator.attending.lifecycle import ENDED_RUN_STATES
 from orchestrator.boards.board import Board
 from orchestrator.db.accuracy_tables import DatasetRow, EvaluationRow
+from orchestrator.db.model_tables import BuildRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, BuildRow, RunRow, VariantRow
+from orchestrator.db.tables import AttemptRow, RunRow
 from orchestrator.transport.errands import StagedArtifact
 
 

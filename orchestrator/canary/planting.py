@@ -12,8 +12,9 @@ from orchestrator.attending.lifecycle import ENDED_RUN_STATES, DeviceState, Stud
 from orchestrator.boards.bundle import build_bundle
 from orchestrator.canary import workload
 from orchestrator.db.clock import now_s
+from orchestrator.db.model_tables import BuildRow, ModelRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import BuildRow, DeviceRow, ModelRow, RunRow, StudyRow
+from orchestrator.db.tables import DeviceRow, RunRow, StudyRow
 from orchestrator.events import EventKind, record
 from orchestrator.farm import Farm
 

@@ -18,7 +18,7 @@ from orchestrator.datasets.packing import Progress
 from orchestrator.datasets.reading import DatasetKind, ReadSet, read_dataset
 from orchestrator.datasets.truth_file import Known, read_truth, write_truth
 from orchestrator.db.accuracy_tables import DatasetRow
-from orchestrator.db.tables import ArtifactRow
+from orchestrator.db.model_tables import ArtifactRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.farm import Farm
 

@@ -9,8 +9,8 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from orchestrator.db.clock import now_s
+from orchestrator.db.model_tables import ArtifactRow
 from orchestrator.db.stored import Base, ShortText
-from orchestrator.db.tables import ArtifactRow
 
 
 class DatasetRow(Base):

@@ -1,4 +1,4 @@
-"""The tables. SQL is the farm's memory: whatever is not here, or on a board's disk, did not happen.
+"""The tables of what is asked and what came of it. SQL is the memory: what is not here, or on a board, did not happen.
 
 Times are seconds since the epoch on the database's clock (`_at_s`). Raw latencies and telemetry are compressed column
 blobs (`chunks`), never a row per sample; what the leaderboard needs is plain columns on `runs`. Two partial unique
@@ -21,6 +21,7 @@ from orchestrator.attending.lifecycle import (
 )
 from orchestrator.boards.ambient import AmbientSource
 from orchestrator.db.clock import now_s
+from orchestrator.db.model_tables import ModelRow, VariantRow
 from orchestrator.db.stored import Base, ShortText
 
 
@@ -80,64 +81,6 @@ class DeviceRow(Base):
     def is_local(self) -> bool:
         """Whether the device is this very machine, reached without SSH."""
         return self.address is None
-
-
-class ArtifactRow(Base):
-    """An immutable set of files, named by the hash of its manifest; the bytes live in the artifact store."""
-
-    __tablename__ = "artifacts"
-
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    format: Mapped[str] = mapped_column(ShortText)
-    size_bytes: Mapped[int]
-    manifest: Mapped[dict[str, Any]]
-    facts: Mapped[dict[str, Any]]
-    created_at_s: Mapped[float] = mapped_column(default=now_s())
-
-
-class ModelRow(Base):
-    """A network, e.g. yolov9-c; `task` is what its inputs and outputs mean (`agent.wire.task.Task`), where told."""
-
-    __tablename__ = "models"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(ShortText, unique=True)
-    task: Mapped[dict[str, Any] | None]
-    created_at_s: Mapped[float] = mapped_column(default=now_s())
-    builds: Mapped[list["BuildRow"]] = relationship(back_populates="model", order_by="BuildRow.id")
-
-
-class BuildRow(Base):
-    """One labelled artifact of a model, with the metrics that were declared for it."""
-
-    __tablename__ = "builds"
-    __table_args__ = (UniqueConstraint("model_id", "label"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), index=True)
-    label: Mapped[str] = mapped_column(ShortText)
-    artifact_id: Mapped[str] = mapped_column(ForeignKey("artifacts.id"))
-    is_baseline: Mapped[bool] = mapped_column(default=False)
-    metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    created_at_s: Mapped[float] = mapped_column(default=now_s())
-    model: Mapped[ModelRow] = relationship(back_populates="builds")
-    artifact: Mapped[ArtifactRow] = relationship()
-    variants: Mapped[list["VariantRow"]] = relationship(back_populates="build")
-
-
-class VariantRow(Base):
-    """A build and how it is run; what a leaderboard row ranks."""
-
-    __tablename__ = "variants"
-    __table_args__ = (UniqueConstraint("build_id", "runtime", "threads", "options_key"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    build_id: Mapped[int] = mapped_column(ForeignKey("builds.id"), index=True)
-    runtime: Mapped[str] = mapped_column(ShortText)
-    threads: Mapped[int]
-    options: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    options_key: Mapped[str] = mapped_column(ShortText, default="{}")
-    build: Mapped[BuildRow] = relationship(back_populates="variants")
 
 
 class StudyRow(Base):
@@ -340,25 +283,6 @@ class EventRow(Base):
     device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id", ondelete="SET NULL"))
     study_id: Mapped[int | None] = mapped_column(ForeignKey("studies.id"), index=True)
     run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id"))
-
-
-class PublishedRow(Base):
-    """A result that others published, shown beside the farm's own; `latency_ns` is a mean or a median."""
-
-    __tablename__ = "published"
-    __table_args__ = (UniqueConstraint("source", "model", "variant", "runtime"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    source: Mapped[str] = mapped_column(ShortText)
-    model: Mapped[str] = mapped_column(ShortText)
-    variant: Mapped[str] = mapped_column(ShortText)
-    runtime: Mapped[str] = mapped_column(ShortText)
-    board_type: Mapped[str] = mapped_column(ShortText)
-    regime: Mapped[str] = mapped_column(ShortText)
-    latency_ns: Mapped[float]
-    metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    note: Mapped[str] = mapped_column(default="")
-    added_at_s: Mapped[float] = mapped_column(default=now_s())
 
 
 class AuditRow(Base):

@@ -7,8 +7,9 @@ from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from orchestrator.attending.lifecycle import ENDED_RUN_STATES, RANKED_KINDS, USERS_KINDS, RunState, StudyKind, Verdict
+from orchestrator.db.model_tables import BuildRow, ModelRow, PublishedRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import BuildRow, DeviceRow, ModelRow, PublishedRow, RunRow, StudyRow, VariantRow
+from orchestrator.db.tables import DeviceRow, RunRow, StudyRow
 from orchestrator.queries.groups import RANKED_VERDICTS
 from orchestrator.queries.naming import only_given, variant_text
 

@@ -10,8 +10,9 @@ from orchestrator.addresses import VariantAddress
 from orchestrator.attending.lifecycle import RunState
 from orchestrator.boards.rooms import room_of
 from orchestrator.db.clock import now_s
+from orchestrator.db.model_tables import BuildRow, ModelRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import BuildRow, DeviceRow, EventRow, ModelRow, RunRow, VariantRow
+from orchestrator.db.tables import DeviceRow, EventRow, RunRow
 from orchestrator.queries.naming import only_given, require_known
 from orchestrator.queries.rows import DeviceView, EventView
 from orchestrator.transport.keys import PinnedKey

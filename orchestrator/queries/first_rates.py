@@ -11,8 +11,9 @@ from agent.wire.spec import Regime
 from orchestrator.analysis.rate_search import BELOW_SPEED, allowed
 from orchestrator.analysis.thermal.prediction import STANDARD_ROOM_C
 from orchestrator.attending.lifecycle import RunState, Verdict
+from orchestrator.db.model_tables import VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import RunRow, VariantRow
+from orchestrator.db.tables import RunRow
 from orchestrator.errors import CannotTellError
 from orchestrator.queries.prediction import predictor_for
 from orchestrator.studies import Start, StartKey, Submission

@@ -19,8 +19,9 @@ from orchestrator.analysis.forecast import (
 )
 from orchestrator.analysis.power import blocks_needed, reachable_ratio
 from orchestrator.attending.lifecycle import RunState, StudyKind, Verdict
+from orchestrator.db.model_tables import ModelRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, DeviceRow, ModelRow, RunRow, StudyDeviceRow, StudyRow
+from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow
 from orchestrator.queries.cool_down import known_taus_s
 from orchestrator.queries.studies import seconds_left
 from orchestrator.studies import Outline, Submission

@@ -8,7 +8,8 @@ from agent.wire.spec import Regime
 from orchestrator.analysis.comparability import find_incomparable
 from orchestrator.analysis.comparison import Observation
 from orchestrator.attending.lifecycle import RunState, Verdict
-from orchestrator.db.tables import DeviceRow, ModelRow, StudyRow
+from orchestrator.db.model_tables import ModelRow
+from orchestrator.db.tables import DeviceRow, StudyRow
 from orchestrator.errors import SpecError
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Group
 from orchestrator.queries.naming import require_known

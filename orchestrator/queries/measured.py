@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from orchestrator.attending.lifecycle import RunState
 from orchestrator.db.accuracy_tables import DatasetRow, ScoreRow
-from orchestrator.db.tables import BuildRow, DeviceRow, RunRow, VariantRow
+from orchestrator.db.model_tables import BuildRow, VariantRow
+from orchestrator.db.tables import DeviceRow, RunRow
 from orchestrator.queries.naming import only_given
 from orchestrator.queries.rows import MeasuredView
 

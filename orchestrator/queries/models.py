@@ -6,8 +6,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import selectinload
 
 from orchestrator.canary.workload import MODEL as CANARY_MODEL
+from orchestrator.db.model_tables import BuildRow, ModelRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import BuildRow, ModelRow
 from orchestrator.queries.measured import Answerer, Metrics, measured_views, read_measured
 from orchestrator.queries.naming import require_known
 from orchestrator.queries.rows import BuildView, ModelView

@@ -13,8 +13,9 @@ from agent.wire.codec import decode
 from orchestrator.analysis.rate_search import Bracket, Search, Step, StepAnswer, StepFound, Stop, bracket_of, next_step
 from orchestrator.analysis.thermal.prediction import Forecast
 from orchestrator.attending.lifecycle import ENDED_RUN_STATES, RunState, StudyState
+from orchestrator.db.model_tables import VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import DeviceRow, RunRow, StudyRow, VariantRow
+from orchestrator.db.tables import DeviceRow, RunRow, StudyRow
 from orchestrator.errors import CannotTellError
 from orchestrator.protocols import of_run
 from orchestrator.queries.naming import require_known

@@ -14,7 +14,8 @@ from agent.wire.profile import Profiled
 from orchestrator.analysis.profile import GraphWork, ProfileView, view_profile
 from orchestrator.artifacts import ArtifactStore
 from orchestrator.attending.journal_order import PROFILE
-from orchestrator.db.tables import ArtifactRow, AttemptRow, BuildRow, ChunkRow, RunRow, StudyRow, VariantRow
+from orchestrator.db.model_tables import ArtifactRow, BuildRow, VariantRow
+from orchestrator.db.tables import AttemptRow, ChunkRow, RunRow, StudyRow
 from orchestrator.errors import ModelError, NotFoundError
 from orchestrator.farm import Farm
 from orchestrator.formats import ModelFormat

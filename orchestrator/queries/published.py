@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from agent.wire.spec import Regime
 from orchestrator.addresses import VariantAddress
-from orchestrator.db.tables import PublishedRow
+from orchestrator.db.model_tables import PublishedRow
 from orchestrator.queries.leaderboard_rows import Group, LeaderboardRow
 
 SOURCE = "published"

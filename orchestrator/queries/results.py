@@ -13,16 +13,8 @@ from orchestrator.addresses import VariantAddress
 from orchestrator.analysis.comparability import Conditions
 from orchestrator.analysis.stopping import stated_coverage
 from orchestrator.attending.lifecycle import ENDED_RUN_STATES, RANKED_KINDS, RunState, StudyKind, Verdict
-from orchestrator.db.tables import (
-    ArtifactRow,
-    AttemptRow,
-    BuildRow,
-    DeviceRow,
-    ModelRow,
-    RunRow,
-    StudyRow,
-    VariantRow,
-)
+from orchestrator.db.model_tables import ArtifactRow, BuildRow, ModelRow, VariantRow
+from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow
 from orchestrator.queries.leaderboard_rows import Group
 from orchestrator.queries.measured import Answerer, Metrics, read_measured
 from orchestrator.queries.naming import only_given

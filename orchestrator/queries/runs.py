@@ -15,16 +15,9 @@ from orchestrator.db.columns import (
     unpack_inferences,
     unpack_telemetry,
 )
+from orchestrator.db.model_tables import BuildRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import (
-    AttemptRow,
-    BuildRow,
-    ChunkRow,
-    DeviceRow,
-    RunRow,
-    StudyRow,
-    VariantRow,
-)
+from orchestrator.db.tables import AttemptRow, ChunkRow, DeviceRow, RunRow, StudyRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.queries.naming import listed, only_given, require_known, variant_text
 from orchestrator.queries.rows import AttemptView, RunSeries, RunView

@@ -10,8 +10,9 @@ from agent.wire.codec import decode
 from agent.wire.spec import Protocol
 from orchestrator.analysis.forecast import add_up, expected_run_s
 from orchestrator.attending.lifecycle import ENDED_RUN_STATES, USERS_KINDS, RunState, StudyKind, StudyState
+from orchestrator.db.model_tables import BuildRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import BuildRow, DeviceRow, RunRow, StudyRow, VariantRow
+from orchestrator.db.tables import DeviceRow, RunRow, StudyRow
 from orchestrator.queries.cool_down import known_taus_s
 from orchestrator.queries.naming import require_known, variant_text
 from orchestrator.queries.narrowing import read_until_narrow

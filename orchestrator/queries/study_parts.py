@@ -12,8 +12,9 @@ from agent.wire.codec import decode
 from agent.wire.spec import Inputs, Protocol
 from orchestrator.analysis.comparison import MARGIN, Comparison, compare_all
 from orchestrator.db.accuracy_tables import EvaluationRow
+from orchestrator.db.model_tables import BuildRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import BuildRow, RunRow, StudyRow, VariantRow
+from orchestrator.db.tables import RunRow, StudyRow
 from orchestrator.queries.farm import list_devices
 from orchestrator.queries.groups import least_coverage, observation, read_groups, split
 from orchestrator.queries.leaderboard_rows import Group

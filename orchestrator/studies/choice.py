@@ -11,8 +11,9 @@ from agent.wire.codec import dumps
 from agent.wire.spec import Scalar
 from orchestrator.attending.lifecycle import DeviceState
 from orchestrator.boards.runtimes import known_runtimes, pinned_requirements
+from orchestrator.db.model_tables import BuildRow, ModelRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import BuildRow, DeviceRow, ModelRow, VariantRow
+from orchestrator.db.tables import DeviceRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.studies.submission import Submission
 

@@ -17,7 +17,7 @@ def test_a_sweep_says_how_far_it_came_and_shows_latency_by_temperature(database:
 
     assert "The sweep" in text_of(app)
     figures, rows = (each.value for each in app.dataframe[:2])
-    told = dict(figures.itertuples(index=False))
+    told: dict[str, str] = dict(figures.itertuples(index=False))
     assert told["reached"] == "51.0 °C to 79.0 °C"
     assert told["asked for"] == "45.0 °C: out of reach; 80.0 °C: safety limit"
     assert told["heating over cooling, at equal temperature"].startswith("n/a: it was not seen both ways")

@@ -27,7 +27,8 @@ from orchestrator.attending import leases
 from orchestrator.attending.lifecycle import ENDED_RUN_STATES, DeviceState, StudyState
 from orchestrator.boards.bundle import AgentBundle, build_bundle
 from orchestrator.config import Settings
-from orchestrator.db.tables import ArtifactRow, AttemptRow, BuildRow, DeviceRow, ModelRow, RunRow, StudyRow
+from orchestrator.db.model_tables import ArtifactRow, BuildRow, ModelRow
+from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow
 from orchestrator.farm import Farm, open_farm
 from orchestrator.simulator.boards import BOARD_KINDS
 from orchestrator.simulator.farm import SimulatedBoard, board_names, simulated_boards

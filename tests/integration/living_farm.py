@@ -26,7 +26,8 @@ from orchestrator.boards import fleet
 from orchestrator.boards.bundle import build_bundle
 from orchestrator.catalog import NewBuild, add_model
 from orchestrator.config import Settings
-from orchestrator.db.tables import ArtifactRow, AttemptRow, DeviceRow, RunRow
+from orchestrator.db.model_tables import ArtifactRow
+from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow
 from orchestrator.doorbell import ring
 from orchestrator.farm import Farm, open_farm
 from orchestrator.queries.studies import get_study

@@ -21,7 +21,8 @@ from orchestrator.attending.lifecycle import RunState, StudyKind, Verdict
 from orchestrator.boards import quota
 from orchestrator.datasets.catalog import add_dataset, find_dataset
 from orchestrator.db.accuracy_tables import ScoreRow
-from orchestrator.db.tables import AttemptRow, BuildRow
+from orchestrator.db.model_tables import BuildRow
+from orchestrator.db.tables import AttemptRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.evaluation_plan import plan_evaluation
 from orchestrator.export import export_study

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from orchestrator import catalog
 from orchestrator.catalog import NewBuild, labels_for
 from orchestrator.config import Settings
+from orchestrator.db.model_tables import BuildRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import BuildRow
 from orchestrator.demo import demo_variants
 from orchestrator.errors import ModelError, SpecError
 from orchestrator.farm import Farm

@@ -12,8 +12,9 @@ from orchestrator.analysis.profile import movers
 from orchestrator.artifacts import ArtifactStore
 from orchestrator.attending.lifecycle import RANKED_KINDS, USERS_KINDS, StudyKind
 from orchestrator.config import Settings
+from orchestrator.db.model_tables import ArtifactRow, BuildRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import ArtifactRow, BuildRow, RunRow, VariantRow
+from orchestrator.db.tables import RunRow
 from orchestrator.errors import NotFoundError
 from orchestrator.farm import Farm
 from orchestrator.queries.profile import read_profile

@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from orchestrator import broker
 from orchestrator.config import Settings, load_settings
 from orchestrator.db.migrate import open_migrated
+from orchestrator.db.model_tables import ModelRow
 from orchestrator.db.session import MAX_TRIES, Database, open_engine
-from orchestrator.db.tables import DeviceRow, ModelRow
+from orchestrator.db.tables import DeviceRow
 from orchestrator.errors import DatabaseError, SpecError, masked
 from tests.racing import at_once
 from tests.small_farm import add_device, add_model, get_device

@@ -25,7 +25,8 @@ from orchestrator.boards.bundle import build_bundle
 from orchestrator.catalog import NewBuild, add_model
 from orchestrator.config import Settings
 from orchestrator.db.migrate import open_migrated
-from orchestrator.db.tables import ArtifactRow, AttemptRow, ChunkRow, DeviceRow
+from orchestrator.db.model_tables import ArtifactRow
+from orchestrator.db.tables import AttemptRow, ChunkRow, DeviceRow
 from orchestrator.demo import demo_variants
 from orchestrator.farm import Farm
 from tests.racing import at_once

@@ -20,7 +20,8 @@ from orchestrator.backup.make import back_up
 from orchestrator.backup.restore import restore
 from orchestrator.config import Settings
 from orchestrator.db.migrate import current_revision, downgrade
-from orchestrator.db.tables import EventRow, ModelRow
+from orchestrator.db.model_tables import ModelRow
+from orchestrator.db.tables import EventRow
 from orchestrator.errors import SpecError
 from orchestrator.farm import Farm, open_farm
 from orchestrator.heartbeat import Heartbeat

@@ -4,8 +4,9 @@ from sqlalchemy import select, update
 
 from orchestrator.analysis.choosing import LATENCY, Bound, Limit
 from orchestrator.attending.lifecycle import Verdict
+from orchestrator.db.model_tables import BuildRow, PublishedRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import BuildRow, PublishedRow, RunRow
+from orchestrator.db.tables import RunRow
 from orchestrator.queries.choose import ENERGY, Unmeasured, choose_variants
 from tests import factories
 

@@ -9,8 +9,9 @@ from sqlalchemy import select, update
 
 from agent.wire.spec import Regime
 from orchestrator.attending.lifecycle import RunState, StudyKind, Verdict
+from orchestrator.db.model_tables import BuildRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import AttemptRow, BuildRow, RunRow, StudyRow, VariantRow
+from orchestrator.db.tables import AttemptRow, RunRow, StudyRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.protocols import preset
 from orchestrator.queries.leaderboard import leaderboard

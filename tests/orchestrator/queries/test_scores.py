@@ -7,8 +7,9 @@ from sqlalchemy import select
 from orchestrator.attending.journal_order import PREDICTED
 from orchestrator.attending.lifecycle import StudyKind
 from orchestrator.db.accuracy_tables import DatasetRow, EvaluationRow, ScoreRow
+from orchestrator.db.model_tables import ArtifactRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import ArtifactRow, ChunkRow, RunRow, StudyRow
+from orchestrator.db.tables import ChunkRow, RunRow, StudyRow
 from orchestrator.queries.leaderboard import leaderboard
 from orchestrator.queries.models import get_model
 from orchestrator.queries.scores import study_scores

@@ -12,8 +12,9 @@ from agent.wire.codec import decode
 from agent.wire.spec import Inputs, Protocol
 from orchestrator import studies
 from orchestrator.attending.lifecycle import RunState, StudyState
+from orchestrator.db.model_tables import BuildRow, VariantRow
 from orchestrator.db.session import Database
-from orchestrator.db.tables import BuildRow, RunRow, VariantRow
+from orchestrator.db.tables import RunRow
 from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.studies import MAX_RUNS, block_order
 from tests.racing import at_once
