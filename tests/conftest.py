@@ -4,11 +4,17 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.programs import find_program
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.dashboard.visitor import Watch
 
 # Shared machines stall at random, so the time of one example says nothing about the code. `make test-slow` looks more
 # thoroughly than `make test`; --hypothesis-profile long is for nights.
@@ -42,6 +48,29 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def chromium() -> Path:
     """The installed Chromium, for tests marked browser."""
     return find_program("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator["Browser"]:
+    """That Chromium, started, for the tests of a module."""
+    from playwright.sync_api import sync_playwright  # few tests have a page to look at
+
+    from tests.dashboard.visitor import CHROMIUM_FLAGS
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=str(chromium), args=CHROMIUM_FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def watch() -> Iterator["Watch"]:
+    """Sees to it that a test ends without an error on the console and without a request to elsewhere."""
+    from tests.dashboard.visitor import Watch
+
+    kept = Watch()
+    yield kept
+    assert (kept.errors, kept.strays) == ([], [])
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A farm of its own for each test of the dashboard, pages to look at, and a browser to look at them with."""
+"""A farm of its own for each test of the dashboard, and pages to look at."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
@@ -15,7 +15,7 @@ from orchestrator.config import load_settings
 from orchestrator.db.migrate import open_migrated
 from orchestrator.db.session import Database
 from tests import factories
-from tests.dashboard.visitor import CHROMIUM_FLAGS, Watch, serving, visit
+from tests.dashboard.visitor import Watch, serving, visit
 from tests.soaks import soak
 
 TIMEOUT_S = 60.0
@@ -101,24 +101,6 @@ def address(farm: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Where the dashboard of `farm` answers."""
     with serving(load_settings().environment(), tmp_path_factory.mktemp("elsewhere")) as answering:
         yield answering
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    """The installed Chromium."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=str(chromium), args=CHROMIUM_FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def watch() -> Iterator[Watch]:
-    """Sees to it that a test ends without an error on the console and without a request to elsewhere."""
-    kept = Watch()
-    yield kept
-    assert kept.errors == []
-    assert kept.strays == []
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from dashboard.launch import command_of
 from orchestrator import demo, passwords, protocols
@@ -14,7 +14,7 @@ from orchestrator.access import Access
 from orchestrator.config import Settings
 from orchestrator.health import health_of_dashboard
 from orchestrator.queries.audit import list_audit
-from tests.dashboard.visitor import CHROMIUM_FLAGS, PATIENCE_MS, Watch, find_free_port, visit
+from tests.dashboard.visitor import PATIENCE_MS, Watch, find_free_port, visit
 from tests.integration.living_farm import PATIENCE_S, LivingFarm, living_farm, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.ssh, pytest.mark.browser]
@@ -45,16 +45,11 @@ def address(living: LivingFarm) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(address: str, chromium: Path) -> Iterator[Page]:
-    """An operator's browser; it ends without an error on the console and without a request to elsewhere."""
-    watch = Watch()
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=str(chromium), args=CHROMIUM_FLAGS)
-        with visit(launched, watch, width=1280, scheme="light") as opened:
-            opened.goto(address)
-            yield opened
-        launched.close()
-    assert (watch.errors, watch.strays) == ([], [])
+def page(address: str, browser: Browser, watch: Watch) -> Iterator[Page]:
+    """An operator before the first page."""
+    with visit(browser, watch, width=1280, scheme="light") as opened:
+        opened.goto(address)
+        yield opened
 
 
 def test_a_model_is_uploaded_queued_watched_ranked_and_its_run_opened(page: Page, living: LivingFarm) -> None:

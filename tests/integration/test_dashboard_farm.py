@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from dashboard.launch import command_of
 from orchestrator.attending.lifecycle import DeviceState
@@ -16,7 +16,7 @@ from orchestrator.queries.audit import list_audit
 from orchestrator.queries.farm import get_device
 from orchestrator.simulator.farm import SimulatedBoard, simulated_boards
 from orchestrator.transport.keys import FarmKey
-from tests.dashboard.visitor import CHROMIUM_FLAGS, PATIENCE_MS, Watch, find_free_port, is_ready, visit
+from tests.dashboard.visitor import PATIENCE_MS, Watch, find_free_port, is_ready, visit
 from tests.integration.living_farm import PATIENCE_S, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.ssh, pytest.mark.browser]
@@ -48,16 +48,11 @@ def empty(tmp_path: Path) -> Iterator[EmptyFarm]:
 
 
 @pytest.fixture
-def page(empty: EmptyFarm, chromium: Path) -> Iterator[Page]:
-    """The page Farm, before anything is there; no error on the console, no request to elsewhere."""
-    watch = Watch()
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=str(chromium), args=CHROMIUM_FLAGS)
-        with visit(launched, watch, width=1280, scheme="light") as opened:
-            opened.goto(f"{empty.address}/farm")
-            yield opened
-        launched.close()
-    assert (watch.errors, watch.strays) == ([], [])
+def page(empty: EmptyFarm, browser: Browser, watch: Watch) -> Iterator[Page]:
+    """The page Farm, before anything is there."""
+    with visit(browser, watch, width=1280, scheme="light") as opened:
+        opened.goto(f"{empty.address}/farm")
+        yield opened
 
 
 def test_a_board_is_added_examined_and_taken_out_of_service_and_back(page: Page, empty: EmptyFarm) -> None:

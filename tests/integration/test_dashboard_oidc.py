@@ -10,10 +10,9 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocketRoute, expect, sync_playwright
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -24,7 +23,7 @@ from orchestrator.db.session import Database
 from orchestrator.queries.audit import list_audit
 from orchestrator.queries.farm import get_device
 from tests import factories
-from tests.dashboard.visitor import CHROMIUM_FLAGS, Watch, find_free_port, is_ready, visit
+from tests.dashboard.visitor import Watch, find_free_port, is_ready, visit
 from tests.integration.living_farm import PATIENCE_S, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
@@ -119,14 +118,6 @@ def guarded(provider: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             process.terminate()
             process.wait(PATIENCE_S)
         database.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=str(chromium), args=CHROMIUM_FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -2,26 +2,22 @@
 
 import json
 import re
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from dashboard.launch import dashboard_command
 from orchestrator.config import Settings
-from tests.integration.living_farm import wait_until
+from tests.dashboard.visitor import Watch, serving, visit
 
 pytestmark = [pytest.mark.integration, pytest.mark.ssh]
 VARIANTS = ("onnx", "slim", "int8-static")
 QUICK = ("--blocks", "1", "--examples", "6", "--set", "warm_up.min_s=0.1", "--set", "window.min_s=0.3")
 MEASURED = {"mAP50": "measured", "mAP50-95": "measured"}
 ROOT = Path(__file__).parents[2]
-CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,36 +90,17 @@ def test_a_second_demo_knows_its_boards_again(demo: Demo) -> None:
     assert len(json.loads(demo.pifarm("device", "list", "--json"))) == 3
 
 
-@pytest.fixture
-def page_address(demo: Demo) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = dashboard_command("127.0.0.1", port)
-    with subprocess.Popen(
-        command, env=demo.settings.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as server:
-        wait_until(lambda: _answers(port), "the dashboard answers")
-        yield f"http://127.0.0.1:{port}"
-        server.terminate()
-
-
 @pytest.mark.browser
-def test_its_winner_is_found_on_the_page(demo: Demo, page_address: str, chromium: Path) -> None:
+def test_its_winner_is_found_on_the_page(demo: Demo, browser: Browser, watch: Watch) -> None:
     board = json.loads(demo.pifarm("leaderboard", "1", "--json"))
     winner = next(row["variant"] for row in board["rows"] if row["group"]["board_type"] == "host" and row["rank"] == 1)
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(chromium), args=CHROMIUM_FLAGS)
-        page = browser.new_page()
-        page.goto(f"{page_address}/?study=1")
-        expect(page.get_by_text(re.compile(re.escape(winner))).first).to_be_visible(timeout=30_000)
-        browser.close()
+    with (
+        serving(demo.settings.environment(), demo.folder) as address,
+        visit(browser, watch, width=1280, scheme="light") as page,
+    ):
+        page.goto(f"{address}/?study=1")
+        expect(page.get_by_text(re.compile(re.escape(winner))).first).to_be_visible()
 
 
 def _only(*labels: str) -> list[str]:
     return [word for label in labels for word in ("--variant", label)]
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
