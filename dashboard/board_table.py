@@ -180,7 +180,9 @@ def _heat_columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    return numbers_text.ABSENT if low is None or high is None else f"{low:.3g} to {high:.3g}"
+    if low is None or high is None:
+        return numbers_text.ABSENT
+    return " to ".join(f"{end:#.3g}".rstrip(".") for end in (low, high))
 
 
 def _rank(value: float | None) -> str:
