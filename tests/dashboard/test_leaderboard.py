@@ -194,7 +194,7 @@ def test_a_study_that_has_just_begun_says_how_far_it_is(database: Database, open
     factories.add_model(database)
     factories.add_study(database)
 
-    assert "Measuring: 0 of 6 runs are done." in text_of(open_page())
+    assert "Measuring: 0 of 6 runs done." in text_of(open_page())
 
 
 def test_what_is_shown_can_be_downloaded(seen: AppTest) -> None:
