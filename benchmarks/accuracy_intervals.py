@@ -19,7 +19,7 @@ from orchestrator.analysis.accuracy.truth import TrueObject, Truth
 
 ALL_IMAGES = 12_000
 SIDE_PX = (640, 480)
-LEAST = 0.93
+LEAST = 0.95
 OPTIONS: dict[str, int | float | str] = {"studies": 400, "seed": 1}
 
 
