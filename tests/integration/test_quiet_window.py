@@ -23,6 +23,7 @@ from benchmarks.relay import Relay, counting_relay
 from benchmarks.running_farm import RunningFarm, running_farm
 from orchestrator import demo
 from orchestrator.db.tables import AttemptRow, RunRow
+from orchestrator.queries.runs import run_series
 from orchestrator.simulator.process import simulator_process
 from orchestrator.transport.address import SshAddress
 from orchestrator.transport.local import adopt_own_python
@@ -31,7 +32,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.ssh]
 
 LOOK_EVERY_S = 0.02
 AT_THE_EDGES_S = 0.5
-REPORT_S = 0.2  # before the agent writes down the window's end it has been told of it, by the measuring process
 ORDERS_BYTES = 2  # what the agent says to the measuring process over a pipe: warm up, and measure
 ANSWER_BYTES = 5  # what that says back when it is warm
 PROTOCOL = ("gate.max_c=none", "gate.live_bits_clear=false", "warm_up.min_s=1", "window.min_s=4")
@@ -129,11 +129,17 @@ def board_over_ssh(folder: Path, farm: RunningFarm) -> Iterator[Site]:
         yield Site(name="board", address=running.address, host_key=running.host_key, home=running.home)
 
 
-def phases_of(farm: RunningFarm, study: int) -> dict[str, int]:
-    """When the one attempt of a study went into each phase, nanoseconds since its claim."""
-    with farm.farm.database.read() as session:
-        query = select(AttemptRow.phases).join(RunRow).where(RunRow.study_id == study)
-        return dict(session.scalars(query).one())
+def window_of(farm: RunningFarm, study: int) -> tuple[int, int]:
+    """From the start of warm-up to the end of the last inference, nanoseconds since the claim.
+
+    The agent notes the window's end later, once the measuring process has reported it.
+    """
+    database = farm.farm.database
+    with database.read() as session:
+        query = select(RunRow.id, AttemptRow.phases).join(AttemptRow.run).where(RunRow.study_id == study)
+        run_id, phases = session.execute(query).one()
+    series = run_series(database, run_id)
+    return phases[Phase.WARM_UP.value], round(1e9 * series.start_s[-1] + 1e6 * series.latency_ms[-1])
 
 
 def measure_once(farm: RunningFarm) -> int:
@@ -156,9 +162,9 @@ def test_from_warm_up_to_the_end_of_the_window_nothing_is_written_and_nobody_spe
         through = SshAddress(user=site.address.user, host="127.0.0.1", port=relay.port)
         farm.add_board(site.name, through, site.host_key)
         with watching(site.home / ".pifarm" / "runs", relay) as onlooker:
-            phases = phases_of(farm, measure_once(farm))
-    warm_up_ns, end_ns = (onlooker.origin_ns + phases[phase.value] for phase in (Phase.WARM_UP, Phase.END))
-    quiet = [look for look in onlooker.looks if look.from_ns >= warm_up_ns and look.to_ns <= end_ns - REPORT_S * 1e9]
+            window = window_of(farm, measure_once(farm))
+    warm_up_ns, end_ns = (onlooker.origin_ns + at_ns for at_ns in window)
+    quiet = [look for look in onlooker.looks if look.from_ns >= warm_up_ns and look.to_ns <= end_ns]
     assert len(quiet) >= 50 and end_ns - warm_up_ns >= 5e9
     first, last = quiet[0], quiet[-1]
     assert first.from_ns - warm_up_ns < AT_THE_EDGES_S * 1e9 and end_ns - last.to_ns < AT_THE_EDGES_S * 1e9
