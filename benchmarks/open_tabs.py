@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import BrowserContext, Page
 from sqlalchemy import update
 
 from benchmarks.command import CannotMeasureError, run_command, tell
@@ -53,10 +53,10 @@ def measure(options: argparse.Namespace) -> list[Figure]:
         running_farm(Path(name) / "farm") as farm,
         _at_work(farm, Path(name) / "boards", options.minutes) as (study, run),
         served_dashboard(farm.environment) as served,
-        chromium() as browser,
+        chromium() as visitor,
     ):
         views = [f"{served.address}/{view.format(study=study, run=run)}" for view in VIEWS]
-        pages = _open(browser, views, options.tabs)
+        pages = _open(visitor, views, options.tabs)
         before = _done(farm, study)
         figures = _watch(served.process, pages, options)
         runs = _done(farm, study) - before
@@ -100,11 +100,10 @@ def _let_scripts_run(farm: RunningFarm) -> None:
         session.execute(update(ArtifactRow).values(facts={"runtimes": [SCRIPTED]}))
 
 
-def _open(browser: Browser, views: list[str], tabs: int) -> list[Page]:
-    context = browser.new_context()
+def _open(visitor: BrowserContext, views: list[str], tabs: int) -> list[Page]:
     pages = []
     for number, view in enumerate(itertools.islice(itertools.cycle(views), tabs), start=1):
-        page = context.new_page()
+        page = visitor.new_page()
         page.goto(view, wait_until="commit")
         page.locator(TITLE).first.wait_for(timeout=PATIENCE_MS)
         pages.append(page)

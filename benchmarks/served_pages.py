@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import BrowserContext, Error, sync_playwright
 
 from benchmarks.command import CannotMeasureError
 from dashboard.launch import APP, dashboard_command
@@ -81,16 +81,19 @@ def _served(command: Sequence[str], environment: Mapping[str, str], port: int) -
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """A real Chromium without a window; raises `CannotMeasureError` without one, and where a page does not come."""
+def chromium() -> Iterator[BrowserContext]:
+    """A real Chromium without a window, of one visitor whose profile keeps files and compiled scripts.
+
+    Raises `CannotMeasureError` without one, and where a page does not come.
+    """
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         raise CannotMeasureError("no Chromium is installed: apt install chromium")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=path, args=FLAGS)
+    with tempfile.TemporaryDirectory(prefix="pifarm-profile-") as profile, sync_playwright() as play:
+        visitor = play.chromium.launch_persistent_context(profile, executable_path=path, args=FLAGS)
         try:
-            yield browser
+            yield visitor
         except Error as error:
             raise CannotMeasureError(f"a page did not come: {error}") from error
         finally:
-            browser.close()
+            visitor.close()
