@@ -25,13 +25,14 @@ _OPEN = (RunState.QUEUED, RunState.STAGING, RunState.RUNNING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Share:
-    """A study's runs of one state on one device; `seconds` is what its ended runs took in all, `timed` their number.
+    """A variant's runs of one state on one device; `seconds` is what its ended runs took in all, `timed` their number.
 
     Runs of one `lane` wait for each other: a machine does one at a time, but scripted ones take no turns.
     """
 
     device: str
     device_id: int
+    variant_id: int
     lane: str
     simulated: bool
     state: RunState
@@ -98,6 +99,7 @@ def _shares(session: Session, ids: Sequence[int]) -> Mapping[int, list[_Share]]:
             RunRow.study_id,
             DeviceRow.name,
             DeviceRow.id,
+            RunRow.variant_id,
             DeviceRow.machine_key,
             is_scripted,
             DeviceRow.simulated,
@@ -109,14 +111,16 @@ def _shares(session: Session, ids: Sequence[int]) -> Mapping[int, list[_Share]]:
         .join(DeviceRow, DeviceRow.id == RunRow.device_id)
         .join(VariantRow, VariantRow.id == RunRow.variant_id)
         .where(RunRow.study_id.in_(ids))
-        .group_by(RunRow.study_id, DeviceRow.id, RunRow.state, is_scripted)
+        .group_by(RunRow.study_id, DeviceRow.id, RunRow.variant_id, RunRow.state, is_scripted)
         .order_by(DeviceRow.name)
     )
     shares: dict[int, list[_Share]] = {}
-    for study, device, device_id, machine, scripted, simulated, state, count, timed, seconds in session.execute(query):
+    for study, device, device_id, variant_id, machine, scripted, simulated, *tally in session.execute(query):
+        state, count, timed, seconds = tally
         share = _Share(
             device=device,
             device_id=device_id,
+            variant_id=variant_id,
             lane=device if scripted else machine,
             simulated=simulated,
             state=state,
@@ -190,23 +194,37 @@ def _taus_s(session: Session, shares: Mapping[int, Sequence[_Share]]) -> Mapping
 
 
 def _left_s(shares: Sequence[_Share], protocol: Protocol, taus_s: Mapping[int, float]) -> Mapping[str, float]:
-    """What each lane still has to do: a run takes what its device's took, else the study's, else what is expected.
+    """What each lane still has to do. A run takes what its variant's took on its device, else on its machine, else
+    what others took on its device, else in its study, else what is expected.
 
     What is expected goes by how the device cools, where its gates or soaks have told.
     """
-    by_device: dict[str, list[_Share]] = {}
-    for share in shares:
-        by_device.setdefault(share.device, []).append(share)
-    study_s = _mean_s(shares)
+    taken_s = _Taken(shares)
 
     def run_s(share: _Share) -> float:
-        known_s = _mean_s(by_device[share.device]) or study_s
+        known_s = taken_s.by(share)
         return expected_run_s(protocol, taus_s.get(share.device_id)) if known_s is None else known_s
 
     return add_up((share.lane, run_s(share) * share.count) for share in shares if share.state in _OPEN)
 
 
-def _mean_s(shares: Sequence[_Share]) -> float | None:
-    """What a run took on average; None where none has ended."""
-    timed = sum(share.timed for share in shares)
-    return sum(share.seconds for share in shares) / timed if timed else None
+class _Taken:
+    """What ended runs took on average, by what a run to come may have in common with them."""
+
+    def __init__(self, shares: Sequence[_Share]) -> None:
+        self._tallies: dict[tuple[object, ...], tuple[int, float]] = {}
+        for share in shares:
+            for key in self._keys(share):
+                timed, seconds = self._tallies.get(key, (0, 0.0))
+                self._tallies[key] = (timed + share.timed, seconds + share.seconds)
+
+    def by(self, share: _Share) -> float | None:
+        """Of the closest runs that have ended; None where none has."""
+        tallies = (self._tallies[key] for key in self._keys(share))
+        return next((seconds / timed for timed, seconds in tallies if timed), None)
+
+    @staticmethod
+    def _keys(share: _Share) -> tuple[tuple[object, ...], ...]:
+        """The closest first."""
+        device, variant = share.device_id, share.variant_id
+        return ("device", device, variant), ("machine", share.lane, variant), ("device", device), ()

@@ -109,6 +109,19 @@ def test_boards_that_share_a_machine_add_up_each_with_its_own_pace_and_scripted_
     assert get_study(database, scripted).left_s == pytest.approx({"sim-1": 50.0, "sim-2": 250.0, "pi5-1": 150.0})
 
 
+def test_a_variant_takes_what_it_took_on_the_same_machine_before_it_takes_what_others_did(database: Database) -> None:
+    for name in ("sim-1", "sim-2"):
+        factories.add_device(database, name, simulated=True)
+    factories.add_device(database, "pi5-1")
+    factories.add_model(database)
+    study = factories.add_study(database, devices=("sim-1", "sim-2", "pi5-1"), blocks=2)
+    for device, label, took_s in (("sim-1", "fp32", 10.0), ("sim-1", "int8", 70.0), ("pi5-1", "fp32", 30.0)):
+        first = factories.run_ids(database, study, device=device, label=label)[0]
+        factories.change_run(database, first, state=RunState.DONE, started_at_s=1000.0, ended_at_s=1000.0 + took_s)
+    host_s = 3 * 10.0 + 3 * 70.0
+    assert get_study(database, study).left_s == pytest.approx({"sim-1": host_s, "sim-2": host_s, "pi5-1": 3 * 30.0})
+
+
 def test_blocks_are_done_when_all_their_runs_have_ended(farm: Database) -> None:
     study = factories.add_study(farm, devices=("pi5-1", "pi5-2"), blocks=2)
     for run in factories.run_ids(farm, study, device="pi5-1")[:3]:
