@@ -141,6 +141,7 @@ def add_study(
     runtime: str = RUNTIME,
     protocol: Protocol | str = "standard",
     blocks: int = 3,
+    priority: int = 0,
 ) -> int:
     """A study of every build (or of `labels`) with its runs queued in a fixed order; returns its id."""
     asked = preset(protocol).protocol if isinstance(protocol, str) else protocol
@@ -156,6 +157,7 @@ def add_study(
             protocol_name=asked.name,
             protocol=encode(asked),
             blocks=blocks,
+            priority=priority,
             seed=1,
             inputs=encode(Inputs()),
             bundle_hash="ab" * 16,

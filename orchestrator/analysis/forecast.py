@@ -45,7 +45,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """A device that a study is meant for. Devices of one `lane` wait for each other; `queued_s` of work waits there."""
+    """A device that a study is meant for. Devices of one `lane` wait for each other.
+
+    `queued_s` of other studies' work is done there before the study ends.
+    """
 
     device: str
     lane: str
@@ -55,7 +58,7 @@ class Board:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardForecast:
-    """What a study takes on one board; `done_in_s` counts what waits in its lane, and its neighbours' share, too.
+    """What a study takes on one board; `done_in_s` counts what comes before in its lane, and its neighbours' share, too.
 
     `gate_s` is the wait before a run, `first_gate_s` that before the first, `run_s` the rest of a run, `floor_s` what
     the protocol asks of it at least. The room may warm by `room_c` before the start temperature is out of reach; None

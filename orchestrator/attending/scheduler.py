@@ -36,6 +36,16 @@ class Turn:
     last_served_at_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a study is on a machine: runs that it has had there, that under way included, and runs that wait."""
+
+    study_id: int
+    priority: int
+    measured: int
+    waiting: int
+
+
 def next_run(waiting: Iterable[Waiting]) -> Waiting | None:
     """The run to measure next: a health check, a begun block, priority, the study served least, block order."""
     return min(waiting, key=_rank, default=None)
@@ -45,6 +55,20 @@ def whose_turn(turns: Iterable[Turn]) -> int | None:
     """The device that its machine serves next: the one that was served longest ago."""
     turn = min(turns, key=lambda turn: (turn.last_served_at_s, turn.device_id), default=None)
     return None if turn is None else turn.device_id
+
+
+def runs_before(study: Standing, other: Standing) -> int:
+    """How many of the `other` study's runs are measured before the last one of the `study`.
+
+    By the rule of `next_run`, for blocks of one run: longer ones shift it by less than a block.
+    """
+    if not study.waiting:
+        return 0
+    if other.priority != study.priority:
+        return other.waiting if other.priority > study.priority else 0
+    goes_first = other.study_id < study.study_id
+    reached = study.measured + study.waiting - 1 + goes_first
+    return min(other.waiting, max(0, reached - other.measured))
 
 
 def _rank(run: Waiting) -> tuple[bool, bool, int, int, int, int, int, str]:

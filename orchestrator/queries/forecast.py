@@ -1,6 +1,7 @@
 """What a study that is about to be submitted will take, from what the farm knows of its boards and of the model."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,7 +24,7 @@ from orchestrator.db.model_tables import ModelRow
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyDeviceRow, StudyRow
 from orchestrator.queries.cool_down import known_taus_s
-from orchestrator.queries.studies import seconds_left
+from orchestrator.queries.work_left import seconds_before
 from orchestrator.studies import Outline, Submission
 
 MOST_READ = 5000
@@ -72,18 +73,24 @@ class Forecast:
 
 def forecast_study(database: Database, submission: Submission, outline: Outline) -> Forecast:
     """The forecast for a submission with this outline; reads a fixed number of statements and no blob."""
+    blocks = submission.blocks if submission.search is None else min(USUAL_STEPS, submission.search.most_steps)
     with database.read() as session:
         devices = session.scalars(select(DeviceRow).where(DeviceRow.id.in_(outline.device_ids))).all()
         devices = sorted(devices, key=lambda device: device.name)
         known = _known(session, submission, devices)
-        queued_s = seconds_left(session)
+        lanes = {device.id: device.name if outline.is_scripted else device.machine_key for device in devices}
+        runs = {lane: blocks * outline.variants * count for lane, count in Counter(lanes.values()).items()}
+        before_s = seconds_before(session, runs, submission.priority)
         scatter = pool_scatter(_alike(session, submission, {device.board_type for device in devices}))
     boards = [
-        Board(device=device.name, lane=lane, queued_s=queued_s.get(lane, 0.0), known=known[device.id])
+        Board(
+            device=device.name,
+            lane=lanes[device.id],
+            queued_s=before_s[lanes[device.id]],
+            known=known[device.id],
+        )
         for device in devices
-        for lane in [device.name if outline.is_scripted else device.machine_key]
     ]
-    blocks = submission.blocks if submission.search is None else min(USUAL_STEPS, submission.search.most_steps)
     forecasts = forecast_boards(submission.protocol, outline.variants, blocks, boards)
     return Forecast(
         blocks=blocks,

@@ -8,7 +8,7 @@ from orchestrator.attending.lifecycle import DeviceState, RunState
 from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow, RunRow
-from orchestrator.queries.studies import seconds_left
+from orchestrator.queries.work_left import seconds_left
 
 LATELY_S = 24 * 3600.0
 

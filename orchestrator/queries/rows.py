@@ -151,7 +151,7 @@ class StudyView:
     """A study and how far it is; `counts` by run state. `eta_s` is null once it has ended.
 
     `blocks` is what was asked for at first or by hand; `blocks_done` of `blocks_planned` counts those of each device.
-    `left_s` is, for each device, what its machine still has to do for the study: the same for all that share one.
+    `left_s` is, for each device, until its machine may be done with the study: the same for all that share one.
     `answering` is how far its runs are together that answer a data set; null for other kinds.
     """
 

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.attending.scheduler import Turn, Waiting, next_run, whose_turn
+from orchestrator.attending.scheduler import Standing, Turn, Waiting, next_run, runs_before, whose_turn
 
 
 def make_waiting(run_id: str = "a", **changes: int | bool) -> Waiting:
@@ -106,6 +106,39 @@ def test_two_studies_take_turns_block_by_block() -> None:
     assert [(block, position) for study, block, position in served if study == 1] == [
         (block, position) for block in range(3) for position in range(2)
     ]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4), st.integers(1, 5)), min_size=1, max_size=4),
+)
+def test_what_is_taken_before_the_end_of_a_study_is_counted_as_it_is_taken(
+    studies: list[tuple[int, int, int]],
+) -> None:
+    standings = [
+        Standing(study_id=number, priority=priority, measured=measured, waiting=waiting)
+        for number, (priority, measured, waiting) in enumerate(studies)
+    ]
+    left = {each.study_id: each.waiting for each in standings}
+    before: dict[int, dict[int, int]] = {}
+    while any(left.values()):
+        chosen = next_run(
+            make_waiting(
+                f"{each.study_id}",
+                study_id=each.study_id,
+                priority=each.priority,
+                study_runs_measured=each.measured + each.waiting - left[each.study_id],
+            )
+            for each in standings
+            if left[each.study_id]
+        )
+        assert chosen is not None
+        left[chosen.study_id] -= 1
+        if not left[chosen.study_id]:
+            before[chosen.study_id] = {each.study_id: each.waiting - left[each.study_id] for each in standings}
+    for study in standings:
+        for other in standings:
+            if other is not study:
+                assert runs_before(study, other) == before[study.study_id][other.study_id]
 
 
 def test_within_a_study_blocks_and_positions_are_kept_in_order() -> None:

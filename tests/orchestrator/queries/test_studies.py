@@ -90,23 +90,26 @@ def test_an_unknown_study_lists_what_there_is(farm: Database) -> None:
         get_study(farm, 7)
 
 
-def test_boards_that_share_a_machine_add_up_each_with_its_own_pace_and_scripted_ones_do_not(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("runtime", "left_s"),
+    [
+        (RUNTIME, {"sim-1": 5 * 10.0 + 5 * 50.0, "sim-2": 5 * 10.0 + 5 * 50.0, "pi5-1": 5 * 30.0}),
+        ("scripted", {"sim-1": 5 * 10.0, "sim-2": 5 * 50.0, "pi5-1": 5 * 30.0}),
+    ],
+)
+def test_boards_that_share_a_machine_add_up_each_with_its_own_pace_and_scripted_ones_do_not(
+    database: Database, runtime: str, left_s: dict[str, float]
+) -> None:
     for name in ("sim-1", "sim-2"):
         factories.add_device(database, name, simulated=True)
     factories.add_device(database, "pi5-1")
     factories.add_model(database)
-    devices = ("sim-1", "sim-2", "pi5-1")
-    study, scripted = (
-        factories.add_study(database, devices=devices, blocks=3, runtime=runtime) for runtime in (RUNTIME, "scripted")
-    )
-    for each in (study, scripted):
-        for device, took_s in (("sim-1", 10.0), ("sim-2", 50.0), ("pi5-1", 30.0)):
-            first = factories.run_ids(database, each, device=device)[0]
-            factories.change_run(database, first, state=RunState.DONE, started_at_s=1000.0, ended_at_s=1000.0 + took_s)
-    host_s = 5 * 10.0 + 5 * 50.0
-    assert get_study(database, study).left_s == pytest.approx({"sim-1": host_s, "sim-2": host_s, "pi5-1": 5 * 30.0})
-    assert get_study(database, study).eta_s == pytest.approx(host_s)
-    assert get_study(database, scripted).left_s == pytest.approx({"sim-1": 50.0, "sim-2": 250.0, "pi5-1": 150.0})
+    study = factories.add_study(database, devices=("sim-1", "sim-2", "pi5-1"), blocks=3, runtime=runtime)
+    for device, took_s in (("sim-1", 10.0), ("sim-2", 50.0), ("pi5-1", 30.0)):
+        first = factories.run_ids(database, study, device=device)[0]
+        factories.change_run(database, first, state=RunState.DONE, started_at_s=1000.0, ended_at_s=1000.0 + took_s)
+    assert get_study(database, study).left_s == pytest.approx(left_s)
+    assert get_study(database, study).eta_s == pytest.approx(max(left_s.values()))
 
 
 def test_a_variant_takes_what_it_took_on_the_same_machine_before_it_takes_what_others_did(database: Database) -> None:
@@ -120,6 +123,18 @@ def test_a_variant_takes_what_it_took_on_the_same_machine_before_it_takes_what_o
         factories.change_run(database, first, state=RunState.DONE, started_at_s=1000.0, ended_at_s=1000.0 + took_s)
     host_s = 3 * 10.0 + 3 * 70.0
     assert get_study(database, study).left_s == pytest.approx({"sim-1": host_s, "sim-2": host_s, "pi5-1": 3 * 30.0})
+
+
+def test_runs_of_other_studies_that_are_taken_before_count(farm: Database) -> None:
+    expected_s = expected_run_s(preset("standard").protocol)
+    small = factories.add_study(farm, blocks=1, labels=("fp32",))
+    large = factories.add_study(farm, blocks=5, labels=("fp32",))
+    assert get_study(farm, small).eta_s == pytest.approx(expected_s), "an equal one goes first by its number"
+    assert get_study(farm, large).eta_s == pytest.approx(6 * expected_s)
+    urgent = factories.add_study(farm, blocks=3, labels=("fp32",), priority=1)
+    assert [get_study(farm, each).eta_s for each in (urgent, small, large)] == [
+        pytest.approx(runs * expected_s) for runs in (3, 4, 9)
+    ]
 
 
 def test_blocks_are_done_when_all_their_runs_have_ended(farm: Database) -> None:
