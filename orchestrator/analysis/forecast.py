@@ -58,7 +58,7 @@ class Board:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardForecast:
-    """What a study takes on one board; `done_in_s` counts what comes before in its lane, and its neighbours' share, too.
+    """What a study takes on one board; `done_in_s` counts what goes before in its lane, and its neighbours' share.
 
     `gate_s` is the wait before a run, `first_gate_s` that before the first, `run_s` the rest of a run, `floor_s` what
     the protocol asks of it at least. The room may warm by `room_c` before the start temperature is out of reach; None

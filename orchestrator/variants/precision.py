@@ -38,7 +38,7 @@ QUANTISED: Final = frozenset(
     ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
      "MatMulInteger")
 )  # fmt: skip
-_MOVES: Final = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Flatten")
+_PRODUCTS: Final = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _HALF: Final = (
     "onnxruntime has few half-precision kernels for processors: elsewhere it casts to single precision and back, which"
     " may be slower than the parent"
@@ -86,7 +86,7 @@ def quantise_statically(parent: Path, folder: Path, recipe: Recipe, calibration:
             per_channel=True,
             activation_type=TYPES[recipe.argument[:2]],
             weight_type=TYPES[recipe.argument[2:]],
-            nodes_to_exclude=joins_of_outputs(onnx.load(ready).graph),
+            nodes_to_exclude=tail_of(onnx.load(ready).graph),
         )
     _require_quantised(main, recipe)
     return Made(main=main, tools=_TOOLS, notes=(f"calibrated on {count} examples",))
@@ -116,21 +116,21 @@ def _calibrating_session(augmented: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(augmented), settings, providers=["CPUExecutionProvider"])
 
 
-def joins_of_outputs(graph: onnx.GraphProto) -> list[str]:
-    """The nodes that put outputs of the network together, by name: they stay in single precision.
+def tail_of(graph: onnx.GraphProto) -> list[str]:
+    """The nodes behind the last layers with products, by name: they stay in single precision.
 
-    A detector's boxes reach to hundreds and its scores to 1. In one tensor they would share one scale, and a score
-    would be 0 or 1.
+    There a detector makes pixels of what its layers found. Pixels reach to hundreds: 256 steps over all of them are
+    wider than one, and a score in the same tensor would be 0 or 1.
     """
-    makers = {name: node for node in graph.node for name in node.output}
-    waiting = [makers[value.name] for value in graph.output if value.name in makers]
-    found = []
-    while waiting:
-        node = waiting.pop()
-        if node.op_type in ("Concat", *_MOVES):
-            found += [node.name] if node.op_type == "Concat" else []
-            waiting += [makers[name] for name in node.input if name in makers]
-    return found
+    lead_on: set[str] = set()  # tensors from which such a layer is reached
+    tail = []
+    for node in reversed(graph.node):
+        leads_on = not lead_on.isdisjoint(node.output)
+        if leads_on or node.op_type in _PRODUCTS:
+            lead_on.update(node.input)
+        else:
+            tail.append(node.name)
+    return tail
 
 
 class Examples(CalibrationDataReader):  # type: ignore[misc]  # the library has no types

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from orchestrator.variants.precision import joins_of_outputs, quantise_statically
+from orchestrator.variants.precision import quantise_statically, tail_of
 from orchestrator.variants.recipe import Recipe
 from tests.orchestrator.variants.networks import SIZE, Builder
 
@@ -23,12 +23,12 @@ def detector(path: Path) -> Path:
     return net.save(path, net.add("Concat", [boxes, scores], "out", axis=1), 6)
 
 
-def test_the_node_that_joins_outputs_is_found_through_what_only_moves_data(tmp_path: Path) -> None:
+def test_the_tail_is_what_no_layer_with_products_follows(tmp_path: Path) -> None:
     net = Builder()
     inner = net.add("Concat", [net.conv("c1", "x", 3, 4), net.conv("c2", "x", 3, 4)], "inner", axis=1)
     outer = net.add("Concat", [net.conv("c3", inner, 8, 4), "x"], "outer", axis=1)
-    path = net.save(tmp_path / "net.onnx", net.add("Identity", [outer], "out"), 7)
-    assert joins_of_outputs(onnx.load(path).graph) == ["outer"], "one inside of the network is none"
+    path = net.save(tmp_path / "net.onnx", net.add("Sigmoid", [outer], "out"), 7)
+    assert tail_of(onnx.load(path).graph) == ["out", "outer"]
 
 
 def test_scores_beside_boxes_keep_their_resolution(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_scores_beside_boxes_keep_their_resolution(tmp_path: Path) -> None:
     assert np.abs(scores - right[0, 4:]).mean() < 0.05
 
 
-def test_nodes_without_names_are_quantised_but_for_what_joins_outputs(tmp_path: Path) -> None:
+def test_nodes_without_names_are_quantised_but_for_the_tail(tmp_path: Path) -> None:
     parent = detector(tmp_path / "net.onnx")
     model = onnx.load(parent)
     for node in model.graph.node:
@@ -63,4 +63,7 @@ def test_nodes_without_names_are_quantised_but_for_what_joins_outputs(tmp_path: 
     nodes = onnx.load(made.main).graph.node
     dequantised = {name for node in nodes if node.op_type == "DequantizeLinear" for name in node.output}
     assert [node.input[0] in dequantised for node in nodes if node.op_type == "Conv"] == [True, True]
-    assert next(node for node in nodes if node.op_type == "Concat").output[0] == "out"
+    tail = [node for node in nodes if node.op_type in ("Sigmoid", "Mul", "Concat")]
+    made_of = {name: node.op_type for node in nodes for name in node.output}
+    sources = [made_of.get(name, "weight") for node in tail for name in node.input]
+    assert sorted(sources) == ["DequantizeLinear", "DequantizeLinear", "Mul", "Sigmoid", "Sigmoid", "weight"]
