@@ -8,7 +8,7 @@ from dashboard.first_study import offer_first_study
 def nothing_submitted(*, has_devices: bool) -> None:
     """For a farm without a study."""
     st.info("Nothing has been measured yet.", icon=":material/rocket_launch:")
-    st.markdown("**See it work first.** A trained model on this machine and two simulated boards, about three minutes:")
+    st.markdown("**See it work first.** A trained model on this machine and two simulated boards, about four minutes:")
     st.code("pifarm demo", language="bash")
     st.markdown("Or a quick look, with nothing but what is here; about a minute:")
     offer_first_study(has_devices=has_devices)

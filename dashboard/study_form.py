@@ -21,6 +21,7 @@ from orchestrator.text import forecast_text
 
 OFFERED = ("quick", "standard", "sustained", "demo")
 _USUAL = "standard"
+_MODEL = "model"
 # Beside which choice a complaint belongs, by the word that it begins with.
 _PLACES = {
     "--where": "devices",
@@ -47,6 +48,12 @@ class Choices:
     places: Mapping[str, DeltaGenerator]
 
 
+def choose_model(name: str) -> None:
+    """Let the form start with this model; to be called before the form is shown."""
+    data.read_models.clear()
+    st.session_state[_MODEL] = name
+
+
 def show_form(url: str) -> None:
     """Choices, the plan that follows from them, and the button that queues it."""
     models, devices = data.read_models(url), data.read_devices(url)
@@ -71,7 +78,7 @@ def show_form(url: str) -> None:
 def _choose(models: tuple[ModelView, ...], devices: tuple[DeviceView, ...]) -> Choices:
     names = {model.model: model for model in models}
     places = {}
-    model = st.selectbox("Model", list(names), key="model", bind="query-params")
+    model = st.selectbox("Model", list(names), key=_MODEL, bind="query-params")
     builds = names[model].builds
     variants = st.multiselect("Variants", [build.label for build in builds], key="variants", placeholder="all")
     places["variants"] = st.empty()

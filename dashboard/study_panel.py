@@ -56,16 +56,21 @@ def _show_board(device: DeviceView, study: StudyView) -> None:
             marks.show_device_state(device.state)
         is_here = device.doing_study in (None, study.study)
         st.markdown(as_plain(_doing(device) if is_here else _doing_elsewhere(device, study)))
-        age = numbers_text.age(device.last_seen_age_s)
-        is_seen = device.last_seen_age_s is not None
-        seen = f"{numbers_text.celsius(device.last_temperature_c)}, {age}" if is_seen else "not seen yet"
         left_s = study.left_s.get(device.name)
         left = f" · about {numbers_text.duration(left_s)} left here" if left_s else ""
-        st.caption(as_plain(f"{seen}{left}"))
+        st.caption(as_plain(f"{_seen(device)}{left}"))
         if device.doing_run and is_here:
             st.page_link(
                 "views/run.py", label="Open its run", icon=":material/timeline:", query_params={"run": device.doing_run}
             )
+
+
+def _seen(device: DeviceView) -> str:
+    """Its last temperature, if it has one, and when it was seen."""
+    if device.last_seen_age_s is None:
+        return "not seen yet"
+    warm_c, age = device.last_temperature_c, numbers_text.age(device.last_seen_age_s)
+    return f"seen {age}" if warm_c is None else f"{numbers_text.celsius(warm_c)}, {age}"
 
 
 def _doing_elsewhere(device: DeviceView, study: StudyView) -> str:

@@ -10,6 +10,7 @@ from agent.wire.names import is_plain_name
 from dashboard import access, actions, uploads
 from dashboard.doing import FOR_OPERATORS, asks_for, do
 from dashboard.plain_text import as_plain
+from dashboard.study_form import choose_model
 from dashboard.uploads import Found
 from orchestrator.config import load_settings
 from orchestrator.errors import PifarmError
@@ -17,6 +18,7 @@ from orchestrator.formats.reading import readers, suffixes
 from orchestrator.text import numbers_text
 
 _READ = "what was read"
+_HANDED_OVER = "models handed over"
 _COMPANIONS = ("bin", "data", "weights")
 _UNIT_BYTES = 1024 * 1024
 
@@ -29,7 +31,7 @@ def show_upload() -> None:
         type=[*(suffix.lstrip(".") for suffix in readers()), *_COMPANIONS],
         accept_multiple_files=True,
         max_upload_size=max(1, settings.upload_max_bytes // _UNIT_BYTES),
-        key="files",
+        key=f"files-{st.session_state.get(_HANDED_OVER, 0)}",
         disabled=not access.may_act(),
         help=f"{suffixes()}; weights that lie in files of their own come with them."
         if access.may_act()
@@ -45,7 +47,7 @@ def show_upload() -> None:
     if name and not is_plain_name(name):
         st.error("Expected letters, digits, '.', '_' or '-'.")
     if asks_for("Add it to the farm", key="add-model", is_main=True, is_possible=is_plain_name(name)):
-        do(lambda: _add(name, files), f"{name}: added {{}}")
+        do(lambda: _add(name, files), f"{name}: added {{}}; chosen below")
 
 
 def _read(files: Sequence[UploadedFile]) -> list[Found] | None:
@@ -70,8 +72,11 @@ def _try_to_read(files: Sequence[UploadedFile]) -> list[Found] | str:
 
 
 def _add(name: str, files: Sequence[UploadedFile]) -> str:
+    """Store the model and let the form go on with it; what was added of it."""
     with uploads.laid_out(files, load_settings()) as builds:
         added = actions.add_model(name, builds)
+    st.session_state[_HANDED_OVER] = st.session_state.get(_HANDED_OVER, 0) + 1  # an uploader of its own for the next
+    choose_model(name)
     return ", ".join(added) or "nothing new"
 
 

@@ -44,6 +44,18 @@ def test_a_model_is_read_shown_and_added(database: Database, open_page: OpenPage
     assert list_audit(database)[0].target == "digits-of-mine: digits"
 
 
+def test_a_model_that_was_added_is_chosen_and_its_files_are_gone(page: AppTest) -> None:
+    file = demo_file(".onnx")
+    page.file_uploader[0].set_value((file.name, file.content, "application/octet-stream")).run()
+    page.text_input(key="model-name").set_value("digits-of-mine").run()
+
+    page.button(key="add-model").click().run()
+
+    assert page.selectbox(key="model").value == "digits-of-mine"
+    assert page.file_uploader[0].value == []
+    assert "add-model" not in [button.key for button in page.button]
+
+
 def test_a_file_that_is_no_model_is_explained_and_cannot_be_added(open_page: OpenPage) -> None:
     app = open_page("submit")
 
