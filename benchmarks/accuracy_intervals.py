@@ -62,7 +62,7 @@ DETECTORS = (
     Detector(name="a poor one of 10 classes", classes=10, finds=0.6, off_px=6.0, sure=3.0),
     Detector(name="a very good one of 3 classes", classes=3, finds=0.99, off_px=1.0, sure=9.0),
 )
-SIZES = (50, 200, 500)
+SIZES = (200, 500)
 
 
 def main() -> None:

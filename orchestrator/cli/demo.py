@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HOST = "this-host"
 TIDY_UP_S = 10.0
 BOARDS = {"pi5-active-cooler": "fan", "pi4-heatsink": "heatsink"}
-FEW_SCENES = 100
+FEW_SCENES = 200
 SEED = 0
 INPUTS = Inputs(shapes={"images": (1, 3, 128, 128)})  # TorchScript does not say it
 
