@@ -61,7 +61,8 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
     )
     progress = Progress(*columns, console=console.err)
     study = get_study(farm.database, study_id)
-    task = progress.add_task(console.shown(f"study {study_id} {study.model}"), total=study.total, eta="")
+    description = console.shown(f"study {study_id} {study.model}")
+    task = progress.add_task(description, total=study.total, completed=_ended(study), eta="")
     looks, told = 0, dict[str, RunProgress]()
     log = None if console.err.is_terminal else _Log(console.tell)
     with Live(progress, console=console.err, refresh_per_second=1) as live:
