@@ -185,7 +185,7 @@ def _onset(own: Survival | None) -> str:
     """`4 min 10 s [3 min 50 s, 4 min 40 s], 3 of 3 boards`."""
     if own is None:
         return numbers_text.ABSENT
-    boards = f"{own.events} of {own.events + own.censored} boards"
+    boards = f"{own.events} of {numbers_text.counted(own.events + own.censored, 'board')}"
     if own.median_s is None:
         return f"not within {numbers_text.duration(own.watched_s)}, {boards} did"
     low, high = (numbers_text.duration(end) if end is not None else "later" for end in own.median_interval_s)

@@ -89,8 +89,8 @@ def test_the_table_has_only_what_somebody_knows() -> None:
     )  # fmt: skip
     bare, fan = factor_text.rows(found())
     assert bare[:3] == ["bare (baseline)", "2: pi4-a, pi4-b", "3"]
-    assert bare[4] == "4 min 10 s [4 min 10 s, 4 min 10 s], 1 of 1 boards"
-    assert fan[4] == "not within 20 min 00 s, 0 of 1 boards did"
+    assert bare[4] == "4 min 10 s [4 min 10 s, 4 min 10 s], 1 of 1 board"
+    assert fan[4] == "not within 20 min 00 s, 0 of 1 board did"
     assert bare[6] == "24.0 to 25.5 °C, 2 runs stated"
 
 
