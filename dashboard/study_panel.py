@@ -74,7 +74,7 @@ def _seen(device: DeviceView) -> str:
 
 
 def _doing_elsewhere(device: DeviceView, study: StudyView) -> str:
-    waits = "runs of this one wait" if study.left_s.get(device.name) else "nothing of this study is left to do"
+    waits = "runs of this one wait" if device.name in study.left_s else "nothing of this study is left to do"
     return f"Works for study {device.doing_study}: {waits}"
 
 

@@ -95,7 +95,7 @@ def _show_progress(active: Sequence[StudyView]) -> None:
         parts = [
             f"Study {study.study}: {study.model}, {study.protocol} protocol on {devices}",
             f"{ended} of {numbers_text.counted(study.total, 'run')}" + (f", {failed} failed" if failed else ""),
-            "time left not known yet" if study.eta_s is None else f"about {numbers_text.duration(study.eta_s)} left",
+            numbers_text.time_left(study.eta_s) or "time left not known yet",
         ]
         simulated = [row_text.SIMULATED] if study.simulated else []
         st.progress(ended / study.total if study.total else 0.0, text=as_plain(" · ".join(parts + simulated)))

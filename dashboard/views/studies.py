@@ -57,7 +57,7 @@ def _show_queue(url: str, *, with_studies: bool) -> None:
         return
     active = [study for study in data.read_studies(url) if study.state is StudyState.ACTIVE]
     for study in sorted(active, key=lambda each: (-each.priority, each.study))[:MOST_ACTIVE]:
-        left = "" if study.eta_s is None else f", about {numbers_text.duration(study.eta_s)} left"
+        left = "" if study.eta_s is None else f", {numbers_text.time_left(study.eta_s)}"
         done = f"{study.counts.get('done', 0)} of {numbers_text.counted(study.total, 'run')}"
         text = f"Study {study.study}: {study.model}, {done}{left}"
         st.progress(share_ended(study), text=as_plain(text))
@@ -68,7 +68,7 @@ def _show_queue(url: str, *, with_studies: bool) -> None:
 def _queue_text(queue: QueueView) -> str:
     if not queue.waiting and not queue.running:
         return "Nothing waits."
-    left = "" if queue.eta_s is None else f"; all of it takes about {numbers_text.duration(queue.eta_s)}"
+    left = "" if queue.eta_s is None else f"; {numbers_text.time_left(queue.eta_s)}"
     running = numbers_text.counted(queue.running, "run")
     return f"{running} being measured, {numbers_text.count(queue.waiting)} waiting{left}."
 

@@ -15,7 +15,7 @@ from orchestrator.cli.farm import JsonOption
 from orchestrator.cli.study import study_rows
 from orchestrator.queries.rows import DeviceView
 from orchestrator.status import FarmStatus, ServerView, look_at, uptime_s
-from orchestrator.text.numbers_text import age, duration, size
+from orchestrator.text.numbers_text import age, duration, size, time_left
 from orchestrator.text.waiting_text import at_the_gate
 
 REFRESH_S = 2.0
@@ -103,7 +103,7 @@ def _at_gates(devices: Sequence[DeviceView]) -> Sequence[Text]:
 
 
 def _queue(now: FarmStatus) -> str:
-    left = "" if now.queue.eta_s is None else f", about {duration(now.queue.eta_s)} left"
+    left = "" if now.queue.eta_s is None else f", {time_left(now.queue.eta_s)}"
     return f"{now.queue.waiting} waiting, {now.queue.running} running{left}"
 
 

@@ -10,7 +10,7 @@ from orchestrator.attending.lifecycle import USERS_KINDS, StudyKind
 from orchestrator.cli import console, queueing
 from orchestrator.cli.farm import JsonOption
 from orchestrator.queries.rows import StudyView
-from orchestrator.text.numbers_text import counted, duration
+from orchestrator.text.numbers_text import counted, time_left
 
 if TYPE_CHECKING:
     from orchestrator.db.session import Database
@@ -37,7 +37,7 @@ def study_rows(studies: Sequence[StudyView]) -> Rows:
             + (f", {study.counts['failed']} failed" if study.counts.get("failed") else "")
             + (f", {study.answering.answered}/{study.answering.examples} examples" if study.answering else ""),
             ", ".join(study.devices) + (" (simulated)" if study.simulated else ""),
-            "" if study.eta_s is None else f"about {duration(study.eta_s)}",
+            time_left(study.eta_s).removesuffix(" left"),
         ]
         for study in studies
     ]

@@ -20,7 +20,7 @@ from orchestrator.queries.farm import list_devices
 from orchestrator.queries.progress import RunProgress, run_progress
 from orchestrator.queries.rows import DeviceView, StudyView
 from orchestrator.queries.studies import get_study
-from orchestrator.text.numbers_text import counted, duration
+from orchestrator.text.numbers_text import counted, time_left
 from orchestrator.text.progress_text import answered, newest
 from orchestrator.text.waiting_text import at_the_gate, stuck
 
@@ -83,7 +83,7 @@ def _follow(farm: Farm, study_id: int) -> StudyView:
             looks += 1
             live.update(Group(progress, *(_device_line(device, told.get(device.name)) for device in shown)))
             if log is not None:
-                log.tell(_log_line(study, shown))
+                log.tell(_log_line(study, shown), _time_left(study))
             if stuck(shown):
                 break
     if not console.err.is_terminal:
@@ -97,18 +97,17 @@ class _Log:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say, self._said, self._said_at_s = say, "", -math.inf
 
-    def tell(self, line: str) -> None:
-        """Say `line`, unless it is the last one again or follows it too closely."""
+    def tell(self, line: str, left: str) -> None:
+        """Say `line` and the time left, unless it is the last line again, by then later, or follows it too closely."""
         now_s = time.monotonic()
         if line != self._said and now_s - self._said_at_s >= LOG_EVERY_S:
-            self._say(line)
+            self._say(f"{line}; {left}" if left else line)
             self._said, self._said_at_s = line, now_s
 
 
 def _log_line(study: StudyView, devices: Sequence[DeviceView]) -> str:
-    """`study 3: 4 of 20 runs ended, about 9 min left; pi5-a digits/onnx [window]; pi5-b done`."""
-    left = f", {eta}" if (eta := _time_left(study)) else ""
-    ended = f"study {study.study}: {_ended(study)} of {counted(study.total, 'run')} ended{left}"
+    """`study 3: 4 of 20 runs ended; pi5-a digits/onnx [window]; pi5-b done`."""
+    ended = f"study {study.study}: {_ended(study)} of {counted(study.total, 'run')} ended"
     return "; ".join([ended, *(f"{device.name} {_doing(device)}{_where(device)}" for device in devices)])
 
 
@@ -130,8 +129,7 @@ def _devices_of(farm: Farm, study: StudyView) -> list[DeviceView]:
 
 
 def _time_left(study: StudyView) -> str:
-    is_known = study.eta_s is not None and study.state is StudyState.ACTIVE
-    return f"about {duration(study.eta_s)} left" if is_known else ""
+    return time_left(study.eta_s) if study.state is StudyState.ACTIVE else ""
 
 
 def _ended(study: StudyView) -> int:

@@ -15,6 +15,7 @@ from agent.wire.spec import Protocol
 from orchestrator.analysis.forecast import add_up, expected_run_s
 from orchestrator.attending.lifecycle import RunState, StudyState
 from orchestrator.attending.scheduler import Standing, runs_before
+from orchestrator.db.clock import now_s
 from orchestrator.db.model_tables import VariantRow
 from orchestrator.db.tables import DeviceRow, RunRow, StudyRow
 from orchestrator.queries.cool_down import known_taus_s
@@ -27,7 +28,7 @@ _UNDER_WAY = (RunState.STAGING, RunState.RUNNING)
 class Share:
     """A variant's runs of one state on one device: `count`, of which `begun` have been begun at least once.
 
-    `seconds` is what its ended runs took in all, `timed` their number.
+    `seconds` is what its ended runs took in all, `timed` their number; `passed_s` is since those that run were started.
     """
 
     device: str
@@ -40,11 +41,12 @@ class Share:
     begun: int
     timed: int
     seconds: float
+    passed_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Load:
-    """What a study still asks of a lane, in seconds: of runs that wait, and of the one that is under way."""
+    """What a study still asks of a lane, in seconds: of runs that wait, and the rest of the one that is under way."""
 
     standing: Standing
     waiting_s: float
@@ -95,7 +97,7 @@ def left_by_study_s(
 
 def read_shares(session: Session, ids: Collection[int]) -> Mapping[int, list[Share]]:
     """The runs of these studies, counted; in order of the devices' names."""
-    took_s = RunRow.ended_at_s - RunRow.started_at_s
+    took_s, passed_s = RunRow.ended_at_s - RunRow.started_at_s, now_s() - RunRow.started_at_s
     is_scripted = VariantRow.runtime == SCRIPTED
     query = (
         select(
@@ -111,6 +113,7 @@ def read_shares(session: Session, ids: Collection[int]) -> Mapping[int, list[Sha
             func.sum(case((RunRow.attempts_made > 0, 1), else_=0)),
             func.count(took_s),
             func.sum(took_s),
+            func.sum(passed_s),
         )
         .join(DeviceRow, DeviceRow.id == RunRow.device_id)
         .join(VariantRow, VariantRow.id == RunRow.variant_id)
@@ -120,7 +123,7 @@ def read_shares(session: Session, ids: Collection[int]) -> Mapping[int, list[Sha
     )
     shares: dict[int, list[Share]] = {}
     for study, device, device_id, variant_id, machine, scripted, simulated, *tally in session.execute(query):
-        state, count, begun, timed, seconds = tally
+        state, count, begun, timed, seconds, passed = tally
         share = Share(
             device=device,
             device_id=device_id,
@@ -132,6 +135,7 @@ def read_shares(session: Session, ids: Collection[int]) -> Mapping[int, list[Sha
             begun=int(begun),
             timed=timed if state is RunState.DONE else 0,
             seconds=(seconds or 0.0) if state is RunState.DONE else 0.0,
+            passed_s=(passed or 0.0) if state is RunState.RUNNING else 0.0,
         )
         shares.setdefault(study, []).append(share)
     return shares
@@ -157,7 +161,8 @@ def _loads_of(row: StudyRow, shares: Sequence[Share], taus_s: Mapping[int, float
     """By lane. A run takes what its variant's took on its device, else on its machine, else what others took on its
     device, else in its study, else what is expected.
 
-    What is expected goes by how the device cools, where its gates or soaks have told.
+    What is expected goes by how the device cools, where its gates or soaks have told. What has passed of a run under
+    way is taken off; nothing is left of one that takes longer.
     """
     protocol = decode(Protocol, row.protocol)
     taken = _Taken(shares)
@@ -165,7 +170,7 @@ def _loads_of(row: StudyRow, shares: Sequence[Share], taus_s: Mapping[int, float
     def seconds_of(share: Share) -> float:
         known_s = taken.by(share)
         run_s = expected_run_s(protocol, taus_s.get(share.device_id)) if known_s is None else known_s
-        return run_s * share.count
+        return max(0.0, run_s * share.count - share.passed_s)  # a device has at most one that has been started
 
     waiting = [share for share in shares if share.state is RunState.QUEUED]
     under_way = [share for share in shares if share.state in _UNDER_WAY]

@@ -86,6 +86,13 @@ def duration(duration_s: float | None) -> str:
     return f"{whole_s // _DAY_S} d {whole_s % _DAY_S // _HOUR_S} h"
 
 
+def time_left(left_s: float | None) -> str:
+    """`about 16 min 00 s left`, `ought to end now` where it takes longer than was thought; nothing where not known."""
+    if left_s is None:
+        return ""
+    return f"about {duration(left_s)} left" if left_s >= 1 else "ought to end now"
+
+
 def age(age_s: float | None) -> str:
     """`just now`, `12 s ago`, `3 min ago`, `5 h ago`, `2 d ago`; `never` where there was no such moment."""
     if age_s is None:

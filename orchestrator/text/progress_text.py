@@ -25,7 +25,7 @@ def phase(found: RunProgress) -> str:
 def standing(found: RunProgress) -> str:
     """`measuring for 4 min 10 s, about 16 min 00 s left; newest values 32 s ago: 71.2 °C, 1500 MHz, 231 ms`."""
     since = "" if found.for_s is None else f" for {numbers_text.duration(found.for_s)}"
-    left = "" if found.ends_in_s is None else f", {time_left(found)}"
+    left = "" if found.ends_in_s is None else f", {numbers_text.time_left(found.ends_in_s)}"
     far = "" if found.answering is None else f", {answered(found.answering)}"
     return f"{phase(found)}{since}{left}{far}; {newest(found)}"
 
@@ -34,13 +34,6 @@ def answered(found: Answering) -> str:
     """`evaluated 120 of 500 examples of coco-val`."""
     done, wanted = numbers_text.count(found.answered), numbers_text.count(found.examples)
     return f"evaluated {done} of {wanted} examples of {found.dataset}"
-
-
-def time_left(found: RunProgress) -> str:
-    """`about 16 min 00 s left`, `ought to end now`; nothing where that is not known yet."""
-    if found.ends_in_s is None:
-        return ""
-    return f"about {numbers_text.duration(found.ends_in_s)} left" if found.ends_in_s >= 1 else "ought to end now"
 
 
 def newest(found: RunProgress) -> str:

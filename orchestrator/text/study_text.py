@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from orchestrator.attending.lifecycle import StudyState
 from orchestrator.queries.rows import StudyView
-from orchestrator.text.numbers_text import counted, duration
+from orchestrator.text.numbers_text import counted, time_left
 from orchestrator.text.progress_text import answered
 
 
 def standing(study: StudyView) -> str:
     """`Study 3: digits-cnn, standard protocol, 2 of 5 blocks done, 11 of 20 runs done, about 9 min left.`"""
-    left = "" if study.eta_s is None else f", about {duration(study.eta_s)} left"
+    left = "" if study.eta_s is None else f", {time_left(study.eta_s)}"
     return (
         f"Study {study.study}: {study.model}, {study.protocol} protocol, {study.blocks_done} of {study.blocks_planned} "
         f"blocks done, {study.counts.get('done', 0)} of {counted(study.total, 'run')} done{left}."
@@ -33,4 +33,4 @@ def progress_lines(study: StudyView) -> Iterator[str]:
             yield f"  {device.device}: {width} of {device.blocks} blocks, {device.stopped or goes_on}{left_out}"
     if len(set(study.left_s.values())) > 1:
         for device_name, left_s in study.left_s.items():
-            yield f"  {device_name}: about {duration(left_s)} left"
+            yield f"  {device_name}: {time_left(left_s)}"

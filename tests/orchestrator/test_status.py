@@ -79,10 +79,11 @@ def test_runs_that_wait_for_a_farm_that_is_down_want_attention(farm: Farm, plant
 
 def test_the_queue_counts_what_waits_and_what_runs(farm: Farm, planted: SmallFarm) -> None:
     start_attempt(farm.database, planted.device_id)
+    (before_s,) = get_study(farm.database, planted.study_id).left_s.values()
     queue = look_at(farm).queue
+    (after_s,) = get_study(farm.database, planted.study_id).left_s.values()
     assert (queue.waiting, queue.running) == (3, 1)
-    (left_s,) = get_study(farm.database, planted.study_id).left_s.values()
-    assert queue.eta_s == pytest.approx(left_s)
+    assert queue.eta_s is not None and before_s >= queue.eta_s >= after_s > 0, "it goes down with that of the study"
 
 
 def test_the_queue_of_a_machine_is_what_all_its_devices_have_left(farm: Farm) -> None:

@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from orchestrator.analysis.forecast import expected_run_s
 from orchestrator.attending.lifecycle import RunState, StudyState
+from orchestrator.db.clock import now_s
 from orchestrator.db.session import Database
 from orchestrator.db.tables import DeviceRow, StudyDeviceRow
 from orchestrator.errors import NotFoundError
@@ -123,6 +124,21 @@ def test_a_variant_takes_what_it_took_on_the_same_machine_before_it_takes_what_o
         factories.change_run(database, first, state=RunState.DONE, started_at_s=1000.0, ended_at_s=1000.0 + took_s)
     host_s = 3 * 10.0 + 3 * 70.0
     assert get_study(database, study).left_s == pytest.approx({"sim-1": host_s, "sim-2": host_s, "pi5-1": 3 * 30.0})
+
+
+def test_what_has_passed_of_a_run_under_way_is_no_longer_left(farm: Database) -> None:
+    study = factories.add_study(farm, blocks=1)
+    expected_s = expected_run_s(preset("standard").protocol)
+    with farm.read() as session:
+        now = session.scalars(select(now_s())).one()
+    first = factories.run_ids(farm, study)[0]
+    for state, passed_s, left_s in (
+        (RunState.RUNNING, 60.0, 2 * expected_s - 60.0),
+        (RunState.RUNNING, 86_400.0, expected_s),
+        (RunState.STAGING, 60.0, 2 * expected_s),  # since its attempt before
+    ):
+        factories.change_run(farm, first, state=state, started_at_s=now - passed_s)
+        assert get_study(farm, study).eta_s == pytest.approx(left_s, abs=10.0)
 
 
 def test_runs_of_other_studies_that_are_taken_before_count(farm: Database) -> None:

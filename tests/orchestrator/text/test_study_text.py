@@ -42,6 +42,7 @@ def test_a_study_says_how_many_of_the_planned_blocks_are_done_and_what_is_left()
         "Study 3: digits-cnn, standard protocol, 2 of 5 blocks done, 11 of 20 runs done, about 9 min 00 s left."
     )
     assert standing(replace(STUDY, eta_s=None)).endswith("11 of 20 runs done.")
+    assert standing(replace(STUDY, eta_s=0.0)).endswith("11 of 20 runs done, ought to end now.")
 
 
 def test_only_what_differs_between_machines_is_said_of_each() -> None:
