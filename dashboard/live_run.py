@@ -4,11 +4,12 @@ import streamlit as st
 
 from agent.wire.spec import Regime
 from dashboard import data, run_sections
+from dashboard.plain_text import as_plain
 from orchestrator.attending.lifecycle import ENDED_RUN_STATES
 from orchestrator.charts.timeline import Stretch, whole_stretch
 from orchestrator.queries.progress import RunProgress
 from orchestrator.queries.rows import RunSeries, RunView
-from orchestrator.text import numbers_text, progress_text
+from orchestrator.text import numbers_text, progress_text, run_text
 
 REFRESH_S = 30.0
 
@@ -27,6 +28,8 @@ def show_progress(url: str, run_id: str) -> None:
     series = data.read_series(url, run.run, None, found.lines)
     if run.regime != Regime.BURST.value:
         st.caption(f"A board that is busy for long is asked once a minute; this looks again every {REFRESH_S:.0f} s.")
+    if room := run_text.room(run):
+        st.caption(as_plain(f"{room[0].upper()}{room[1:]}."))
     run_sections.show_series(run, series, _planned(run, found, series))
 
 

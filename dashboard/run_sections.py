@@ -12,7 +12,6 @@ from dashboard import data
 from dashboard.local_time import moment_text
 from dashboard.plain_text import as_plain
 from orchestrator.attending.lifecycle import RunState, Verdict
-from orchestrator.boards import ambient
 from orchestrator.charts.histogram import latency_histogram
 from orchestrator.charts.inferences import is_condensed
 from orchestrator.charts.timeline import (
@@ -24,7 +23,7 @@ from orchestrator.charts.timeline import (
     whole_stretch,
 )
 from orchestrator.queries.rows import AttemptView, RunSeries, RunView
-from orchestrator.text import csv_text, numbers_text
+from orchestrator.text import csv_text, numbers_text, run_text
 
 _ENDED = (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
 
@@ -64,8 +63,8 @@ def _told(run: RunView) -> Iterator[str]:
         yield f"window in {run.segments} segments, cut by heat"
     if run.missed_deadlines is not None:
         yield f"{run.missed_deadlines} deadlines missed; latency counts from the due times"
-    if run.ambient_c is not None or run.regime == "sustained":
-        yield f"room {ambient.in_words(run.ambient_c, run.ambient_source)}"
+    if room := run_text.room(run):
+        yield room
 
 
 def show_verdict(run: RunView) -> None:

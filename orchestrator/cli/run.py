@@ -107,6 +107,8 @@ def _print_account(account: "RunAccount") -> None:
         print_parts(account.scores)
     if account.progress is not None:
         console.say(f"under way: {progress_text.standing(account.progress)}")
+        if room := run_text.room(view):
+            console.say(room)
     elif account.scores is None:
         console.print_table("figures", ["figure", "value"], run_text.figures(view), ["value"])
     if account.scores is None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from agent.wire.records import StoppedBy
-from agent.wire.spec import ONSET_SHARE
+from agent.wire.spec import ONSET_SHARE, Regime
 from orchestrator.analysis.thermal.energy import Energy
 from orchestrator.analysis.thermal.fit import Estimate
 from orchestrator.boards import ambient
@@ -50,6 +50,13 @@ def figures(run: RunView) -> list[list[str]]:
         "labels of the device then": labels(run.labels),
     }
     return [[name, value] for name, value in values.items()]
+
+
+def room(run: RunView) -> str:
+    """`room 23.5 °C, typed in`; nothing for a burst whose room nobody knows."""
+    if run.ambient_c is None and run.regime == Regime.BURST.value:
+        return ""
+    return f"room {ambient.in_words(run.ambient_c, run.ambient_source)}"
 
 
 def labels(kept: Mapping[str, str] | None) -> str:
@@ -191,7 +198,7 @@ def telemetry(found: TelemetrySummary) -> list[list[str]]:
         ["foreign load", _mean_and_worst(spans, "foreign_cpu", percent)],
         ["power", _mean_and_worst(spans, "power_w", lambda watts: f"{watts:.2f} W")],
         ["fan", _course(spans, "fan_rpm", lambda rpm: f"{rpm:.0f} rpm")],
-        ["room", _course(spans, "ambient_c", celsius)],
+        ["room's thermometer", _course(spans, "ambient_c", celsius)],
         ["coverage", f"{percent(found.coverage)} of the window, longest gap {duration(found.longest_gap_s)}"],
     ]
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.boards.ambient import AmbientSource
 from orchestrator.db.session import Database
 from tests import factories
 from tests.cli.conftest import Bad, Pifarm, read_json
@@ -69,9 +70,11 @@ def test_a_run_under_way_says_how_it_stands_and_what_its_soak_shows_so_far(
     pifarm: Pifarm, database: Database, measured: factories.Example
 ) -> None:
     soaking = factories.begin_soak(database)
+    factories.change_run(database, soaking, ambient_c=25.0, ambient_source=AmbientSource.TYPED)
     out = pifarm("run", "show", soaking).out
     assert "under way: measuring for 2 min" in out
     assert "52.5 °C, 2400 MHz, 500 ms, 120 inferences" in out
+    assert "room 25.0 °C, typed in" in out
     assert "the soak so far" in out
     assert "peak memory" not in out, "figures come with the end"
     progress = read_json(pifarm, "run", "show", soaking)["account"]["progress"]

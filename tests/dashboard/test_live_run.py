@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from orchestrator.attending.lifecycle import AttemptState, RunState
+from orchestrator.boards.ambient import AmbientSource
 from orchestrator.db.session import Database
 from orchestrator.db.tables import AttemptRow, RunRow
 from tests import factories
@@ -20,7 +21,10 @@ def soaking(database: Database) -> str:
     return factories.begin_soak(database)
 
 
-def test_a_running_soak_shows_how_it_stands_and_its_curve_so_far(open_page: OpenPage, soaking: str) -> None:
+def test_a_running_soak_shows_how_it_stands_and_its_curve_so_far(
+    open_page: OpenPage, database: Database, soaking: str
+) -> None:
+    factories.change_run(database, soaking, ambient_c=25.0, ambient_source=AmbientSource.TYPED)
     app = open_page("run", run=soaking)
     shown = {metric.label: metric.value for metric in app.metric}
     assert (shown["Phase"], shown["Temperature"], shown["Latency"]) == ("Measuring", "52.5 °C", "500 ms")
@@ -28,6 +32,7 @@ def test_a_running_soak_shows_how_it_stands_and_its_curve_so_far(open_page: Open
     assert shown["Newest values"].endswith("ago")
     assert "Latency and the board, on one time axis" in text_of(app)
     assert "asked once a minute" in text_of(app)
+    assert "Room 25.0 °C, typed in." in text_of(app)
 
 
 def test_once_it_has_ended_the_page_shows_its_figures(open_page: OpenPage, database: Database, soaking: str) -> None:

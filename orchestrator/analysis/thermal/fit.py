@@ -34,7 +34,7 @@ class Flaw(enum.Enum):
     """Why a fit is unreliable."""
 
     MOVED = "something moved that was not recorded: the room, or the power law is wrong"
-    BLIND = "the room was not recorded, and its moves could not be seen in the temperature"
+    BLIND = "no thermometer told the room, and its moves could not be seen in the temperature"
     SHORT = "it was watched for less than 1.5 slow time constants"
     AT_LIMIT = "a time constant lies at the limit of the search"
     IMPRECISE = "a gain or the slow time constant has an error above 2.5 %, so that 5 % cannot be promised"

@@ -109,7 +109,7 @@ def test_a_sensor_that_gave_nothing_reads_as_absent() -> None:
     rows = {row[0]: row[1] for row in run_text.telemetry(board)}
     assert rows["temperature"] == "50.0 °C at the start, 61.0 °C at the end, 62.0 °C at most"
     assert rows["throttling"] == "live: throttled; none since boot"
-    assert rows["power"] == rows["fan"] == rows["room"] == "n/a"
+    assert rows["power"] == rows["fan"] == rows["room's thermometer"] == "n/a"
     assert run_text.telemetry(dataclasses.replace(board, knows_bits=False))[2][1] == "n/a"
 
 
