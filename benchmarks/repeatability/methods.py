@@ -1,4 +1,4 @@
-"""Every way of measuring: two models inside the same wall budget, one number each and their ratio.
+"""Every way of measuring: two models inside the same wall budget.
 
 Peers measure one model after the other, each in half of the budget. pifarm measures them as the farm does: five
 blocks that alternate AB BA, each run a fresh process of the real agent behind its gate, medians.
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ THREADS, ULTRALYTICS_THREADS = 1, 8
 PATIENCE_S = 600.0
 PYPERF_PROCESSES = 20
 CALIBRATIONS = 2
+A, B = "a", "b"
 
 
 class Method(enum.Enum):
@@ -44,6 +45,10 @@ class Method(enum.Enum):
         """Whether others measure so."""
         return self in PEERS
 
+    def cores(self, allowed: Collection[int]) -> list[int]:
+        """Where it may run: with one thread on one core, whose speed is then known; with more on all."""
+        return sorted(allowed) if self.threads > THREADS else [min(allowed)]
+
     @property
     def threads(self) -> int:
         """How many threads it lets the runtime use; truth is measured with as many."""
@@ -54,42 +59,40 @@ PEERS = (Method.NAIVE, Method.PYPERF, Method.ULTRALYTICS, Method.ULTRALYTICS_OUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """Both models as a method gives them, nanoseconds, and when it timed inferences, on the monotonic clock.
+class Part:
+    """What one process gave of one model, and when it timed inferences, on the monotonic clock.
 
-    `means_a_ns` and `means_b_ns` are what it would have given had it taken means where it takes medians.
+    `mean_ns` is what it would have given had it taken a mean where it takes a median.
     """
 
-    a_ns: float
-    b_ns: float
-    ratio: float
-    timed: tuple[Span, ...]
-    means_a_ns: float | None = None
-    means_b_ns: float | None = None
+    model: str
+    value_ns: float
+    timed: Span
+    mean_ns: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """What is measured: A, B that is some percent slower, and a reference that shows how the machine drifts."""
+    """What is measured: A, B that is some percent slower, and the tiny one of the reference."""
 
     a: Path
     b: Path
     reference: Path
 
 
-def measure_peer(method: Method, models: Models, budget_s: float, pyperf_process_s: float) -> Measured:
+def measure_peer(method: Method, models: Models, budget_s: float, pyperf_process_s: float) -> list[Part]:
     """A then B by a peer's method, each until its half of the budget is used up."""
     began_s = time.monotonic()
     found = []
-    for number, model in enumerate((models.a, models.b), start=1):
+    for number, (name, model) in enumerate(((A, models.a), (B, models.b)), start=1):
         ends_s = began_s + budget_s * number / 2
         if method is Method.PYPERF:
-            found.append(run_pyperf(model, pyperf_processes(ends_s - time.monotonic(), pyperf_process_s)))
+            value_ns, timed = run_pyperf(model, pyperf_processes(ends_s - time.monotonic(), pyperf_process_s))
         else:
             procedure = "naive" if method is Method.NAIVE else "clipped"
-            found.append(run_loop(procedure, model, method.threads, ends_s))
-    (a_ns, first), (b_ns, second) = found
-    return Measured(a_ns=a_ns, b_ns=b_ns, ratio=a_ns / b_ns, timed=(first, second))
+            value_ns, timed = run_loop(procedure, model, method.threads, ends_s)
+        found.append(Part(model=name, value_ns=value_ns, timed=timed))
+    return found
 
 
 def run_loop(procedure: str, model: Path, threads: int, ends_s: float) -> tuple[float, Span]:

@@ -1,14 +1,15 @@
 """The order of everything, and its results as JSON lines, so that hours of measuring survive an interruption.
 
-A session begins with the truth: long quiet medians of both models and of the reference model, alternating. Before and
-after each measurement the quiet reference is looked at again. Lines are of two kinds: `session` and `measured`.
+A session begins with the truth: quiet medians of both models in fresh processes, alternating. Every part of the truth
+and of a measurement goes with what the reference took meanwhile. Lines are of two kinds: `session` and `measured`.
 """
 
 import itertools
 import json
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,19 +22,23 @@ from benchmarks.repeatability.loads import Load, bursts, disturbed, overlap_s
 from benchmarks.repeatability.methods import (
     PEERS,
     THREADS,
+    A,
+    B,
     Method,
     Models,
+    Part,
     measure_peer,
     run_loop,
     time_pyperf_process,
 )
-from benchmarks.repeatability.ours import A, B, measure_ours, plan, run_agent
+from benchmarks.repeatability.ours import WARM_UP_S, measure_ours, plan, run_agent
+from benchmarks.repeatability.reference import Reference, kept_on, watched
 from orchestrator.canary.make import write_network
 
-REFERENCE_S = 1.0
-TRUTH_PARTS = 5
-CHANNELS, SIZE, TRIAL_LAYERS = 32, 56, 4
-REFERENCE_SHARE, SLOWER_BY = 0.3, 1.10
+BETWEEN_S = 2.0
+TRUTH_PARTS, TRUTH_SHARE, TRUTH_START_S = 10, 1 / 8, 1.0
+CHANNELS, SIZE, TRIAL_LAYERS, REFERENCE_LAYERS = 32, 56, 4, 2
+SLOWER_BY = 1.10
 Line = dict[str, Any]
 
 
@@ -63,6 +68,11 @@ class Design:
     loads: tuple[Load, ...]
     methods: tuple[Method, ...]
 
+    @property
+    def asked(self) -> Line:
+        """What lines of one file have in common."""
+        return {"budget_s": self.budget_s, "model_ms": self.model_ms}
+
     def steps(self) -> Iterator[Step]:
         """All measurements; the order of loads and methods is drawn anew for each repeat: none is always first."""
         for seed, repeat in itertools.product(range(1, self.seeds + 1), range(self.repeats)):
@@ -75,12 +85,18 @@ class Design:
     def seconds(self) -> float:
         """About how long all of it takes."""
         steps = self.seeds * self.repeats * len(self.loads) * len(self.methods)
-        return steps * (self.budget_s + 2 * (REFERENCE_S + 1.5) + 1.0) + self.truth_s
+        return steps * (self.budget_s + BETWEEN_S) + self.truth_s
 
     @property
     def truth_s(self) -> float:
-        """About how long the truth takes: five quiet windows of half a budget, at both numbers of threads."""
-        return TRUTH_PARTS * (2 * self.budget_s / 2 + 10.0)
+        """About how long the truth takes: ten short windows of both models at each number of threads."""
+        windows = TRUTH_PARTS * 2 * len(self.threads)
+        return windows * (self.budget_s * TRUTH_SHARE + TRUTH_START_S)
+
+    @property
+    def threads(self) -> dict[int, Method]:
+        """The numbers of threads that its methods use, each with a method that does."""
+        return {method.threads: method for method in self.methods}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +104,10 @@ class Bench:
     """What measurements need: models, the board, how costly a run and a pyperf process are, and the truth."""
 
     models: Models
+    reference: Reference
     board: LoneBoard
     staged: dict[str, str]
+    budget_s: float
     own_s: float
     pyperf_process_s: float
     truth: Line = field(default_factory=dict)
@@ -127,108 +145,135 @@ class Results:
 
 def carry_out(design: Design, results: Results, folder: Path, minutes: float) -> None:
     """Measure what is not yet in the results; after so many minutes no further measurement begins."""
-    began_s = time.monotonic()
-    asked = {"budget_s": design.budget_s, "model_ms": design.model_ms}
-    others = [line for line in results.lines if line["kind"] == "session" and line["asked"] != asked]
+    ends_s = time.monotonic() + minutes * 60
+    others = [line for line in results.lines if line["kind"] == "session" and line["asked"] != design.asked]
     if others:
-        raise CannotMeasureError(f"{results.path} holds another design: {others[0]['asked']}, asked is {asked}")
+        raise CannotMeasureError(f"{results.path} holds another design: {others[0]['asked']}, asked is {design.asked}")
     done = results.done()
     steps = [step for step in design.steps() if step.key not in done]
     if not steps:
         return
     left_h = design.seconds * len(steps) / max(1, len(steps) + len(done)) / 3600
     tell(f"repeatability: {len(steps)} measurements to do, about {left_h:.1f} h; results go to {results.path}")
-    bench = prepare(design, folder)
-    results.add({"kind": "session", "asked": asked, "truth": bench.truth, "began_s": time.time()})
+    with prepared(design, folder) as bench:
+        results.add({"kind": "session", "asked": design.asked, "truth": bench.truth, "began_s": time.time()})
+        measure_steps(steps, bench, results, ends_s)
+
+
+def measure_steps(steps: Sequence[Step], bench: Bench, results: Results, ends_s: float) -> None:
+    """A line for each measurement that begins in time."""
     session = sum(line["kind"] == "session" for line in results.lines) - 1
-    prepared_s = time.monotonic()
+    began_s = time.monotonic()
     for number, step in enumerate(steps, start=1):
-        if time.monotonic() - began_s > minutes * 60:
-            tell(f"repeatability: {minutes:g} minutes are over, {len(steps) - number + 1} measurements are left")
+        if time.monotonic() > ends_s:
+            tell(f"repeatability: the time is over, {len(steps) - number + 1} measurements are left")
             return
-        line = measure_step(step, bench, design.budget_s)
-        results.add({"kind": "measured", "session": session, **line})
-        left_h = (time.monotonic() - prepared_s) / number * (len(steps) - number) / 3600
+        results.add({"kind": "measured", "session": session, **measure_step(step, bench)})
+        left_h = (time.monotonic() - began_s) / number * (len(steps) - number) / 3600
         tell(f"repeatability: {number} of {len(steps)}, {step.load.value}, {step.method.value}; {left_h:.1f} h left")
 
 
-def prepare(design: Design, folder: Path) -> Bench:
-    """Models of the wanted time, a board, what runs cost here, and the truth."""
+@contextmanager
+def prepared(design: Design, folder: Path) -> Iterator[Bench]:
+    """Models of the wanted time, the reference, a board, what runs cost here, and the truth."""
     models = make_models(folder, design.model_ms)
     board = LoneBoard.in_folder(folder / "board")
     staged = {A: board.stage(models.a), B: board.stage(models.b)}
-    trial = plan(Method.NO_GATE, 0.0, 0.0)
-    run_agent(board, staged[A], trial.protocol(0.0, 1))  # the first one compiles what the others find
-    costs = []
-    for name in (A, B):
+    with watched(models.reference, folder) as reference:
+        own_s = time_runs(board, staged)
+        tell(f"repeatability: a run costs {own_s:.1f} s of its own; now the truth, {design.truth_s / 60:.0f} min")
+        yield Bench(
+            models=models,
+            reference=reference,
+            board=board,
+            staged=staged,
+            budget_s=design.budget_s,
+            own_s=own_s,
+            pyperf_process_s=time_pyperf_process(models.b) if Method.PYPERF in design.methods else 1.0,
+            truth=find_truth(models, reference, design),
+        )
+
+
+def time_runs(board: LoneBoard, staged: dict[str, str]) -> float:
+    """Seconds that a run costs beside warm-up and window, the longer of both models'."""
+    trial = plan(Method.NO_GATE, 0.0).protocol(0.0, 1)
+    costs_s = []
+    for name in (A, A, B):  # the first one compiles what the others find
         began_s = time.monotonic()
-        run = run_agent(board, staged[name], trial.protocol(0.0, 1))
-        costs.append(time.monotonic() - began_s - (run.timed[1] - run.timed[0]) - trial.run_s + trial.window_s)
-    tell(f"repeatability: a run costs {max(costs):.1f} s of its own; now the truth, {design.truth_s / 60:.0f} min")
-    return Bench(
-        models=models,
-        board=board,
-        staged=staged,
-        own_s=max(0.0, *costs),
-        pyperf_process_s=time_pyperf_process(models.b) if Method.PYPERF in design.methods else 1.0,
-        truth=find_truth(models, design),
-    )
+        from_s, to_s = run_agent(board, staged[name], trial, name).timed
+        costs_s.append(time.monotonic() - began_s - (to_s - from_s) - WARM_UP_S)
+    return max(0.0, *costs_s[1:])
 
 
 def make_models(folder: Path, model_ms: float) -> Models:
-    """A of about the wanted time, B a tenth slower, and a shorter reference."""
+    """A of about the wanted time, B a tenth slower, and the reference of under a millisecond."""
     folder.mkdir(parents=True, exist_ok=True)
     trial = folder / "trial.onnx"
     write_network(trial, layers=TRIAL_LAYERS, channels=CHANNELS, size=SIZE)
     layer_ms = run_loop("steady", trial, THREADS, time.monotonic() + 2.0)[0] / 1e6 / TRIAL_LAYERS
     layers = max(10, round(model_ms / layer_ms))
-    counts = {"a": layers, "b": round(layers * SLOWER_BY), "reference": max(1, round(layers * REFERENCE_SHARE))}
+    counts = {"a": layers, "b": round(layers * SLOWER_BY), "reference": REFERENCE_LAYERS}
     for name, count in counts.items():
         write_network(folder / f"{name}.onnx", layers=count, channels=CHANNELS, size=SIZE)
     return Models(**{name: folder / f"{name}.onnx" for name in counts})
 
 
-def find_truth(models: Models, design: Design) -> Line:
-    """Quiet medians over five alternating fresh processes, at each number of threads that a method uses."""
-    threads = {method.threads for method in design.methods}
-    window_s = design.budget_s / 4
-    found: dict[str, list[float]] = {}
+def find_truth(models: Models, reference: Reference, design: Design) -> Line:
+    """By model and number of threads the median over alternating fresh quiet processes: nanoseconds, and as many times
+    the reference.
+    """
+    found: dict[str, list[Line]] = {}
     for _ in range(TRUTH_PARTS):
-        found.setdefault("reference", []).append(look_at_reference(models))
-        for count, (name, model) in itertools.product(sorted(threads), ((A, models.a), (B, models.b))):
-            value, _span = run_loop("steady", model, count, time.monotonic() + window_s)
-            found.setdefault(f"{name}{count}", []).append(value)
-    return {name: statistics.median(values) for name, values in found.items()}
+        for (threads, method), (name, model) in itertools.product(
+            design.threads.items(), ((A, models.a), (B, models.b))
+        ):
+            with kept_on(method.cores(reference.files)):
+                ends_s = time.monotonic() + TRUTH_START_S + design.budget_s * TRUTH_SHARE
+                value_ns, timed = run_loop("steady", model, threads, ends_s)
+            part = Part(model=name, value_ns=value_ns, timed=timed)
+            found.setdefault(f"{name}{threads}", []).append(as_line(part, method, reference))
+    return {
+        name: {
+            "ns": statistics.median(part["value_ns"] for part in parts),
+            "references": statistics.median(part["value_ns"] / part["reference_ns"] for part in parts),
+            "parts": parts,
+        }
+        for name, parts in found.items()
+    }
 
 
-def look_at_reference(models: Models) -> float:
-    """The median of the reference model now, nanoseconds."""
-    return run_loop("steady", models.reference, THREADS, time.monotonic() + REFERENCE_S + 1.0)[0]
-
-
-def measure_step(step: Step, bench: Bench, budget_s: float) -> Line:
+def measure_step(step: Step, bench: Bench) -> Line:
     """One measurement under its load, as a line."""
-    spans = bursts(step.load, step.seed, step.repeat, budget_s)
+    spans = bursts(step.load, step.seed, step.repeat, bench.budget_s)
     line: Line = {"seed": step.seed, "repeat": step.repeat, "load": step.load.value, "method": step.method.value}
-    before_ns = look_at_reference(bench.models)
     with disturbed(step.load, spans) as origin_s:
         try:
-            if step.method in PEERS:
-                found = measure_peer(step.method, bench.models, budget_s, bench.pyperf_process_s)
-            else:
-                found = measure_ours(bench.board, bench.staged, plan(step.method, budget_s, bench.own_s), budget_s)
+            with kept_on(step.method.cores(bench.reference.files)):
+                parts = measure(step.method, bench)
+            wall_s = time.monotonic() - origin_s
+            lines = [as_line(part, step.method, bench.reference) for part in parts]
         except CannotMeasureError as reason:
             return line | {"failed": str(reason)}
-        wall_s = time.monotonic() - origin_s
-    after_ns = look_at_reference(bench.models)
     absolute = [(origin_s + from_s, origin_s + to_s) for from_s, to_s in spans]
+    timed = [part.timed for part in parts]
     return line | {
-        **{name: value for name, value in asdict(found).items() if name != "timed"},
-        "reference_ns": (before_ns * after_ns) ** 0.5,
+        "parts": lines,
         "wall_s": wall_s,
-        "timed_s": sum(to_s - from_s for from_s, to_s in found.timed),
-        "disturbed_s": overlap_s(found.timed, absolute),
+        "timed_s": sum(to_s - from_s for from_s, to_s in timed),
+        "disturbed_s": overlap_s(timed, absolute),
     }
+
+
+def measure(method: Method, bench: Bench) -> list[Part]:
+    """Both models by one method."""
+    if method in PEERS:
+        return measure_peer(method, bench.models, bench.budget_s, bench.pyperf_process_s)
+    return measure_ours(bench.board, bench.staged, plan(method, bench.own_s), bench.budget_s)
+
+
+def as_line(part: Part, method: Method, reference: Reference) -> Line:
+    """A part with what the reference took meanwhile on the cores where it may have run."""
+    return asdict(part) | {"reference_ns": reference.in_span(part.timed, method.cores(reference.files))}
 
 
 def _parse(text: str) -> Line | None:

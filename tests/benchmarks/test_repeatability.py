@@ -1,6 +1,7 @@
 """Repeatability without a machine: schedules, plans, the order of steps, the file of results, the judgement."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,19 @@ import numpy as np
 import pytest
 
 from agent.wire.records import Inferences, Phase
+from benchmarks.command import CannotMeasureError
 from benchmarks.repeatability.judged import MEANS, judge
 from benchmarks.repeatability.loads import Load, bursts, disturbed, overlap_s
 from benchmarks.repeatability.methods import Method, pyperf_processes
-from benchmarks.repeatability.ours import BLOCKS, LOAD_WINDOW_S, plan, read_run
-from benchmarks.repeatability.session import Design, Results
+from benchmarks.repeatability.ours import BLOCKS, LEAST_WINDOW_S, LOAD_WINDOW_S, plan, read_run
+from benchmarks.repeatability.reference import Reference, kept_on, read_looks, watched
+from benchmarks.repeatability.session import REFERENCE_LAYERS, Design, Results
 from benchmarks.repeatability.timed_loop import clip
+from orchestrator.canary.make import write_network
 
-TRUTH = {"reference": 5e6, "a1": 20e6, "b1": 22e6, "a8": 30e6, "b8": 33e6}
+REFERENCE_NS = 1e6
+TRUE_NS = {"a1": 20e6, "b1": 22e6, "a8": 30e6, "b8": 33e6}
+TRUTH = {name: {"ns": value_ns, "references": value_ns / REFERENCE_NS} for name, value_ns in TRUE_NS.items()}
 DESIGN = Design(
     seeds=2, repeats=3, budget_s=100.0, model_ms=20.0, loads=tuple(Load), methods=(Method.PIFARM, Method.NAIVE)
 )
@@ -24,11 +30,13 @@ DESIGN = Design(
 
 def line(method: Method, load: Load, repeat: int, factor: float, **others: Any) -> dict[str, Any]:
     """A measurement that reads `factor` times the truth."""
-    a_ns, b_ns = TRUTH[f"a{method.threads}"] * factor, TRUTH[f"b{method.threads}"]
-    measured = {"a_ns": a_ns, "b_ns": b_ns, "ratio": a_ns / b_ns, "reference_ns": TRUTH["reference"]}
-    ours = {"means_a_ns": a_ns * 1.5, "means_b_ns": b_ns} if method is Method.PIFARM else {}
+    a_ns, b_ns = TRUE_NS[f"a{method.threads}"] * factor, TRUE_NS[f"b{method.threads}"]
+    parts = [
+        {"model": name, "value_ns": value_ns, "mean_ns": value_ns * 1.5, "reference_ns": REFERENCE_NS}
+        for name, value_ns in (("a", a_ns), ("b", b_ns))
+    ]
     where = {"kind": "measured", "session": 0, "seed": 1, "repeat": repeat, "load": load.value, "method": method.value}
-    return where | measured | ours | {"wall_s": 100.0, "timed_s": 90.0, "disturbed_s": 0.0} | others
+    return where | {"parts": parts, "wall_s": 100.0, "timed_s": 90.0, "disturbed_s": 0.0} | others
 
 
 def session(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -68,28 +76,64 @@ def test_a_burner_burns_in_its_spans_and_is_gone_afterwards() -> None:
 
 
 def test_runs_alternate_and_fit_into_the_budget_with_time_left_to_wait() -> None:
-    ours = plan(Method.PIFARM, 150.0, 1.0)
+    ours, no_gate = plan(Method.PIFARM, 1.0), plan(Method.NO_GATE, 1.0)
     assert ours.order == ("a", "b", "b", "a", "a", "b", "b", "a", "a", "b")
     assert len(ours.order) == 2 * BLOCKS
-    assert 10 * ours.run_s == pytest.approx(0.8 * 150.0)
-    assert 10 * plan(Method.NO_GATE, 150.0, 1.0).run_s == pytest.approx(150.0)
-    assert plan(Method.ONE_PROCESS, 150.0, 1.0).order == ("a", "b")
+    assert 10 * (ours.window_s(150.0, 10) + ours.fixed_s) == pytest.approx(0.8 * 150.0)
+    assert 10 * (no_gate.window_s(150.0, 10) + no_gate.fixed_s) == pytest.approx(150.0)
+    assert plan(Method.ONE_PROCESS, 1.0).order == ("a", "b")
+
+
+def test_what_no_run_has_waited_for_goes_to_the_windows_that_follow() -> None:
+    ours = plan(Method.PIFARM, 1.0)
+    first_s = ours.window_s(60.0, 10)
+    assert ours.window_s(60.0 - first_s - ours.fixed_s, 9) > first_s
+    assert ours.window_s(30.0, 9) == LEAST_WINDOW_S, "waiting took it"
 
 
 def test_a_gate_may_wait_for_what_the_other_runs_do_not_need_and_no_longer() -> None:
-    ours = plan(Method.PIFARM, 150.0, 1.0)
-    early, late = (ours.protocol(left_s, 1).gate.timeout_s for left_s in (60.0, ours.run_s + 1.0))
+    ours = plan(Method.PIFARM, 1.0)
+    early, late = (ours.protocol(left_s, 1).gate.timeout_s for left_s in (60.0, ours.fixed_s + LEAST_WINDOW_S + 0.1))
     assert early > late == LOAD_WINDOW_S
-    assert ours.protocol(ours.run_s - 1.0, 1).gate.foreign_cpu_max is None, "the budget is used up"
-    assert plan(Method.NO_GATE, 150.0, 1.0).protocol(60.0, 1).gate.foreign_cpu_max is None
+    assert ours.protocol(ours.fixed_s, 1).gate.foreign_cpu_max is None, "the budget is used up"
+    assert plan(Method.NO_GATE, 1.0).protocol(60.0, 1).gate.foreign_cpu_max is None
 
 
 def test_only_the_window_of_a_run_counts_and_is_placed_on_the_monotonic_clock() -> None:
     warm_up = Inferences(phase=Phase.WARM_UP, first_index=0, starts_ns=(0,), durations_ns=(9,))
     window = Inferences(phase=Phase.WINDOW, first_index=1, starts_ns=(10, 20, 30), durations_ns=(2, 3, 10))
-    run = read_run([warm_up, window], 1_000_000_000)
-    assert (run.median_ns, run.mean_ns) == (3.0, 5.0)
-    assert run.timed == pytest.approx((1.00000001, 1.00000004))
+    part = read_run([warm_up, window], 1_000_000_000, "a")
+    assert (part.model, part.value_ns, part.mean_ns) == ("a", 3.0, 5.0)
+    assert part.timed == pytest.approx((1.00000001, 1.00000004))
+
+
+def test_the_reference_of_a_span_is_the_median_look_in_it_and_of_two_cores_the_geometric_mean(tmp_path: Path) -> None:
+    looks = {0: [(1.0, 9.0), (2.0, 4.0), (3.0, 5.0), (4.0, 4.0), (9.0, 50.0)], 1: [(2.0, 9.0), (3.0, 9.0), (4.0, 9.0)]}
+    for core, own in looks.items():
+        np.array(own).tofile(tmp_path / str(core))
+    with (tmp_path / "0").open("ab") as file:
+        file.write(b"torn")
+    reference = Reference(files={core: tmp_path / str(core) for core in looks})
+    assert reference.in_span((1.5, 5.0), [0]) == pytest.approx(4.0)
+    assert reference.in_span((1.5, 5.0), [0, 1]) == pytest.approx(6.0)
+    with pytest.raises(CannotMeasureError, match=r"looked 1 times within 2\.0 s"):
+        reference.in_span((8.0, 10.0), [0])
+
+
+@pytest.mark.integration
+def test_every_core_is_looked_at_while_others_are_kept_on_one(tmp_path: Path) -> None:
+    write_network(tmp_path / "tiny.onnx", layers=REFERENCE_LAYERS, channels=32, size=56)
+    allowed = os.sched_getaffinity(0)
+    with watched(tmp_path / "tiny.onnx", tmp_path) as reference, kept_on([min(allowed)]):
+        assert set(reference.files) == allowed
+        assert os.sched_getaffinity(0) == {min(allowed)}
+    assert os.sched_getaffinity(0) == allowed
+    assert all(len(read_looks(file)) for file in reference.files.values())
+
+
+def test_one_thread_is_kept_on_one_core_and_more_use_all() -> None:
+    assert Method.PIFARM.cores({2, 5}) == Method.NAIVE.cores({2, 5}) == [2]
+    assert Method.ULTRALYTICS.cores({2, 5}) == [2, 5]
 
 
 def test_pyperf_gets_as_many_processes_as_its_time_holds() -> None:
@@ -136,16 +180,23 @@ def test_the_table_holds_spread_and_worst_distance_of_ours_beside_the_best_peer(
     assert any(MEANS in what for what in figures)
 
 
-def test_a_machine_that_became_slower_is_corrected_by_the_reference() -> None:
-    slower = {"a_ns": 22e6, "b_ns": 24.2e6, "ratio": 20 / 22, "reference_ns": 5.5e6}
-    figures = judge(session([line(Method.PIFARM, Load.NONE, 0, 1.0) | slower]))
-    (worst,) = [figure for figure in figures if "one model, worst" in figure.what]
-    assert worst.ours.center == pytest.approx(0.0, abs=1e-9)
+def test_a_machine_that_became_slower_is_corrected_by_the_reference_and_shown_as_read() -> None:
+    measured = line(Method.PIFARM, Load.NONE, 0, 1.0)
+    for part in measured["parts"]:
+        part |= {"value_ns": part["value_ns"] * 1.1, "reference_ns": REFERENCE_NS * 1.1}
+    judged, read = [
+        figure for figure in judge(session([measured])) if "one model" in figure.what and "worst off" in figure.what
+    ]
+    assert judged.ours.center == pytest.approx(0.0, abs=1e-9)
+    assert judged.is_met is True
+    assert read.ours.center == pytest.approx(10.0)
+    assert read.is_met is None
+    assert "as the clock read it" in read.what
 
 
 def test_other_session_options_are_held_against_their_own_truth() -> None:
     lines = [line(method, Load.NONE, 0, 1.0) for method in (Method.PIFARM, Method.ULTRALYTICS)]
-    (worst,) = [figure for figure in judge(session(lines)) if "one model, worst" in figure.what]
+    (worst,) = [figure for figure in judge(session(lines)) if "one model, worst off" in figure.what]
     assert worst.reference is not None and worst.reference.center == pytest.approx(0.0, abs=1e-9)
 
 

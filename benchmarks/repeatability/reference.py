@@ -1,0 +1,97 @@
+"""How fast the machine itself was at each moment: a tiny network, timed on every core all the while.
+
+A virtual server's cores change their speed by a tenth within seconds, because of neighbours that it cannot see; a
+board with a fixed clock does not. So every value is also given in units of what the reference took meanwhile on the
+same core.
+
+Lifecycle: a `Reference` runs inside its `with` block; its processes also end when the one that started them is gone.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.command import CannotMeasureError
+from benchmarks.repeatability.loads import Span
+
+ROOT = Path(__file__).parents[2]
+LEAST_LOOKS = 3
+START_PATIENCE_S, POLL_S = 30.0, 0.05
+Looks = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """The loops, and where each core's looks are written."""
+
+    files: Mapping[int, Path]
+
+    def in_span(self, span: Span, cores: Collection[int]) -> float:
+        """The median look in a span, nanoseconds; of several cores the geometric mean.
+
+        Raises `CannotMeasureError` where a core was looked at fewer than three times.
+        """
+        return float(np.exp(np.mean([np.log(_median_in(read_looks(self.files[core]), span)) for core in cores])))
+
+
+def read_looks(file: Path) -> Looks:
+    """float64, (looks, 2): when, in monotonic seconds, and how long, in nanoseconds; without a torn last one."""
+    values = np.fromfile(file)
+    return values[: len(values) // 2 * 2].reshape(-1, 2)
+
+
+@contextlib.contextmanager
+def watched(model: Path, folder: Path) -> Iterator[Reference]:
+    """Look at every core that this process may use; each has been looked at when the block begins."""
+    files = {core: folder / f"core{core}.looks" for core in sorted(os.sched_getaffinity(0))}
+    with contextlib.ExitStack() as loops:
+        for core, file in files.items():
+            loops.callback(_end, _start(core, model, file))
+        _await_looks(files)
+        yield Reference(files=files)
+
+
+@contextlib.contextmanager
+def kept_on(cores: Collection[int]) -> Iterator[None]:
+    """Whatever is started in the block runs on these cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _start(core: int, model: Path, file: Path) -> "subprocess.Popen[bytes]":
+    words = [sys.executable, "-m", "benchmarks.repeatability.reference_loop", str(core), str(os.getpid()), str(model)]
+    environment = os.environ | {"ORT_DISABLE_TELEMETRY": "1"}
+    with file.open("wb") as output:
+        return subprocess.Popen(words, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output)
+
+
+def _end(loop: "subprocess.Popen[bytes]") -> None:
+    loop.kill()
+    loop.wait()
+
+
+def _await_looks(files: Mapping[int, Path]) -> None:
+    gives_up_s = time.monotonic() + START_PATIENCE_S
+    while not all(len(read_looks(file)) for file in files.values()):
+        if time.monotonic() > gives_up_s:
+            raise CannotMeasureError("the reference does not start; its reason stands above")
+        time.sleep(POLL_S)
+
+
+def _median_in(looks: Looks, span: Span) -> float:
+    inside = looks[(looks[:, 0] >= span[0]) & (looks[:, 0] <= span[1]), 1]
+    if len(inside) < LEAST_LOOKS:
+        raise CannotMeasureError(f"the reference looked {len(inside)} times within {span[1] - span[0]:.1f} s")
+    return float(np.median(inside))
