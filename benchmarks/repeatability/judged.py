@@ -4,7 +4,8 @@ All in percent, and the worst of all seeds and of both models. What is judged is
 them on the same core meanwhile: this machine changes its speed by itself. The same as the clock read it stands below.
 """
 
-from collections.abc import Iterator, Sequence
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,17 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """A quiet model in one session: as the clock read it, and as many times the reference."""
+
+    read_ns: float
+    references: float
+
+
+Truths = Mapping[tuple[int, str, int], Truth]  # by session, model and number of threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """One method under one load, of one model or of the ratio."""
 
@@ -55,12 +67,12 @@ class Score:
 
 def judge(lines: Sequence[Line]) -> list[Figure]:
     """The table: for each load and figure ours beside the best peer, then every method."""
-    sessions = [line for line in lines if line["kind"] == "session"]
+    truths = read_truths([line for line in lines if line["kind"] == "truth"])
     measured = [line for line in lines if line["kind"] == "measured" and "failed" not in line]
     figures: list[Figure] = []
     for load in Load:
         names = [*(method.value for method in Method), MEANS]
-        repeats = {name: _repeats(name, load, measured, sessions) for name in names}
+        repeats = {name: _repeats(name, load, measured, truths) for name in names}
         met = {name: own for name, own in repeats.items() if own}
         if Method.PIFARM.value in met:
             figures += _figures(load, met)
@@ -126,23 +138,34 @@ def _details(what: str, repeats: dict[str, list[Repeat]], scores: dict[str, Scor
         )
 
 
-def _repeats(name: str, load: Load, lines: Sequence[Line], sessions: Sequence[Line]) -> list[Repeat]:
+def read_truths(rounds: Sequence[Line]) -> Truths:
+    """The median over the rounds of a session."""
+    found: dict[tuple[int, str, int], list[Line]] = {}
+    for line in rounds:
+        for part in line["parts"]:
+            found.setdefault((line["session"], part["model"], part["threads"]), []).append(part)
+    return {
+        key: Truth(
+            read_ns=statistics.median(part["value_ns"] for part in parts),
+            references=statistics.median(part["value_ns"] / part["reference_ns"] for part in parts),
+        )
+        for key, parts in found.items()
+    }
+
+
+def _repeats(name: str, load: Load, lines: Sequence[Line], truths: Truths) -> list[Repeat]:
     method = Method.PIFARM if name == MEANS else Method(name)
     own = [line for line in lines if (line["load"], line["method"]) == (load.value, method.value)]
     field = "mean_ns" if name == MEANS else "value_ns"
-    return [_repeat(line, sessions[line["session"]]["truth"], method, field) for line in own]
+    return [_repeat(line, truths, method, field) for line in own]
 
 
-def _repeat(line: Line, truth: Line, method: Method, field: str) -> Repeat:
+def _repeat(line: Line, truths: Truths, method: Method, field: str) -> Repeat:
     quotients = {}
     for name in (A, B):
-        true, parts = truth[f"{name}{method.threads}"], [part for part in line["parts"] if part["model"] == name]
-        quotients[name] = geometric_mean([part[field] / part["reference_ns"] for part in parts]) / true["references"]
-        quotients[f"{name} read"] = geometric_mean([part[field] for part in parts]) / true["ns"]
-    return Repeat(
-        seed=line["seed"],
-        quotients=quotients
-        | {"ratio": quotients[A] / quotients[B], "ratio read": quotients["a read"] / quotients["b read"]},
-        disturbed_s=line["disturbed_s"],
-        wall_s=line["wall_s"],
-    )
+        truth, parts = truths[line["session"], name, method.threads], [p for p in line["parts"] if p["model"] == name]
+        quotients[name] = geometric_mean([part[field] / part["reference_ns"] for part in parts]) / truth.references
+        quotients[f"{name} read"] = geometric_mean([part[field] for part in parts]) / truth.read_ns
+    quotients["ratio"] = quotients[A] / quotients[B]
+    quotients["ratio read"] = quotients["a read"] / quotients["b read"]
+    return Repeat(seed=line["seed"], quotients=quotients, disturbed_s=line["disturbed_s"], wall_s=line["wall_s"])

@@ -73,7 +73,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """What is measured: A, B that is some percent slower, and the tiny one of the reference."""
+    """What is measured: A, B that is some percent slower, and the short one of the reference."""
 
     a: Path
     b: Path

@@ -1,4 +1,4 @@
-"""One core's speed, for ever: ``reference_loop.py CORE PARENT_PID MODEL`` runs a tiny network there ten times a second.
+"""One core's speed, for ever: ``reference_loop.py CORE PARENT_PID MODEL`` runs a short network there twice a second.
 
 It takes processor time, not wall time, so that whoever else wants the core does not count. Writes pairs of float64 to
 standard output: the monotonic moment in seconds, nanoseconds of the inference. It ends when its parent is gone.
@@ -11,7 +11,7 @@ import time
 
 from benchmarks.repeatability.timed_loop import load, warm_up
 
-PERIOD_S = 0.1
+PERIOD_S = 0.5
 THREADS = 1
 
 

@@ -1,16 +1,16 @@
 """The order of everything, and its results as JSON lines, so that hours of measuring survive an interruption.
 
-A session begins with the truth: quiet medians of both models in fresh processes, alternating. Every part of the truth
-and of a measurement goes with what the reference took meanwhile. Lines are of two kinds: `session` and `measured`.
+The truth of a session is its own: quiet medians of both models in fresh processes, some rounds at its beginning and one
+after each ten measurements. Every part of it and of a measurement goes with what the reference took meanwhile. Lines
+are of three kinds: `session`, `truth` and `measured`.
 """
 
 import itertools
 import json
-import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,15 @@ from benchmarks.repeatability.methods import (
     run_loop,
     time_pyperf_process,
 )
-from benchmarks.repeatability.ours import WARM_UP_S, measure_ours, plan, run_agent
+from benchmarks.repeatability.ours import measure_ours, plan, run_agent
 from benchmarks.repeatability.reference import Reference, kept_on, watched
 from orchestrator.canary.make import write_network
 
 BETWEEN_S = 2.0
-TRUTH_PARTS, TRUTH_SHARE, TRUTH_START_S = 10, 1 / 8, 1.0
-CHANNELS, SIZE, TRIAL_LAYERS, REFERENCE_LAYERS = 32, 56, 4, 2
+FIRST_ROUNDS, ROUND_EVERY = 5, 10
+TRUTH_SHARE, TRUTH_START_S = 1 / 8, 1.0
+CHANNELS, SIZE, TRIAL_LAYERS, REFERENCE_LAYERS = 32, 56, 4, 20
+TRIAL_S = 6.0
 SLOWER_BY = 1.10
 Line = dict[str, Any]
 
@@ -85,13 +87,12 @@ class Design:
     def seconds(self) -> float:
         """About how long all of it takes."""
         steps = self.seeds * self.repeats * len(self.loads) * len(self.methods)
-        return steps * (self.budget_s + BETWEEN_S) + self.truth_s
+        return steps * (self.budget_s + BETWEEN_S) + (FIRST_ROUNDS + steps / ROUND_EVERY) * self.round_s
 
     @property
-    def truth_s(self) -> float:
-        """About how long the truth takes: ten short windows of both models at each number of threads."""
-        windows = TRUTH_PARTS * 2 * len(self.threads)
-        return windows * (self.budget_s * TRUTH_SHARE + TRUTH_START_S)
+    def round_s(self) -> float:
+        """About how long a round of the truth takes: short windows of both models at each number of threads."""
+        return 2 * len(self.threads) * (self.budget_s * TRUTH_SHARE + TRUTH_START_S)
 
     @property
     def threads(self) -> dict[int, Method]:
@@ -101,7 +102,7 @@ class Design:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What measurements need: models, the board, how costly a run and a pyperf process are, and the truth."""
+    """What measurements need: models, the reference, the board, how costly a run and a pyperf process are."""
 
     models: Models
     reference: Reference
@@ -110,7 +111,6 @@ class Bench:
     budget_s: float
     own_s: float
     pyperf_process_s: float
-    truth: Line = field(default_factory=dict)
 
 
 class Results:
@@ -132,6 +132,10 @@ class Results:
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
+
+    def add_of_session(self, line: Line) -> None:
+        """Append a line of the newest session."""
+        self.add(line | {"session": sum(each["kind"] == "session" for each in self.lines) - 1})
 
     def measured(self) -> list[Line]:
         """What has been measured."""
@@ -156,32 +160,37 @@ def carry_out(design: Design, results: Results, folder: Path, minutes: float) ->
     left_h = design.seconds * len(steps) / max(1, len(steps) + len(done)) / 3600
     tell(f"repeatability: {len(steps)} measurements to do, about {left_h:.1f} h; results go to {results.path}")
     with prepared(design, folder) as bench:
-        results.add({"kind": "session", "asked": design.asked, "truth": bench.truth, "began_s": time.time()})
-        measure_steps(steps, bench, results, ends_s)
+        results.add({"kind": "session", "asked": design.asked, "began_s": time.time()})
+        for _ in range(FIRST_ROUNDS):
+            results.add_of_session(measure_truth(bench, design))
+        measure_steps(steps, bench, design, results, ends_s)
 
 
-def measure_steps(steps: Sequence[Step], bench: Bench, results: Results, ends_s: float) -> None:
-    """A line for each measurement that begins in time."""
-    session = sum(line["kind"] == "session" for line in results.lines) - 1
+def measure_steps(steps: Sequence[Step], bench: Bench, design: Design, results: Results, ends_s: float) -> None:
+    """A line for each measurement that begins in time, and one of the truth after each ten."""
     began_s = time.monotonic()
     for number, step in enumerate(steps, start=1):
         if time.monotonic() > ends_s:
             tell(f"repeatability: the time is over, {len(steps) - number + 1} measurements are left")
             return
-        results.add({"kind": "measured", "session": session, **measure_step(step, bench)})
+        results.add_of_session({"kind": "measured", **measure_step(step, bench)})
+        if number % ROUND_EVERY == 0:
+            results.add_of_session(measure_truth(bench, design))
         left_h = (time.monotonic() - began_s) / number * (len(steps) - number) / 3600
         tell(f"repeatability: {number} of {len(steps)}, {step.load.value}, {step.method.value}; {left_h:.1f} h left")
 
 
 @contextmanager
 def prepared(design: Design, folder: Path) -> Iterator[Bench]:
-    """Models of the wanted time, the reference, a board, what runs cost here, and the truth."""
+    """Models of the wanted time, the reference, a board, and what runs cost here."""
     models = make_models(folder, design.model_ms)
     board = LoneBoard.in_folder(folder / "board")
     staged = {A: board.stage(models.a), B: board.stage(models.b)}
     with watched(models.reference, folder) as reference:
         own_s = time_runs(board, staged)
-        tell(f"repeatability: a run costs {own_s:.1f} s of its own; now the truth, {design.truth_s / 60:.0f} min")
+        tell(
+            f"repeatability: a run costs {own_s:.1f} s of its own; now the truth, {FIRST_ROUNDS * design.round_s:.0f} s"
+        )
         yield Bench(
             models=models,
             reference=reference,
@@ -190,23 +199,23 @@ def prepared(design: Design, folder: Path) -> Iterator[Bench]:
             budget_s=design.budget_s,
             own_s=own_s,
             pyperf_process_s=time_pyperf_process(models.b) if Method.PYPERF in design.methods else 1.0,
-            truth=find_truth(models, reference, design),
         )
 
 
 def time_runs(board: LoneBoard, staged: dict[str, str]) -> float:
-    """Seconds that a run costs beside warm-up and window, the longer of both models'."""
-    trial = plan(Method.NO_GATE, 0.0).protocol(0.0, 1)
+    """Seconds that a run costs beside the times of its protocol, the longer of both models'; its gate opens at once."""
+    ours = plan(Method.PIFARM, 0.0)
+    trial = ours.protocol(TRIAL_S, 1)
     costs_s = []
     for name in (A, A, B):  # the first one compiles what the others find
         began_s = time.monotonic()
         from_s, to_s = run_agent(board, staged[name], trial, name).timed
-        costs_s.append(time.monotonic() - began_s - (to_s - from_s) - WARM_UP_S)
+        costs_s.append(time.monotonic() - began_s - (to_s - from_s) - ours.fixed_s)
     return max(0.0, *costs_s[1:])
 
 
 def make_models(folder: Path, model_ms: float) -> Models:
-    """A of about the wanted time, B a tenth slower, and the reference of under a millisecond."""
+    """A of about the wanted time, B a tenth slower, and the reference, about a third of it."""
     folder.mkdir(parents=True, exist_ok=True)
     trial = folder / "trial.onnx"
     write_network(trial, layers=TRIAL_LAYERS, channels=CHANNELS, size=SIZE)
@@ -218,28 +227,18 @@ def make_models(folder: Path, model_ms: float) -> Models:
     return Models(**{name: folder / f"{name}.onnx" for name in counts})
 
 
-def find_truth(models: Models, reference: Reference, design: Design) -> Line:
-    """By model and number of threads the median over alternating fresh quiet processes: nanoseconds, and as many times
-    the reference.
-    """
-    found: dict[str, list[Line]] = {}
-    for _ in range(TRUTH_PARTS):
-        for (threads, method), (name, model) in itertools.product(
-            design.threads.items(), ((A, models.a), (B, models.b))
-        ):
-            with kept_on(method.cores(reference.files)):
-                ends_s = time.monotonic() + TRUTH_START_S + design.budget_s * TRUTH_SHARE
-                value_ns, timed = run_loop("steady", model, threads, ends_s)
-            part = Part(model=name, value_ns=value_ns, timed=timed)
-            found.setdefault(f"{name}{threads}", []).append(as_line(part, method, reference))
-    return {
-        name: {
-            "ns": statistics.median(part["value_ns"] for part in parts),
-            "references": statistics.median(part["value_ns"] / part["reference_ns"] for part in parts),
-            "parts": parts,
-        }
-        for name, parts in found.items()
-    }
+def measure_truth(bench: Bench, design: Design) -> Line:
+    """A round: both models at each number of threads, each in a fresh quiet process."""
+    parts = []
+    for (threads, method), (name, model) in itertools.product(
+        design.threads.items(), ((A, bench.models.a), (B, bench.models.b))
+    ):
+        with kept_on(method.cores(bench.reference.files)):
+            ends_s = time.monotonic() + TRUTH_START_S + design.budget_s * TRUTH_SHARE
+            value_ns, timed = run_loop("steady", model, threads, ends_s)
+        part = Part(model=name, value_ns=value_ns, timed=timed)
+        parts.append(as_line(part, method, bench.reference) | {"threads": threads})
+    return {"kind": "truth", "parts": parts}
 
 
 def measure_step(step: Step, bench: Bench) -> Line:

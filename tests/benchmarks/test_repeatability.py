@@ -11,7 +11,7 @@ import pytest
 
 from agent.wire.records import Inferences, Phase
 from benchmarks.command import CannotMeasureError
-from benchmarks.repeatability.judged import MEANS, judge
+from benchmarks.repeatability.judged import MEANS, judge, read_truths
 from benchmarks.repeatability.loads import Load, bursts, disturbed, overlap_s
 from benchmarks.repeatability.methods import Method, pyperf_processes
 from benchmarks.repeatability.ours import BLOCKS, LEAST_WINDOW_S, LOAD_WINDOW_S, plan, read_run
@@ -22,7 +22,6 @@ from orchestrator.canary.make import write_network
 
 REFERENCE_NS = 1e6
 TRUE_NS = {"a1": 20e6, "b1": 22e6, "a8": 30e6, "b8": 33e6}
-TRUTH = {name: {"ns": value_ns, "references": value_ns / REFERENCE_NS} for name, value_ns in TRUE_NS.items()}
 DESIGN = Design(
     seeds=2, repeats=3, budget_s=100.0, model_ms=20.0, loads=tuple(Load), methods=(Method.PIFARM, Method.NAIVE)
 )
@@ -40,7 +39,11 @@ def line(method: Method, load: Load, repeat: int, factor: float, **others: Any) 
 
 
 def session(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"kind": "session", "truth": TRUTH}, *lines]
+    parts = [
+        {"model": name[0], "threads": int(name[1]), "value_ns": value_ns, "reference_ns": REFERENCE_NS}
+        for name, value_ns in TRUE_NS.items()
+    ]
+    return [{"kind": "session"}, {"kind": "truth", "session": 0, "parts": parts}, *lines]
 
 
 def test_every_method_of_a_repeat_meets_the_same_bursts_and_every_repeat_others() -> None:
@@ -107,17 +110,28 @@ def test_only_the_window_of_a_run_counts_and_is_placed_on_the_monotonic_clock() 
     assert part.timed == pytest.approx((1.00000001, 1.00000004))
 
 
+def looks(path: Path, *each_ns: float) -> Path:
+    """A file of looks, one a second from 0 on, and a torn one."""
+    path.write_bytes(np.array(list(enumerate(each_ns)), dtype=np.float64).tobytes() + b"torn")
+    return path
+
+
 def test_the_reference_of_a_span_is_the_median_look_in_it_and_of_two_cores_the_geometric_mean(tmp_path: Path) -> None:
-    looks = {0: [(1.0, 9.0), (2.0, 4.0), (3.0, 5.0), (4.0, 4.0), (9.0, 50.0)], 1: [(2.0, 9.0), (3.0, 9.0), (4.0, 9.0)]}
-    for core, own in looks.items():
-        np.array(own).tofile(tmp_path / str(core))
-    with (tmp_path / "0").open("ab") as file:
-        file.write(b"torn")
-    reference = Reference(files={core: tmp_path / str(core) for core in looks})
-    assert reference.in_span((1.5, 5.0), [0]) == pytest.approx(4.0)
-    assert reference.in_span((1.5, 5.0), [0, 1]) == pytest.approx(6.0)
-    with pytest.raises(CannotMeasureError, match=r"looked 1 times within 2\.0 s"):
-        reference.in_span((8.0, 10.0), [0])
+    files = {0: looks(tmp_path / "0", 90, 90, 4, 5, 4, 4, 4, 90, 90), 1: looks(tmp_path / "1", *[9.0] * 9)}
+    reference = Reference(files=files)
+    assert reference.in_span((1.5, 6.5), [0]) == pytest.approx(4.0)
+    assert reference.in_span((1.5, 6.5), [0, 1]) == pytest.approx(6.0)
+
+
+def test_the_reference_of_a_short_span_is_that_of_the_looks_around_it(tmp_path: Path) -> None:
+    reference = Reference(files={0: looks(tmp_path / "0", 90, 1, 2, 5, 3, 4, 90, 90)})
+    assert reference.in_span((2.9, 3.1), [0]) == pytest.approx(3.0)
+
+
+def test_a_reference_that_has_ended_is_no_reference(tmp_path: Path) -> None:
+    reference = Reference(files={0: looks(tmp_path / "0", 1, 1, 1, 1, 1, 1)})
+    with pytest.raises(CannotMeasureError, match="the reference has ended"):
+        reference.in_span((1.0, 60.0), [0])
 
 
 @pytest.mark.integration
@@ -166,6 +180,14 @@ def test_results_go_on_after_a_torn_last_line_and_what_failed_is_tried_again(tmp
     assert len(Results(results.path).done()) == 2
 
 
+def test_lines_are_of_the_newest_session(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.jsonl")
+    for number in range(2):
+        results.add({"kind": "session"})
+        results.add_of_session({"kind": "truth"})
+        assert results.lines[-1] == {"kind": "truth", "session": number}
+
+
 def test_the_table_holds_spread_and_worst_distance_of_ours_beside_the_best_peer() -> None:
     lines = [line(Method.PIFARM, Load.TWO_BURNERS, each, 1 + each / 100, disturbed_s=each) for each in range(3)]
     lines += [line(Method.NAIVE, Load.TWO_BURNERS, each, 1 + each / 10) for each in range(3)]
@@ -198,6 +220,16 @@ def test_other_session_options_are_held_against_their_own_truth() -> None:
     lines = [line(method, Load.NONE, 0, 1.0) for method in (Method.PIFARM, Method.ULTRALYTICS)]
     (worst,) = [figure for figure in judge(session(lines)) if "one model, worst off" in figure.what]
     assert worst.reference is not None and worst.reference.center == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_truth_of_a_session_is_the_median_of_its_own_rounds() -> None:
+    rounds = [
+        {"session": number, "parts": [{"model": "a", "threads": 1, "value_ns": value_ns, "reference_ns": 2.0}]}
+        for number, value_ns in ((0, 10.0), (1, 90.0), (0, 14.0), (0, 12.0))
+    ]
+    truths = read_truths(rounds)
+    assert (truths[0, "a", 1].read_ns, truths[0, "a", 1].references) == (12.0, 6.0)
+    assert truths[1, "a", 1].read_ns == 90.0
 
 
 def test_measurements_that_failed_are_counted() -> None:
