@@ -116,11 +116,12 @@ class Bench:
 class Results:
     """The file of lines.
 
-    Lifecycle: opened once; each `add` is on the disk when it returns. A torn last line is dropped.
+    Lifecycle: opened once, which makes its folder; each `add` is on the disk when it returns. A torn last line is dropped.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
         text = path.read_text() if path.exists() else ""
         self.lines: list[Line] = [line for line in map(_parse, text.splitlines()) if line]
         if text and not text.endswith("\n"):

@@ -180,8 +180,8 @@ def test_results_go_on_after_a_torn_last_line_and_what_failed_is_tried_again(tmp
     assert len(Results(results.path).done()) == 2
 
 
-def test_lines_are_of_the_newest_session(tmp_path: Path) -> None:
-    results = Results(tmp_path / "results.jsonl")
+def test_lines_are_of_the_newest_session_in_a_folder_that_is_made(tmp_path: Path) -> None:
+    results = Results(tmp_path / "new" / "results.jsonl")
     for number in range(2):
         results.add({"kind": "session"})
         results.add_of_session({"kind": "truth"})
