@@ -1,14 +1,17 @@
 """What the lines say: the spread of ten repeats, the worst distance from the truth, who met the disturbance.
 
-All in percent, and the worst of all seeds and of both models. What is judged is in units of the reference, which took
-them on the same core meanwhile: this machine changes its speed by itself. The same as the clock read it stands below.
+All in percent, and the worst of all seeds and of both models. What is judged is adjusted by what the reference took on
+the same core meanwhile, because a machine may change its speed by itself: an analysis of covariance, whose slope is
+that of the quiet rounds of the truth. The same as the clock read it stands below.
 """
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from benchmarks.figure import Estimate, Figure, Target
 from benchmarks.repeatability.loads import Load
@@ -47,10 +50,17 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """A quiet model in one session: as the clock read it, and as many times the reference."""
+    """A quiet model in one session: the middle of its rounds, the reference's middle in them, and by which power of the
+    reference the model goes: 0 where the reference tells nothing of it, 1 where both change alike.
+    """
 
     read_ns: float
-    references: float
+    reference_ns: float
+    slope: float
+
+    def at(self, reference_ns: float) -> float:
+        """What it would have taken when the reference took so long, nanoseconds."""
+        return self.read_ns * math.exp(self.slope * math.log(reference_ns / self.reference_ns))
 
 
 Truths = Mapping[tuple[int, str, int], Truth]  # by session, model and number of threads
@@ -139,18 +149,34 @@ def _details(what: str, repeats: dict[str, list[Repeat]], scores: dict[str, Scor
 
 
 def read_truths(rounds: Sequence[Line]) -> Truths:
-    """The median over the rounds of a session."""
+    """Medians over the rounds of a session, and the slope that both models share at a number of threads."""
     found: dict[tuple[int, str, int], list[Line]] = {}
     for line in rounds:
         for part in line["parts"]:
             found.setdefault((line["session"], part["model"], part["threads"]), []).append(part)
-    return {
-        key: Truth(
-            read_ns=statistics.median(part["value_ns"] for part in parts),
-            references=statistics.median(part["value_ns"] / part["reference_ns"] for part in parts),
+    middles = {key: (_median(parts, "value_ns"), _median(parts, "reference_ns")) for key, parts in found.items()}
+    moves: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    for (session, model, threads), parts in found.items():
+        value_ns, reference_ns = middles[session, model, threads]
+        moves.setdefault((session, threads), []).extend(
+            (math.log(part["reference_ns"] / reference_ns), math.log(part["value_ns"] / value_ns)) for part in parts
         )
-        for key, parts in found.items()
+    return {
+        key: Truth(read_ns=value_ns, reference_ns=reference_ns, slope=find_slope(moves[key[0], key[2]]))
+        for key, (value_ns, reference_ns) in middles.items()
     }
+
+
+def find_slope(moves: Sequence[tuple[float, float]]) -> float:
+    """How a model moves with the reference, both as logarithms: the slope of Theil and Sen, within 0 to 1."""
+    if len({x for x, _ in moves}) < 2:
+        return 0.0
+    x, y = zip(*moves, strict=True)
+    return float(np.clip(stats.theilslopes(y, x).slope, 0.0, 1.0))
+
+
+def _median(parts: Sequence[Line], field: str) -> float:
+    return float(statistics.median(part[field] for part in parts))
 
 
 def _repeats(name: str, load: Load, lines: Sequence[Line], truths: Truths) -> list[Repeat]:
@@ -164,8 +190,8 @@ def _repeat(line: Line, truths: Truths, method: Method, field: str) -> Repeat:
     quotients = {}
     for name in (A, B):
         truth, parts = truths[line["session"], name, method.threads], [p for p in line["parts"] if p["model"] == name]
-        quotients[name] = geometric_mean([part[field] / part["reference_ns"] for part in parts]) / truth.references
-        quotients[f"{name} read"] = geometric_mean([part[field] for part in parts]) / truth.read_ns
+        quotients[name] = geometric_mean([part[field] / truth.at(part["reference_ns"]) for part in parts])
+        quotients[f"{name} read"] = geometric_mean([part[field] / truth.read_ns for part in parts])
     quotients["ratio"] = quotients[A] / quotients[B]
     quotients["ratio read"] = quotients["a read"] / quotients["b read"]
     return Repeat(seed=line["seed"], quotients=quotients, disturbed_s=line["disturbed_s"], wall_s=line["wall_s"])

@@ -116,7 +116,7 @@ class Bench:
 class Results:
     """The file of lines.
 
-    Lifecycle: opened once, which makes its folder; each `add` is on the disk when it returns. A torn last line is dropped.
+    Lifecycle: opened once, which makes its folder; each `add` is on the disk when it returns. A torn last line goes.
     """
 
     def __init__(self, path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from agent.wire.records import Inferences, Phase
 from benchmarks.command import CannotMeasureError
-from benchmarks.repeatability.judged import MEANS, judge, read_truths
+from benchmarks.repeatability.judged import MEANS, Truth, find_slope, judge, read_truths
 from benchmarks.repeatability.loads import Load, bursts, disturbed, overlap_s
 from benchmarks.repeatability.methods import Method, pyperf_processes
 from benchmarks.repeatability.ours import BLOCKS, LEAST_WINDOW_S, LOAD_WINDOW_S, plan, read_run
@@ -39,11 +39,21 @@ def line(method: Method, load: Load, repeat: int, factor: float, **others: Any) 
 
 
 def session(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"kind": "session"}, *(truth_round(slower) for slower in (0.9, 1.0, 1.1)), *lines]
+
+
+def truth_round(slower: float) -> dict[str, Any]:
+    """A quiet round in which models and reference took that many times as long as in the middle."""
     parts = [
-        {"model": name[0], "threads": int(name[1]), "value_ns": value_ns, "reference_ns": REFERENCE_NS}
+        {
+            "model": name[0],
+            "threads": int(name[1]),
+            "value_ns": value_ns * slower,
+            "reference_ns": REFERENCE_NS * slower,
+        }
         for name, value_ns in TRUE_NS.items()
     ]
-    return [{"kind": "session"}, {"kind": "truth", "session": 0, "parts": parts}, *lines]
+    return {"kind": "truth", "session": 0, "parts": parts}
 
 
 def test_every_method_of_a_repeat_meets_the_same_bursts_and_every_repeat_others() -> None:
@@ -228,8 +238,19 @@ def test_the_truth_of_a_session_is_the_median_of_its_own_rounds() -> None:
         for number, value_ns in ((0, 10.0), (1, 90.0), (0, 14.0), (0, 12.0))
     ]
     truths = read_truths(rounds)
-    assert (truths[0, "a", 1].read_ns, truths[0, "a", 1].references) == (12.0, 6.0)
+    assert truths[0, "a", 1] == Truth(read_ns=12.0, reference_ns=2.0, slope=0.0)
     assert truths[1, "a", 1].read_ns == 90.0
+
+
+def test_a_reference_adjusts_by_as_much_as_the_truth_moves_with_it() -> None:
+    rng = np.random.default_rng(7)
+    moves = rng.normal(0.0, 0.03, 60)
+    assert find_slope([(x, 0.6 * x) for x in moves]) == pytest.approx(0.6)
+    assert find_slope([(x, -x) for x in moves]) == 0.0, "a model does not become faster because the machine is slower"
+    assert abs(find_slope(list(zip(moves, rng.normal(0.0, 0.01, 60), strict=True)))) < 0.15
+    truth = Truth(read_ns=20.0, reference_ns=5.0, slope=0.5)
+    assert truth.at(5.0) == 20.0
+    assert truth.at(5.0 * 1.21) == pytest.approx(22.0)
 
 
 def test_measurements_that_failed_are_counted() -> None:
