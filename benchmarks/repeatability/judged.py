@@ -50,17 +50,18 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """A quiet model in one session: the middle of its rounds, the reference's middle in them, and by which power of the
-    reference the model goes: 0 where the reference tells nothing of it, 1 where both change alike.
+    """A quiet model in one session: the middle of its rounds, as read and adjusted to the reference's middle, and by
+    which power of the reference it goes: 0 where the reference tells nothing of it, 1 where both change alike.
     """
 
     read_ns: float
+    adjusted_ns: float
     reference_ns: float
     slope: float
 
     def at(self, reference_ns: float) -> float:
         """What it would have taken when the reference took so long, nanoseconds."""
-        return self.read_ns * math.exp(self.slope * math.log(reference_ns / self.reference_ns))
+        return self.adjusted_ns * math.pow(reference_ns / self.reference_ns, self.slope)
 
 
 Truths = Mapping[tuple[int, str, int], Truth]  # by session, model and number of threads
@@ -77,7 +78,8 @@ class Score:
 
 def judge(lines: Sequence[Line]) -> list[Figure]:
     """The table: for each load and figure ours beside the best peer, then every method."""
-    truths = read_truths([line for line in lines if line["kind"] == "truth"])
+    rounds = [line for line in lines if line["kind"] == "truth"]
+    truths = read_truths(rounds)
     measured = [line for line in lines if line["kind"] == "measured" and "failed" not in line]
     figures: list[Figure] = []
     for load in Load:
@@ -87,7 +89,8 @@ def judge(lines: Sequence[Line]) -> list[Figure]:
         if Method.PIFARM.value in met:
             figures += _figures(load, met)
     failed = sum("failed" in line for line in lines)
-    return [*figures, Figure(what="measurements that failed", unit="", ours=Estimate(center=failed))]
+    failures = Figure(what="measurements that failed", unit="", ours=Estimate(center=failed))
+    return [*figures, *_machine(rounds, truths), failures]
 
 
 def score(repeats: Sequence[Repeat], what: str) -> Score:
@@ -136,6 +139,23 @@ def _figures(load: Load, repeats: dict[str, list[Repeat]]) -> Iterator[Figure]:
         yield from _details(what, repeats, scores)
 
 
+def _machine(rounds: Sequence[Line], truths: Truths) -> Iterator[Figure]:
+    """How far the truth's own rounds lie apart, which nothing disturbed but the machine: no method can do better."""
+    for threads in sorted({threads for _, _, threads in truths}):
+        adjusted, read = [], []
+        for line in rounds:
+            for part in (part for part in line["parts"] if part["threads"] == threads):
+                truth = truths[line["session"], part["model"], threads]
+                adjusted.append(math.log(part["value_ns"] / truth.at(part["reference_ns"])))
+                read.append(math.log(part["value_ns"] / truth.read_ns))
+        yield Figure(
+            what=f"the machine: quiet rounds, threads {threads}, standard deviation (reference: as the clock read it)",
+            unit="%",
+            ours=Estimate(center=100 * float(np.std(adjusted)), count=len(adjusted)),
+            reference=Estimate(center=100 * float(np.std(read))),
+        )
+
+
 def _details(what: str, repeats: dict[str, list[Repeat]], scores: dict[str, Score]) -> Iterator[Figure]:
     """Every method: spread where ours stands, worst distance where the reference stands."""
     for name, own in repeats.items():
@@ -161,10 +181,12 @@ def read_truths(rounds: Sequence[Line]) -> Truths:
         moves.setdefault((session, threads), []).extend(
             (math.log(part["reference_ns"] / reference_ns), math.log(part["value_ns"] / value_ns)) for part in parts
         )
-    return {
-        key: Truth(read_ns=value_ns, reference_ns=reference_ns, slope=find_slope(moves[key[0], key[2]]))
-        for key, (value_ns, reference_ns) in middles.items()
-    }
+    return {key: _truth(found[key], *middles[key], find_slope(moves[key[0], key[2]])) for key in found}
+
+
+def _truth(parts: Sequence[Line], read_ns: float, reference_ns: float, slope: float) -> Truth:
+    adjusted_ns = [part["value_ns"] * (reference_ns / part["reference_ns"]) ** slope for part in parts]
+    return Truth(read_ns=read_ns, adjusted_ns=statistics.median(adjusted_ns), reference_ns=reference_ns, slope=slope)
 
 
 def find_slope(moves: Sequence[tuple[float, float]]) -> float:

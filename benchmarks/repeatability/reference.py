@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from benchmarks.command import CannotMeasureError
 from benchmarks.repeatability.loads import Span
 
 ROOT = Path(__file__).parents[2]
-LEAST_LOOKS = 5
+LEAST_LOOKS = 31  # about 23 s: fewer say less of the machine than they err
 LATEST_S = 5.0
 START_PATIENCE_S, POLL_S = 30.0, 0.05
 Looks = npt.NDArray[np.float64]
@@ -34,12 +34,14 @@ class Reference:
 
     files: Mapping[int, Path]
 
-    def in_span(self, span: Span, cores: Collection[int]) -> float:
-        """The median look in a span, of a short span the five looks nearest to it; of several cores the geometric mean.
+    def in_span(self, span: Span, cores: Collection[int], without: Sequence[Span] = ()) -> float:
+        """The median look in a span, of a short one the 31 looks nearest to it; of several cores the geometric mean.
 
-        In nanoseconds. Raises `CannotMeasureError` where the reference has ended.
+        Looks in the spans of `without` do not count. In nanoseconds. Raises `CannotMeasureError` where the reference
+        has ended.
         """
-        return float(np.exp(np.mean([np.log(_median_in(read_looks(self.files[core]), span)) for core in cores])))
+        medians = [_median_in(read_looks(self.files[core]), span, without) for core in cores]
+        return float(np.exp(np.mean(np.log(medians))))
 
 
 def read_looks(file: Path) -> Looks:
@@ -90,11 +92,17 @@ def _await_looks(files: Mapping[int, Path]) -> None:
         time.sleep(POLL_S)
 
 
-def _median_in(looks: Looks, span: Span) -> float:
+def _median_in(looks: Looks, span: Span, without: Sequence[Span]) -> float:
     if not len(looks) or looks[-1, 0] < span[1] - LATEST_S:
         raise CannotMeasureError("the reference has ended; its reason stands above")
-    is_inside = (looks[:, 0] >= span[0]) & (looks[:, 0] <= span[1])
+    for each in without:
+        looks = looks[~_is_inside(looks, each)]
+    is_inside = _is_inside(looks, span)
     if np.count_nonzero(is_inside) < LEAST_LOOKS:
         nearest = np.argsort(np.abs(looks[:, 0] - np.mean(span)))[:LEAST_LOOKS]
         return float(np.median(looks[nearest, 1]))
     return float(np.median(looks[is_inside, 1]))
+
+
+def _is_inside(looks: Looks, span: Span) -> npt.NDArray[np.bool_]:
+    return (looks[:, 0] >= span[0]) & (looks[:, 0] <= span[1])

@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.command import CannotMeasureError, tell
 from benchmarks.lone_board import LoneBoard
-from benchmarks.repeatability.loads import Load, bursts, disturbed, overlap_s
+from benchmarks.repeatability.loads import Load, Span, bursts, disturbed, overlap_s
 from benchmarks.repeatability.methods import (
     PEERS,
     THREADS,
@@ -38,7 +38,8 @@ from orchestrator.canary.make import write_network
 BETWEEN_S = 2.0
 FIRST_ROUNDS, ROUND_EVERY = 5, 10
 TRUTH_SHARE, TRUTH_START_S = 1 / 8, 1.0
-CHANNELS, SIZE, TRIAL_LAYERS, REFERENCE_LAYERS = 32, 56, 4, 20
+CHANNELS, SIZE, TRIAL_LAYERS = 32, 56, 4
+REFERENCE_SHARE = 1 / 3
 TRIAL_S = 6.0
 SLOWER_BY = 1.10
 Line = dict[str, Any]
@@ -216,13 +217,13 @@ def time_runs(board: LoneBoard, staged: dict[str, str]) -> float:
 
 
 def make_models(folder: Path, model_ms: float) -> Models:
-    """A of about the wanted time, B a tenth slower, and the reference, about a third of it."""
+    """A of about the wanted time, B a tenth slower, and the reference, a third of it."""
     folder.mkdir(parents=True, exist_ok=True)
     trial = folder / "trial.onnx"
     write_network(trial, layers=TRIAL_LAYERS, channels=CHANNELS, size=SIZE)
     layer_ms = run_loop("steady", trial, THREADS, time.monotonic() + 2.0)[0] / 1e6 / TRIAL_LAYERS
     layers = max(10, round(model_ms / layer_ms))
-    counts = {"a": layers, "b": round(layers * SLOWER_BY), "reference": REFERENCE_LAYERS}
+    counts = {"a": layers, "b": round(layers * SLOWER_BY), "reference": round(layers * REFERENCE_SHARE)}
     for name, count in counts.items():
         write_network(folder / f"{name}.onnx", layers=count, channels=CHANNELS, size=SIZE)
     return Models(**{name: folder / f"{name}.onnx" for name in counts})
@@ -238,7 +239,7 @@ def measure_truth(bench: Bench, design: Design) -> Line:
             ends_s = time.monotonic() + TRUTH_START_S + design.budget_s * TRUTH_SHARE
             value_ns, timed = run_loop("steady", model, threads, ends_s)
         part = Part(model=name, value_ns=value_ns, timed=timed)
-        parts.append(as_line(part, method, bench.reference) | {"threads": threads})
+        parts.append(as_line(part, method, bench.reference, ()) | {"threads": threads})
     return {"kind": "truth", "parts": parts}
 
 
@@ -251,16 +252,16 @@ def measure_step(step: Step, bench: Bench) -> Line:
             with kept_on(step.method.cores(bench.reference.files)):
                 parts = measure(step.method, bench)
             wall_s = time.monotonic() - origin_s
-            lines = [as_line(part, step.method, bench.reference) for part in parts]
+            burnt = [(origin_s + from_s, origin_s + to_s) for from_s, to_s in spans]
+            lines = [as_line(part, step.method, bench.reference, burnt) for part in parts]
         except CannotMeasureError as reason:
             return line | {"failed": str(reason)}
-    absolute = [(origin_s + from_s, origin_s + to_s) for from_s, to_s in spans]
     timed = [part.timed for part in parts]
     return line | {
         "parts": lines,
         "wall_s": wall_s,
         "timed_s": sum(to_s - from_s for from_s, to_s in timed),
-        "disturbed_s": overlap_s(timed, absolute),
+        "disturbed_s": overlap_s(timed, burnt),
     }
 
 
@@ -271,9 +272,11 @@ def measure(method: Method, bench: Bench) -> list[Part]:
     return measure_ours(bench.board, bench.staged, plan(method, bench.own_s), bench.budget_s)
 
 
-def as_line(part: Part, method: Method, reference: Reference) -> Line:
-    """A part with what the reference took meanwhile on the cores where it may have run."""
-    return asdict(part) | {"reference_ns": reference.in_span(part.timed, method.cores(reference.files))}
+def as_line(part: Part, method: Method, reference: Reference, burnt: Sequence[Span]) -> Line:
+    """A part with what the reference took meanwhile on the cores where it may have run, as long as nothing burnt: what
+    the burners do to a method is not to be taken away.
+    """
+    return asdict(part) | {"reference_ns": reference.in_span(part.timed, method.cores(reference.files), burnt)}
 
 
 def _parse(text: str) -> Line | None:
