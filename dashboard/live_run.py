@@ -37,7 +37,7 @@ def _show_standing(found: RunProgress) -> None:
     figures = {
         "Phase": progress_text.phase(found).partition(",")[0].capitalize(),
         "For": numbers_text.duration(found.for_s),
-        "Left": numbers_text.duration(found.ends_in_s),
+        "Left": "any moment" if found.ends_in_s == 0 else numbers_text.duration(found.ends_in_s),
         "Newest values": numbers_text.age(found.last_age_s) if found.last_age_s is not None else "none yet",
         "Temperature": numbers_text.celsius(found.temperature_c),
         "True clock": numbers_text.megahertz(found.clock_hz),

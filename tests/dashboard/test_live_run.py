@@ -35,6 +35,16 @@ def test_a_running_soak_shows_how_it_stands_and_its_curve_so_far(
     assert "Room 25.0 °C, typed in." in text_of(app)
 
 
+def test_a_run_that_lasts_longer_than_was_thought_ends_any_moment(
+    open_page: OpenPage, database: Database, soaking: str
+) -> None:
+    with database.write() as session:
+        attempt = session.scalars(select(AttemptRow)).one()
+        attempt.started_at_s = attempt.opened_at_s - 100_000.0
+    shown = {metric.label: metric.value for metric in open_page("run", run=soaking).metric}
+    assert shown["Left"] == "any moment"
+
+
 def test_once_it_has_ended_the_page_shows_its_figures(open_page: OpenPage, database: Database, soaking: str) -> None:
     with database.write() as session:
         row = session.get_one(RunRow, soaking)
