@@ -28,7 +28,8 @@ from orchestrator.errors import NotFoundError, SpecError
 from orchestrator.protocols import is_provisional
 from orchestrator.queries.groups import least_coverage, observation, read_groups, split
 from orchestrator.queries.leaderboard_rows import ExcludedRun, Group
-from orchestrator.queries.results import RunResult, Selection, known_addresses
+from orchestrator.queries.ranked_variants import known_addresses
+from orchestrator.queries.results import RunResult, Selection
 
 Span = tuple[float, float] | None
 

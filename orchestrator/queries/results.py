@@ -7,17 +7,17 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row, Select, Text, and_, cast, select
-from sqlalchemy.orm import Session, contains_eager, joinedload
+from sqlalchemy.orm import Session, contains_eager
 
-from orchestrator.addresses import VariantAddress
 from orchestrator.analysis.comparability import Conditions
 from orchestrator.analysis.stopping import stated_coverage
 from orchestrator.attending.lifecycle import ENDED_RUN_STATES, RANKED_KINDS, RunState, StudyKind, Verdict
-from orchestrator.db.model_tables import ArtifactRow, BuildRow, ModelRow, VariantRow
+from orchestrator.db.model_tables import ModelRow
 from orchestrator.db.tables import AttemptRow, DeviceRow, RunRow, StudyRow
 from orchestrator.queries.leaderboard_rows import Group
 from orchestrator.queries.measured import Answerer, Metrics, read_measured
 from orchestrator.queries.naming import only_given
+from orchestrator.queries.ranked_variants import RankedVariant, read_variants
 
 _COLUMNS = (
     RunRow.id,
@@ -68,25 +68,6 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RankedVariant:
-    """A variant as its row shows it; `metrics` are declared, or as boards of the group's type have shown them.
-
-    `name` and `full` are the address within its model and beyond, made once: thousands of runs speak of them.
-    """
-
-    id: int
-    build_id: int
-    options_key: str
-    address: VariantAddress
-    name: str
-    full: str
-    format: str
-    size_bytes: int
-    is_baseline: bool
-    metrics: Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """An ended run: where it stands, how it ended, and its figures (nanoseconds) as far as it has them.
 
@@ -131,15 +112,10 @@ def read_results(session: Session, selection: Selection) -> list[RunResult]:
     places = _Places(
         studies=_studies(session, selection),
         devices={row.id: row for row in session.scalars(select(DeviceRow))},
-        variants=_variants(session, selection),
+        variants=read_variants(session, model=selection.model),
         measured=read_measured(session),
     )
     return [_result(row, places) for row in session.execute(_query(selection))]
-
-
-def known_addresses(session: Session) -> set[VariantAddress]:
-    """The addresses of all variants, measured or not."""
-    return {variant.address for variant in _variants(session, Selection()).values()}
 
 
 def loaded_options(loaded: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,41 +248,6 @@ def _studies(session: Session, selection: Selection) -> dict[int, _Study]:
         row.id: _Study(row=row, protocol=as_text(row.protocol) or "", inputs=as_text(row.inputs) or "")
         for row in session.scalars(chosen)
     }
-
-
-def _variants(session: Session, selection: Selection) -> dict[int, RankedVariant]:
-    build, artifact = contains_eager(VariantRow.build), joinedload(BuildRow.artifact)
-    query = (
-        select(VariantRow)
-        .join(VariantRow.build)
-        .join(BuildRow.model)
-        .options(build.contains_eager(BuildRow.model))
-        .options(build.options(artifact.load_only(ArtifactRow.format, ArtifactRow.size_bytes)))
-        .where(*only_given((ModelRow.name, selection.model)))
-    )
-    return {row.id: _variant(row) for row in session.scalars(query)}
-
-
-def _variant(row: VariantRow) -> RankedVariant:
-    address = VariantAddress.of(
-        model=row.build.model.name,
-        label=row.build.label,
-        runtime=row.runtime,
-        threads=row.threads,
-        options=row.options,
-    )
-    return RankedVariant(
-        id=row.id,
-        build_id=row.build_id,
-        options_key=row.options_key,
-        address=address,
-        name=address.text,
-        full=address.full,
-        format=row.build.artifact.format,
-        size_bytes=row.build.artifact.size_bytes,
-        is_baseline=row.build.is_baseline,
-        metrics=row.build.metrics,
-    )
 
 
 def _group(study: StudyRow, device: DeviceRow) -> Group:
