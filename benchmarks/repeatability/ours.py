@@ -1,4 +1,4 @@
-"""pifarm's way: runs of the real agent on this machine, as many blocks and as long windows as the budget holds."""
+"""pifarm's way: runs of the real agent on this machine, as many and with as long windows as the budget holds."""
 
 import json
 import time
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.protocol import MAX_RETURNS_TO_GATE
-from agent.wire.records import Inferences, Phase, Record
+from agent.wire.records import GatePassed, Inferences, Phase, Record
 from agent.wire.spec import Gate, Protocol, Regime, WarmUp, Window
 from benchmarks.lone_board import LoneBoard
 from benchmarks.repeatability.methods import A, B, Method, Part
@@ -22,41 +21,41 @@ LEAST_WARM_UP_S, WARM_UP_S = 0.25, 0.5
 LEAST_INFERENCES = 30
 STEADY_WITHIN = 0.02
 WAITING_SHARE = 0.2
-LEAST_WINDOW_S = 0.5
+LEAST_WINDOW_S, LEAST_SHARE = 0.5, 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How a budget is spent: on runs of `order`, each of which costs `fixed_s` beside its window."""
+    """How a budget is spent: on runs of `order`, each of which costs `fixed_s` beside a window of at least `planned_s`.
+
+    Time that nobody waited for goes to the windows that follow; waiting takes away whole runs, the last ones, and makes
+    no window shorter.
+    """
 
     order: tuple[str, ...]
     fixed_s: float
+    planned_s: float
     is_gated: bool
 
     def window_s(self, left_s: float, runs_left: int) -> float:
-        """The next window: its part of what is left, of which a fifth is kept for waiting where there is a gate.
-
-        What no run has waited for goes to the windows that follow.
-        """
-        usable_s = left_s * (1 - WAITING_SHARE if self.is_gated else 1.0)
-        return max(LEAST_WINDOW_S, usable_s / runs_left - self.fixed_s)
+        """The next window, of a budget of which so much is left; 0 where what is left holds not even half of one."""
+        share_s = _usable_s(left_s, self.is_gated) / runs_left - self.fixed_s
+        window_s = min(max(self.planned_s, share_s), left_s - self.fixed_s)
+        return window_s if window_s >= LEAST_SHARE * self.planned_s else 0.0
 
     def protocol(self, left_s: float, runs_left: int) -> Protocol:
-        """The protocol of the next run: its gate may use what the others of the plan do not need.
-
-        A run that is sent back from its warm-up passes the gate again, so that each pass gets its part of the time.
-        When there is nothing left to wait with, the gate is open: the wall budget is the same for all methods.
+        """The protocol of the next run. Its gate may use all that is left beside it: half of that in a first pass,
+        because a run that is sent back from its warm-up passes the gate again.
         """
+        window_s = max(LEAST_WINDOW_S, self.window_s(left_s, runs_left))
         gate = Gate(live_bits_clear=False)
-        window_s = self.window_s(left_s, runs_left)
-        spare_s = left_s - runs_left * (self.fixed_s + window_s)
-        if self.is_gated and spare_s > 0:
-            passes_s = spare_s - MAX_RETURNS_TO_GATE * (LOAD_WINDOW_S + WARM_UP_S)
+        if self.is_gated:
+            spare_s = max(0.0, left_s - self.fixed_s - window_s)
             gate = Gate(
                 live_bits_clear=False,
                 foreign_cpu_max=FOREIGN_CPU_MAX,
                 load_window_s=LOAD_WINDOW_S,
-                timeout_s=LOAD_WINDOW_S + max(0.0, passes_s) / (1 + MAX_RETURNS_TO_GATE),
+                timeout_s=LOAD_WINDOW_S + spare_s / 2,
             )
         return Protocol(
             name="repeatability",
@@ -67,39 +66,63 @@ class Plan:
         )
 
 
-def plan(method: Method, own_s: float) -> Plan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRun:
+    """What a run gave, and whether its gate opened: one that timed out is not valid."""
+
+    part: Part
+    has_opened: bool
+
+
+def plan(method: Method, own_s: float, budget_s: float) -> Plan:
     """The runs in their order; beside warm-up, gate and window each costs `own_s`."""
     is_gated = method is not Method.NO_GATE
     runs = 2 if method is Method.ONE_PROCESS else RUNS
     pairs = [(A, B) if block % 2 == 0 else (B, A) for block in range(runs // 2)]
+    fixed_s = own_s + WARM_UP_S + (LOAD_WINDOW_S if is_gated else 0.0)
     return Plan(
         order=tuple(name for pair in pairs for name in pair),
-        fixed_s=own_s + WARM_UP_S + (LOAD_WINDOW_S if is_gated else 0.0),
+        fixed_s=fixed_s,
+        planned_s=max(LEAST_WINDOW_S, _usable_s(budget_s, is_gated) / runs - fixed_s),
         is_gated=is_gated,
     )
 
 
 def measure_ours(board: LoneBoard, staged: dict[str, str], plan: Plan, budget_s: float) -> list[Part]:
-    """All runs of a plan, one part each."""
+    """The runs of a plan that the budget holds, at least one of each model, one part each."""
     ends_s = time.monotonic() + budget_s
-    parts = []
+    runs: list[OwnRun] = []
     for done, name in enumerate(plan.order):
-        protocol = plan.protocol(ends_s - time.monotonic(), len(plan.order) - done)
-        parts.append(run_agent(board, staged[name], protocol, name))
-    return parts
+        left_s, runs_left = ends_s - time.monotonic(), len(plan.order) - done
+        if plan.window_s(left_s, runs_left) or name not in {run.part.model for run in runs}:
+            runs.append(run_agent(board, staged[name], plan.protocol(left_s, runs_left), name))
+    return counted(runs)
 
 
-def run_agent(board: LoneBoard, staged: str, protocol: Protocol, model: str) -> Part:
+def counted(runs: Sequence[OwnRun]) -> list[Part]:
+    """The parts of runs whose gate opened; of a model of which none did, all."""
+    opened = {run.part.model for run in runs if run.has_opened}
+    return [run.part for run in runs if run.has_opened or run.part.model not in opened]
+
+
+def run_agent(board: LoneBoard, staged: str, protocol: Protocol, model: str) -> OwnRun:
     """From `start` to the journal."""
     started = board.start(board.spec(staged, protocol))
     claim = json.loads((board.folder / "runs" / started.spec.folder / "claim.json").read_bytes())
     return read_run(board.finish(started), claim["origin_ns"], model)
 
 
-def read_run(records: Sequence[Record], origin_ns: int, model: str) -> Part:
-    """The counted inferences of a journal."""
+def read_run(records: Sequence[Record], origin_ns: int, model: str) -> OwnRun:
+    """The counted inferences of a journal, and how its last gate was passed."""
+    gates = [each for each in records if isinstance(each, GatePassed)]
     counted = [each for each in records if isinstance(each, Inferences) and each.phase is Phase.WINDOW]
     summary = summarise(np.array([duration for chunk in counted for duration in chunk.durations_ns]))
     span_ns = (counted[0].starts_ns[0], counted[-1].end_ns)
     timed = ((origin_ns + span_ns[0]) / 1e9, (origin_ns + span_ns[1]) / 1e9)
-    return Part(model=model, value_ns=summary.median_ns, mean_ns=summary.mean_ns, timed=timed)
+    part = Part(model=model, value_ns=summary.median_ns, mean_ns=summary.mean_ns, timed=timed)
+    return OwnRun(part=part, has_opened=not gates or not gates[-1].timed_out)
+
+
+def _usable_s(left_s: float, is_gated: bool) -> float:
+    """What is not kept for waiting."""
+    return left_s * (1 - WAITING_SHARE) if is_gated else left_s

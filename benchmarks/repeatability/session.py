@@ -206,12 +206,12 @@ def prepared(design: Design, folder: Path) -> Iterator[Bench]:
 
 def time_runs(board: LoneBoard, staged: dict[str, str]) -> float:
     """Seconds that a run costs beside the times of its protocol, the longer of both models'; its gate opens at once."""
-    ours = plan(Method.PIFARM, 0.0)
+    ours = plan(Method.PIFARM, 0.0, TRIAL_S)
     trial = ours.protocol(TRIAL_S, 1)
     costs_s = []
     for name in (A, A, B):  # the first one compiles what the others find
         began_s = time.monotonic()
-        from_s, to_s = run_agent(board, staged[name], trial, name).timed
+        from_s, to_s = run_agent(board, staged[name], trial, name).part.timed
         costs_s.append(time.monotonic() - began_s - (to_s - from_s) - ours.fixed_s)
     return max(0.0, *costs_s[1:])
 
@@ -269,7 +269,8 @@ def measure(method: Method, bench: Bench) -> list[Part]:
     """Both models by one method."""
     if method in PEERS:
         return measure_peer(method, bench.models, bench.budget_s, bench.pyperf_process_s)
-    return measure_ours(bench.board, bench.staged, plan(method, bench.own_s), bench.budget_s)
+    ours = plan(method, bench.own_s, bench.budget_s)
+    return measure_ours(bench.board, bench.staged, ours, bench.budget_s)
 
 
 def as_line(part: Part, method: Method, reference: Reference, burnt: Sequence[Span]) -> Line:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.wire.records import Inferences, Phase
+from agent.wire.records import GatePassed, Inferences, Phase
 from benchmarks.command import CannotMeasureError
 from benchmarks.repeatability.judged import MEANS, Truth, find_slope, judge, read_truths
 from benchmarks.repeatability.loads import Load, bursts, disturbed, overlap_s
-from benchmarks.repeatability.methods import Method, pyperf_processes
-from benchmarks.repeatability.ours import BLOCKS, LEAST_WINDOW_S, LOAD_WINDOW_S, plan, read_run
+from benchmarks.repeatability.methods import Method, Part, pyperf_processes
+from benchmarks.repeatability.ours import BLOCKS, LOAD_WINDOW_S, OwnRun, counted, plan, read_run
 from benchmarks.repeatability.reference import LEAST_LOOKS, Reference, kept_on, read_looks, watched
 from benchmarks.repeatability.session import Design, Results
 from benchmarks.repeatability.timed_loop import clip
@@ -89,33 +89,52 @@ def test_a_burner_burns_in_its_spans_and_is_gone_afterwards() -> None:
 
 
 def test_runs_alternate_and_fit_into_the_budget_with_time_left_to_wait() -> None:
-    ours, no_gate = plan(Method.PIFARM, 1.0), plan(Method.NO_GATE, 1.0)
+    ours, no_gate = plan(Method.PIFARM, 1.0, 150.0), plan(Method.NO_GATE, 1.0, 150.0)
     assert ours.order == ("a", "b", "b", "a", "a", "b", "b", "a", "a", "b")
     assert len(ours.order) == 2 * BLOCKS
     assert 10 * (ours.window_s(150.0, 10) + ours.fixed_s) == pytest.approx(0.8 * 150.0)
     assert 10 * (no_gate.window_s(150.0, 10) + no_gate.fixed_s) == pytest.approx(150.0)
-    assert plan(Method.ONE_PROCESS, 1.0).order == ("a", "b")
+    assert plan(Method.ONE_PROCESS, 1.0, 150.0).order == ("a", "b")
 
 
 def test_what_no_run_has_waited_for_goes_to_the_windows_that_follow() -> None:
-    ours = plan(Method.PIFARM, 1.0)
-    first_s = ours.window_s(60.0, 10)
-    assert ours.window_s(60.0 - first_s - ours.fixed_s, 9) > first_s
-    assert ours.window_s(25.0, 9) == LEAST_WINDOW_S, "waiting took it"
+    ours = plan(Method.PIFARM, 1.0, 60.0)
+    assert ours.window_s(60.0 - ours.planned_s - ours.fixed_s, 9) > ours.planned_s
 
 
-def test_a_gate_may_wait_for_what_the_other_runs_do_not_need_and_no_longer() -> None:
-    ours = plan(Method.PIFARM, 1.0)
-    early, late = (ours.protocol(left_s, 1).gate.timeout_s for left_s in (60.0, ours.fixed_s + LEAST_WINDOW_S + 0.1))
-    assert early > late == LOAD_WINDOW_S
-    assert ours.protocol(ours.fixed_s, 1).gate.foreign_cpu_max is None, "the budget is used up"
-    assert plan(Method.NO_GATE, 1.0).protocol(60.0, 1).gate.foreign_cpu_max is None
+def test_waiting_takes_runs_away_and_makes_no_window_shorter() -> None:
+    ours = plan(Method.PIFARM, 1.0, 60.0)
+    assert ours.window_s(20.0, 9) == ours.planned_s
+    assert ours.window_s(ours.fixed_s + 0.9 * ours.planned_s, 3) == pytest.approx(0.9 * ours.planned_s)
+    assert ours.window_s(ours.fixed_s + 0.4 * ours.planned_s, 2) == 0
+
+
+def test_a_gate_is_never_open_because_time_is_over_and_waits_half_of_what_is_left_at_once() -> None:
+    ours = plan(Method.PIFARM, 1.0, 60.0)
+    needed_s = ours.fixed_s + ours.planned_s
+    early, late = (ours.protocol(left_s, 9).gate for left_s in (needed_s + 20.0, needed_s))
+    assert early.timeout_s == pytest.approx(LOAD_WINDOW_S + 10.0)
+    assert late.timeout_s == pytest.approx(LOAD_WINDOW_S)
+    assert early.foreign_cpu_max is late.foreign_cpu_max is not None
+    assert plan(Method.NO_GATE, 1.0, 60.0).protocol(60.0, 1).gate.foreign_cpu_max is None
+
+
+def own_run(model: str, *, has_opened: bool) -> OwnRun:
+    return OwnRun(part=Part(model=model, value_ns=1.0, timed=(0.0, 1.0)), has_opened=has_opened)
+
+
+def test_a_run_whose_gate_timed_out_counts_only_where_its_model_has_no_other() -> None:
+    runs = [own_run("a", has_opened=True), own_run("b", has_opened=False), own_run("a", has_opened=False)]
+    assert counted(runs) == [runs[0].part, runs[1].part]
 
 
 def test_only_the_window_of_a_run_counts_and_is_placed_on_the_monotonic_clock() -> None:
     warm_up = Inferences(phase=Phase.WARM_UP, first_index=0, starts_ns=(0,), durations_ns=(9,))
     window = Inferences(phase=Phase.WINDOW, first_index=1, starts_ns=(10, 20, 30), durations_ns=(2, 3, 10))
-    part = read_run([warm_up, window], 1_000_000_000, "a")
+    gates = [GatePassed(at_ns=1, waited_s=0.0, timed_out=timed_out, reason="") for timed_out in (True, False)]
+    run = read_run([*gates, warm_up, window], 1_000_000_000, "a")
+    part = run.part
+    assert run.has_opened and not read_run([gates[0], warm_up, window], 0, "a").has_opened
     assert (part.model, part.value_ns, part.mean_ns) == ("a", 3.0, 5.0)
     assert part.timed == pytest.approx((1.00000001, 1.00000004))
 
