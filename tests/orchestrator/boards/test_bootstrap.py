@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -99,15 +98,13 @@ def make_survey(*, adopted: tuple[str, tuple[int, int] | None] | None = None) ->
 
 @pytest.mark.ssh
 @pytest.mark.integration
-def test_an_adopted_python_makes_a_board_ready_at_once_and_again_sooner(site: Site) -> None:
+def test_an_adopted_python_makes_a_board_ready_at_once_and_again(site: Site) -> None:
     steps: list[Step] = []
     ready = bootstrap(site.transport, site.plan, progress=lambda step, _: steps.append(step))
     assert ready.python == sys.executable == ready.probe.adopted_python
     assert ready.probe.runtimes.keys() == {"onnxruntime"} and not ready.probe.unsupported
     assert steps == [Step.FARM_FOLDER, Step.PYTHON, Step.BUNDLE, Step.PREFLIGHT]
-    began_s = time.monotonic()
     assert bootstrap(site.transport, site.plan).bundle_hash == ready.bundle_hash
-    assert time.monotonic() - began_s < 2
     assert not (site.farm_folder / "envs").exists()
 
 
@@ -127,9 +124,9 @@ def test_a_board_without_an_index_gets_its_environment_from_pushed_wheels(site: 
     assert (site.farm_folder / "envs/onnxruntime/bin/python").exists()
     left = {path.name for path in site.farm_folder.iterdir()}
     assert "wheelhouse" not in left and list((site.farm_folder / "jobs").iterdir()) == []
-    began_s = time.monotonic()
-    bootstrap(site.transport, site.plan)
-    assert time.monotonic() - began_s < 2
+    again: list[str] = []
+    bootstrap(site.transport, site.plan, progress=lambda _, text: again.append(text))
+    assert not any(text.startswith(("installing", "pushing")) for text in again), again
 
 
 @pytest.mark.ssh
