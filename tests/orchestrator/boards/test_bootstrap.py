@@ -98,13 +98,16 @@ def make_survey(*, adopted: tuple[str, tuple[int, int] | None] | None = None) ->
 
 @pytest.mark.ssh
 @pytest.mark.integration
-def test_an_adopted_python_makes_a_board_ready_at_once_and_again(site: Site) -> None:
+def test_an_adopted_python_makes_a_board_ready_at_once_and_again_without_a_push(site: Site) -> None:
     steps: list[Step] = []
     ready = bootstrap(site.transport, site.plan, progress=lambda step, _: steps.append(step))
     assert ready.python == sys.executable == ready.probe.adopted_python
     assert ready.probe.runtimes.keys() == {"onnxruntime"} and not ready.probe.unsupported
     assert steps == [Step.FARM_FOLDER, Step.PYTHON, Step.BUNDLE, Step.PREFLIGHT]
-    assert bootstrap(site.transport, site.plan).bundle_hash == ready.bundle_hash
+    bundle = site.farm_folder / site.plan.bundle.target
+    pushed = bundle.stat()
+    assert bootstrap(site.transport, site.plan).python == ready.python
+    assert (bundle.stat().st_ino, bundle.stat().st_mtime_ns) == (pushed.st_ino, pushed.st_mtime_ns), "pushed again"
     assert not (site.farm_folder / "envs").exists()
 
 
