@@ -140,7 +140,7 @@ def _figures(load: Load, repeats: dict[str, list[Repeat]]) -> Iterator[Figure]:
 
 
 def _machine(rounds: Sequence[Line], truths: Truths) -> Iterator[Figure]:
-    """How far the truth's own rounds lie apart, which nothing disturbed but the machine: no method can do better."""
+    """How far the truth's own rounds lie apart, which nothing disturbed but the machine."""
     for threads in sorted({threads for _, _, threads in truths}):
         adjusted, read = [], []
         for line in rounds:

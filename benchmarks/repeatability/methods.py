@@ -1,6 +1,6 @@
 """Every way of measuring: two models inside the same wall budget.
 
-Peers measure one model after the other, each in half of the budget. pifarm measures them as the farm does: five
+Peers measure one model after the other, each in half of the budget. pifarm measures them as the farm does: up to five
 blocks that alternate AB BA, each run a fresh process of the real agent behind its gate, medians.
 """
 

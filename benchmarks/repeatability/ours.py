@@ -28,8 +28,8 @@ LEAST_WINDOW_S, LEAST_SHARE = 0.5, 0.5
 class Plan:
     """How a budget is spent: on runs of `order`, each of which costs `fixed_s` beside a window of at least `planned_s`.
 
-    Time that nobody waited for goes to the windows that follow; waiting takes away whole runs, the last ones, and makes
-    no window shorter.
+    Time that nobody waited for goes to the windows that follow; waiting takes away whole runs, the last ones, and
+    halves at most the last window.
     """
 
     order: tuple[str, ...]
@@ -44,8 +44,8 @@ class Plan:
         return window_s if window_s >= LEAST_SHARE * self.planned_s else 0.0
 
     def protocol(self, left_s: float, runs_left: int) -> Protocol:
-        """The protocol of the next run. Its gate may use all that is left beside it: half of that in a first pass,
-        because a run that is sent back from its warm-up passes the gate again.
+        """The protocol of the next run. Its gate may use all that is left beside it, each pass half of that, because a
+        run that is sent back from its warm-up passes the gate again.
         """
         window_s = max(LEAST_WINDOW_S, self.window_s(left_s, runs_left))
         gate = Gate(live_bits_clear=False)

@@ -102,7 +102,7 @@ def test_what_no_run_has_waited_for_goes_to_the_windows_that_follow() -> None:
     assert ours.window_s(60.0 - ours.planned_s - ours.fixed_s, 9) > ours.planned_s
 
 
-def test_waiting_takes_runs_away_and_makes_no_window_shorter() -> None:
+def test_waiting_takes_runs_away_and_halves_at_most_the_last_window() -> None:
     ours = plan(Method.PIFARM, 1.0, 60.0)
     assert ours.window_s(20.0, 9) == ours.planned_s
     assert ours.window_s(ours.fixed_s + 0.9 * ours.planned_s, 3) == pytest.approx(0.9 * ours.planned_s)
