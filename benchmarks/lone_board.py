@@ -106,15 +106,20 @@ class LoneBoard:
 
         Whoever reaps it may take seconds: an agent that waits for that has ended.
         """
-        gives_up_s = time.monotonic() + LIMITS.wall_s
-        with contextlib.suppress(psutil.NoSuchProcess):
-            while started.agent.status() != psutil.STATUS_ZOMBIE:
-                if time.monotonic() > gives_up_s:
-                    raise CannotMeasureError(f"a run of the agent lasts longer than {LIMITS.wall_s:g} s")
-                time.sleep(END_POLL_S)
+        if not self.has_ended_by(started, time.monotonic() + LIMITS.wall_s):
+            raise CannotMeasureError(f"a run of the agent lasts longer than {LIMITS.wall_s:g} s")
         records = self.records(started.spec)
         self.board.forget([(started.spec.run_id, started.spec.attempt)])
         return records
+
+    def has_ended_by(self, started: Started, until_s: float) -> bool:
+        """Wait until the agent has ended, but not beyond a moment on the monotonic clock; whether it has."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while started.agent.status() != psutil.STATUS_ZOMBIE:
+                if time.monotonic() > until_s:
+                    return False
+                time.sleep(END_POLL_S)
+        return True
 
     def end(self, started: Started) -> None:
         """End a run whose result nobody wants."""

@@ -2,7 +2,7 @@
 
 All in percent, and the worst of all seeds and of both models. What is judged is adjusted by what the reference took on
 the same core meanwhile, because a machine may change its speed by itself: an analysis of covariance, whose slope is
-that of the quiet rounds of the truth. The same as the clock read it stands below.
+that of the quiet rounds of all sessions. The same as the clock read it stands below.
 """
 
 import math
@@ -169,19 +169,19 @@ def _details(what: str, repeats: dict[str, list[Repeat]], scores: dict[str, Scor
 
 
 def read_truths(rounds: Sequence[Line]) -> Truths:
-    """Medians over the rounds of a session, and the slope that both models share at a number of threads."""
+    """Medians over the rounds of a session; at a number of threads all sessions and both models share a slope."""
     found: dict[tuple[int, str, int], list[Line]] = {}
     for line in rounds:
         for part in line["parts"]:
             found.setdefault((line["session"], part["model"], part["threads"]), []).append(part)
     middles = {key: (_median(parts, "value_ns"), _median(parts, "reference_ns")) for key, parts in found.items()}
-    moves: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    moves: dict[int, list[tuple[float, float]]] = {}
     for (session, model, threads), parts in found.items():
         value_ns, reference_ns = middles[session, model, threads]
-        moves.setdefault((session, threads), []).extend(
+        moves.setdefault(threads, []).extend(
             (math.log(part["reference_ns"] / reference_ns), math.log(part["value_ns"] / value_ns)) for part in parts
         )
-    return {key: _truth(found[key], *middles[key], find_slope(moves[key[0], key[2]])) for key in found}
+    return {key: _truth(found[key], *middles[key], find_slope(moves[key[2]])) for key in found}
 
 
 def _truth(parts: Sequence[Line], read_ns: float, reference_ns: float, slope: float) -> Truth:

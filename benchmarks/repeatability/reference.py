@@ -22,7 +22,7 @@ from benchmarks.command import CannotMeasureError
 from benchmarks.repeatability.loads import Span
 
 ROOT = Path(__file__).parents[2]
-LEAST_LOOKS = 31  # about 23 s: fewer say less of the machine than they err
+LEAST_LOOKS = 7  # about 5 s: a machine that changes within seconds is told best by the looks that are near
 LATEST_S = 5.0
 START_PATIENCE_S, POLL_S = 30.0, 0.05
 Looks = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ class Reference:
     files: Mapping[int, Path]
 
     def in_span(self, span: Span, cores: Collection[int], without: Sequence[Span] = ()) -> float:
-        """The median look in a span, of a short one the 31 looks nearest to it; of several cores the geometric mean.
+        """The median look in a span, of a short one the 7 looks nearest to it; of several cores the geometric mean.
 
         Looks in the spans of `without` do not count. In nanoseconds. Raises `CannotMeasureError` where the reference
         has ended.

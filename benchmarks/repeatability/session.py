@@ -1,6 +1,6 @@
 """The order of everything, and its results as JSON lines, so that hours of measuring survive an interruption.
 
-The truth of a session is its own: quiet medians of both models in fresh processes, some rounds at its beginning and one
+The truth of a session is its own: quiet medians of both models in fresh processes, two rounds at its beginning and one
 after each ten measurements. Every part of it and of a measurement goes with what the reference took meanwhile. Lines
 are of three kinds: `session`, `truth` and `measured`.
 """
@@ -31,13 +31,14 @@ from benchmarks.repeatability.methods import (
     run_loop,
     time_pyperf_process,
 )
-from benchmarks.repeatability.ours import measure_ours, plan, run_agent
+from benchmarks.repeatability.ours import collect, measure_ours, plan
 from benchmarks.repeatability.reference import Reference, kept_on, watched
 from orchestrator.canary.make import write_network
 
 BETWEEN_S = 2.0
-FIRST_ROUNDS, ROUND_EVERY = 5, 10
-TRUTH_SHARE, TRUTH_START_S = 1 / 8, 1.0
+FIRST_ROUNDS, ROUND_EVERY = 2, 10
+# a share of the budget: about what pifarm's windows of one model have together
+TRUTH_SHARE, TRUTH_START_S = 1 / 4, 1.0
 CHANNELS, SIZE, TRIAL_LAYERS = 32, 56, 4
 REFERENCE_SHARE = 1 / 3
 TRIAL_S = 6.0
@@ -211,7 +212,7 @@ def time_runs(board: LoneBoard, staged: dict[str, str]) -> float:
     costs_s = []
     for name in (A, A, B):  # the first one compiles what the others find
         began_s = time.monotonic()
-        from_s, to_s = run_agent(board, staged[name], trial, name).part.timed
+        from_s, to_s = collect(board, board.start(board.spec(staged[name], trial)), name).part.timed
         costs_s.append(time.monotonic() - began_s - (to_s - from_s) - ours.fixed_s)
     return max(0.0, *costs_s[1:])
 
