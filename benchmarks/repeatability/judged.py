@@ -1,22 +1,20 @@
 """What the lines say: the spread of ten repeats, the worst distance from the truth, who met the disturbance.
 
-All in percent, and the worst of all seeds and of both models. What is judged is adjusted by what the reference took on
-the same core meanwhile, because a machine may change its speed by itself: an analysis of covariance, whose slope is
-that of the quiet rounds of all sessions. The same as the clock read it stands below.
+All in percent, and the worst of all seeds and of both models. What is judged is held against the truth of its own
+moment, because a machine may change its speed by itself. The same as the clock read it, against the truth of its
+session, stands below.
 """
 
 import math
-import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from benchmarks.figure import Estimate, Figure, Target
 from benchmarks.repeatability.loads import Load
 from benchmarks.repeatability.methods import PEERS, A, B, Method
-from benchmarks.repeatability.session import Line
+from benchmarks.repeatability.truth import Line, Rounds, Truths, read_rounds, read_truths
 from orchestrator.analysis.latency import geometric_mean
 
 OUR_LIMIT = 3.0
@@ -49,25 +47,6 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Truth:
-    """A quiet model in one session: the middle of its rounds, as read and adjusted to the reference's middle, and by
-    which power of the reference it goes: 0 where the reference tells nothing of it, 1 where both change alike.
-    """
-
-    read_ns: float
-    adjusted_ns: float
-    reference_ns: float
-    slope: float
-
-    def at(self, reference_ns: float) -> float:
-        """What it would have taken when the reference took so long, nanoseconds."""
-        return self.adjusted_ns * math.pow(reference_ns / self.reference_ns, self.slope)
-
-
-Truths = Mapping[tuple[int, str, int], Truth]  # by session, model and number of threads
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """One method under one load, of one model or of the ratio."""
 
@@ -78,7 +57,7 @@ class Score:
 
 def judge(lines: Sequence[Line]) -> list[Figure]:
     """The table: for each load and figure ours beside the best peer, then every method."""
-    rounds = [line for line in lines if line["kind"] == "truth"]
+    rounds = read_rounds(lines)
     truths = read_truths(rounds)
     measured = [line for line in lines if line["kind"] == "measured" and "failed" not in line]
     figures: list[Figure] = []
@@ -139,21 +118,21 @@ def _figures(load: Load, repeats: dict[str, list[Repeat]]) -> Iterator[Figure]:
         yield from _details(what, repeats, scores)
 
 
-def _machine(rounds: Sequence[Line], truths: Truths) -> Iterator[Figure]:
-    """How far the truth's own rounds lie apart, which nothing disturbed but the machine."""
-    for threads in sorted({threads for _, _, threads in truths}):
-        adjusted, read = [], []
-        for line in rounds:
-            for part in (part for part in line["parts"] if part["threads"] == threads):
-                truth = truths[line["session"], part["model"], threads]
-                adjusted.append(math.log(part["value_ns"] / truth.at(part["reference_ns"])))
-                read.append(math.log(part["value_ns"] / truth.read_ns))
-        yield Figure(
-            what=f"the machine: quiet rounds, threads {threads}, standard deviation (reference: as the clock read it)",
-            unit="%",
-            ours=Estimate(center=100 * float(np.std(adjusted)), count=len(adjusted)),
-            reference=Estimate(center=100 * float(np.std(read))),
-        )
+def _machine(rounds: Rounds, truths: Truths) -> Iterator[Figure]:
+    """How far the truth's own neighbouring rounds lie apart, which nothing disturbed but the machine."""
+    for threads in sorted({threads for _, threads in rounds}):
+        own = {key: parts for key, parts in rounds.items() if key[1] == threads}
+        apart = [value for key, parts in own.items() for value in truths[key].apart(parts)]
+        read = [math.log(part["value_ns"] / truths[key].read_ns(part)) for key, parts in own.items() for part in parts]
+        slopes = {truths[key].slope for key in own}
+        if apart:
+            yield Figure(
+                what=f"the machine: quiet rounds, threads {threads}, standard deviation between neighbours, slope "
+                f"{max(slopes):.2f} (reference: of all, as the clock read it)",
+                unit="%",
+                ours=Estimate(center=100 * float(np.sqrt(np.mean(np.square(apart)) / 2)), count=len(apart)),
+                reference=Estimate(center=100 * float(np.std(read)), count=len(read)),
+            )
 
 
 def _details(what: str, repeats: dict[str, list[Repeat]], scores: dict[str, Score]) -> Iterator[Figure]:
@@ -168,39 +147,6 @@ def _details(what: str, repeats: dict[str, list[Repeat]], scores: dict[str, Scor
         )
 
 
-def read_truths(rounds: Sequence[Line]) -> Truths:
-    """Medians over the rounds of a session; at a number of threads all sessions and both models share a slope."""
-    found: dict[tuple[int, str, int], list[Line]] = {}
-    for line in rounds:
-        for part in line["parts"]:
-            found.setdefault((line["session"], part["model"], part["threads"]), []).append(part)
-    middles = {key: (_median(parts, "value_ns"), _median(parts, "reference_ns")) for key, parts in found.items()}
-    moves: dict[int, list[tuple[float, float]]] = {}
-    for (session, model, threads), parts in found.items():
-        value_ns, reference_ns = middles[session, model, threads]
-        moves.setdefault(threads, []).extend(
-            (math.log(part["reference_ns"] / reference_ns), math.log(part["value_ns"] / value_ns)) for part in parts
-        )
-    return {key: _truth(found[key], *middles[key], find_slope(moves[key[2]])) for key in found}
-
-
-def _truth(parts: Sequence[Line], read_ns: float, reference_ns: float, slope: float) -> Truth:
-    adjusted_ns = [part["value_ns"] * (reference_ns / part["reference_ns"]) ** slope for part in parts]
-    return Truth(read_ns=read_ns, adjusted_ns=statistics.median(adjusted_ns), reference_ns=reference_ns, slope=slope)
-
-
-def find_slope(moves: Sequence[tuple[float, float]]) -> float:
-    """How a model moves with the reference, both as logarithms: the slope of Theil and Sen, within 0 to 1."""
-    if len({x for x, _ in moves}) < 2:
-        return 0.0
-    x, y = zip(*moves, strict=True)
-    return float(np.clip(stats.theilslopes(y, x).slope, 0.0, 1.0))
-
-
-def _median(parts: Sequence[Line], field: str) -> float:
-    return float(statistics.median(part[field] for part in parts))
-
-
 def _repeats(name: str, load: Load, lines: Sequence[Line], truths: Truths) -> list[Repeat]:
     method = Method.PIFARM if name == MEANS else Method(name)
     own = [line for line in lines if (line["load"], line["method"]) == (load.value, method.value)]
@@ -211,9 +157,9 @@ def _repeats(name: str, load: Load, lines: Sequence[Line], truths: Truths) -> li
 def _repeat(line: Line, truths: Truths, method: Method, field: str) -> Repeat:
     quotients = {}
     for name in (A, B):
-        truth, parts = truths[line["session"], name, method.threads], [p for p in line["parts"] if p["model"] == name]
-        quotients[name] = geometric_mean([part[field] / truth.at(part["reference_ns"]) for part in parts])
-        quotients[f"{name} read"] = geometric_mean([part[field] / truth.read_ns for part in parts])
+        truth, parts = truths[line["session"], method.threads], [p for p in line["parts"] if p["model"] == name]
+        quotients[name] = geometric_mean([part[field] / truth.at(part) for part in parts])
+        quotients[f"{name} read"] = geometric_mean([part[field] / truth.read_ns(part) for part in parts])
     quotients["ratio"] = quotients[A] / quotients[B]
     quotients["ratio read"] = quotients["a read"] / quotients["b read"]
     return Repeat(seed=line["seed"], quotients=quotients, disturbed_s=line["disturbed_s"], wall_s=line["wall_s"])

@@ -1,8 +1,8 @@
 """The order of everything, and its results as JSON lines, so that hours of measuring survive an interruption.
 
-The truth of a session is its own: quiet medians of both models in fresh processes, two rounds at its beginning and one
-after each ten measurements. Every part of it and of a measurement goes with what the reference took meanwhile. Lines
-are of three kinds: `session`, `truth` and `measured`.
+The truth of a session is its own: quiet medians of both models in fresh processes, three rounds at its beginning and
+one after each two measurements. Every part of it and of a measurement goes with what the reference took meanwhile.
+Lines are of three kinds: `session`, `truth` and `measured`.
 """
 
 import itertools
@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -33,17 +32,16 @@ from benchmarks.repeatability.methods import (
 )
 from benchmarks.repeatability.ours import collect, measure_ours, plan
 from benchmarks.repeatability.reference import Reference, kept_on, watched
+from benchmarks.repeatability.truth import Line
 from orchestrator.canary.make import write_network
 
 BETWEEN_S = 2.0
-FIRST_ROUNDS, ROUND_EVERY = 2, 10
-# a share of the budget: about what pifarm's windows of one model have together
-TRUTH_SHARE, TRUTH_START_S = 1 / 4, 1.0
+FIRST_ROUNDS, ROUND_EVERY = 3, 2
+TRUTH_SHARE, TRUTH_START_S = 1 / 12, 1.0
 CHANNELS, SIZE, TRIAL_LAYERS = 32, 56, 4
 REFERENCE_SHARE = 1 / 3
 TRIAL_S = 6.0
 SLOWER_BY = 1.10
-Line = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +168,7 @@ def carry_out(design: Design, results: Results, folder: Path, minutes: float) ->
 
 
 def measure_steps(steps: Sequence[Step], bench: Bench, design: Design, results: Results, ends_s: float) -> None:
-    """A line for each measurement that begins in time, and one of the truth after each ten."""
+    """A line for each measurement that begins in time, and one of the truth after each two."""
     began_s = time.monotonic()
     for number, step in enumerate(steps, start=1):
         if time.monotonic() > ends_s:

@@ -11,13 +11,14 @@ import pytest
 
 from agent.wire.records import GatePassed, Inferences, Phase
 from benchmarks.command import CannotMeasureError
-from benchmarks.repeatability.judged import MEANS, Truth, find_slope, judge, read_truths
+from benchmarks.repeatability.judged import MEANS, judge
 from benchmarks.repeatability.loads import Load, bursts, disturbed, overlap_s
 from benchmarks.repeatability.methods import Method, Part, pyperf_processes
 from benchmarks.repeatability.ours import BLOCKS, LOAD_WINDOW_S, OwnRun, counted, plan, read_run
 from benchmarks.repeatability.reference import LEAST_LOOKS, Reference, kept_on, read_looks, watched
 from benchmarks.repeatability.session import Design, Results
 from benchmarks.repeatability.timed_loop import clip
+from benchmarks.repeatability.truth import find_slope, read_rounds, read_truths
 from orchestrator.canary.make import write_network
 
 REFERENCE_NS = 1e6
@@ -31,7 +32,13 @@ def line(method: Method, load: Load, repeat: int, factor: float, **others: Any) 
     """A measurement that reads `factor` times the truth."""
     a_ns, b_ns = TRUE_NS[f"a{method.threads}"] * factor, TRUE_NS[f"b{method.threads}"]
     parts = [
-        {"model": name, "value_ns": value_ns, "mean_ns": value_ns * 1.5, "reference_ns": REFERENCE_NS}
+        {
+            "model": name,
+            "timed": [60.0, 90.0],
+            "value_ns": value_ns,
+            "mean_ns": value_ns * 1.5,
+            "reference_ns": REFERENCE_NS,
+        }
         for name, value_ns in (("a", a_ns), ("b", b_ns))
     ]
     where = {"kind": "measured", "session": 0, "seed": 1, "repeat": repeat, "load": load.value, "method": method.value}
@@ -48,6 +55,7 @@ def truth_round(slower: float) -> dict[str, Any]:
         {
             "model": name[0],
             "threads": int(name[1]),
+            "timed": [60.0 * slower, 60.0 * slower + 5.0],
             "value_ns": value_ns * slower,
             "reference_ns": REFERENCE_NS * slower,
         }
@@ -259,42 +267,55 @@ def test_other_session_options_are_held_against_their_own_truth() -> None:
     assert worst.reference is not None and worst.reference.center == pytest.approx(0.0, abs=1e-9)
 
 
-def test_the_truth_of_a_session_is_the_median_of_its_own_rounds() -> None:
-    rounds = [
-        {"session": number, "parts": [{"model": "a", "threads": 1, "value_ns": value_ns, "reference_ns": 2.0}]}
-        for number, value_ns in ((0, 10.0), (1, 90.0), (0, 14.0), (0, 12.0))
+def truth_line(number: int, at_s: float, **each: tuple[float, float]) -> dict[str, Any]:
+    """A round of a session at a moment: for each model what it took, and the reference."""
+    parts = [
+        {"model": name, "threads": 1, "timed": [at_s - 1, at_s + 1], "value_ns": value_ns, "reference_ns": reference_ns}
+        for name, (value_ns, reference_ns) in each.items()
     ]
-    truths = read_truths(rounds)
-    assert truths[0, "a", 1] == Truth(read_ns=12.0, adjusted_ns=12.0, reference_ns=2.0, slope=0.0)
-    assert truths[1, "a", 1].read_ns == 90.0
+    return {"kind": "truth", "session": number, "parts": parts}
 
 
-def test_a_reference_adjusts_by_as_much_as_the_truth_moves_with_it() -> None:
+def quiet(at_s: float, reference_ns: float, model: str = "a") -> dict[str, Any]:
+    return {"model": model, "timed": [at_s - 1, at_s + 1], "reference_ns": reference_ns}
+
+
+def test_the_truth_of_a_session_is_the_middle_of_its_own_rounds() -> None:
+    rounds = [
+        truth_line(number, at_s, a=(value_ns, 2.0))
+        for at_s, (number, value_ns) in enumerate(((0, 10.0), (1, 90.0), (0, 14.0), (0, 12.0)))
+    ]
+    truths = read_truths(read_rounds(rounds))
+    assert truths[0, 1].at(quiet(1.0, 2.0)) == pytest.approx(12.0)
+    assert truths[0, 1].read_ns(quiet(1.0, 2.0)) == 12.0
+    assert truths[1, 1].at(quiet(1.0, 5.0)) == pytest.approx(90.0)
+
+
+def test_a_model_moves_with_the_reference_by_as_much_as_the_rounds_say() -> None:
     rng = np.random.default_rng(7)
     moves = rng.normal(0.0, 0.03, 60)
     assert find_slope([(x, 0.6 * x) for x in moves]) == pytest.approx(0.6)
     assert find_slope([(x, -x) for x in moves]) == 0.0, "a model does not become faster because the machine is slower"
     assert abs(find_slope(list(zip(moves, rng.normal(0.0, 0.01, 60), strict=True)))) < 0.15
-    truth = Truth(read_ns=21.0, adjusted_ns=20.0, reference_ns=5.0, slope=0.5)
-    assert truth.at(5.0) == 20.0
-    assert truth.at(5.0 * 1.21) == pytest.approx(22.0)
+    rounds = [truth_line(0, at_s, a=(20.0 * each**0.5, 5.0 * each)) for at_s, each in enumerate((0.9, 1.0, 1.1, 1.0))]
+    truth = read_truths(read_rounds(rounds))[0, 1]
+    assert truth.slope == pytest.approx(0.5)
+    assert truth.at(quiet(2.0, 5.0 * 1.21)) == pytest.approx(22.0)
+    assert truth.apart(read_rounds(rounds)[0, 1]) == pytest.approx([0.0] * 3)
 
 
-def test_rounds_lie_as_often_above_the_truth_as_below_when_adjusted_too() -> None:
-    ours_ns, reference_ns = [10.0, 11.0, 15.0, 11.5, 10.9], [1.0, 1.1, 1.1, 1.2, 1.3]
-    rounds = [
-        {"session": 0, "parts": [{"model": "a", "threads": 1, "value_ns": value_ns, "reference_ns": taken_ns}]}
-        for value_ns, taken_ns in zip(ours_ns, reference_ns, strict=True)
-    ]
-    truth = read_truths(rounds)[0, "a", 1]
-    quotients = [value_ns / truth.at(taken_ns) for value_ns, taken_ns in zip(ours_ns, reference_ns, strict=True)]
-    assert truth.slope > 0
-    assert float(np.median(quotients)) == pytest.approx(1.0)
+def test_a_machine_that_became_slower_without_the_reference_is_told_by_the_nearest_rounds_of_both_models() -> None:
+    rounds = [truth_line(0, at_s, a=(20.0, 5.0), b=(22.0, 5.0)) for at_s in range(0, 300, 10)]
+    rounds += [truth_line(0, at_s, a=(22.0, 5.0), b=(24.2, 5.0)) for at_s in range(300, 500, 10)]
+    truth = read_truths(read_rounds(rounds))[0, 1]
+    assert truth.at(quiet(100.0, 5.0)) == pytest.approx(20.0)
+    assert truth.at(quiet(400.0, 5.0)) == pytest.approx(22.0)
+    assert truth.at(quiet(400.0, 5.0, "b")) / truth.at(quiet(400.0, 5.0, "a")) == pytest.approx(1.1)
 
 
 def test_the_table_says_how_still_the_machine_itself_was() -> None:
     still, restless = [figure for figure in judge(session([])) if figure.what.startswith("the machine")]
-    assert (still.ours.count, restless.ours.count) == (6, 6)
+    assert (still.ours.count, restless.ours.count) == (4, 4)
     assert still.ours.center == pytest.approx(0.0, abs=1e-9)
     assert still.reference is not None
     assert still.reference.center == pytest.approx(100 * np.std(np.log([0.9, 1.0, 1.1])), rel=1e-6)
