@@ -1,6 +1,6 @@
 """How fast the machine itself was at each moment: a short network, timed on every core all the while.
 
-A virtual server's cores change their speed by a tenth within seconds, because of neighbours that it cannot see; a
+A virtual server's cores change their speed within seconds, because of neighbours that it cannot see; a
 board with a fixed clock does not. So every value goes with what the reference took meanwhile on the same core.
 
 Lifecycle: a `Reference` runs inside its `with` block; its processes also end when the one that started them is gone.

@@ -1,7 +1,7 @@
 """The loops that others write, each in a fresh process: ``timed_loop.py PROCEDURE MODEL THREADS ENDS_S``.
 
 `naive` warms up, then means over all inferences until the monotonic moment ENDS_S. `steady` is the same with a median:
-for the truth and for the reference model. `clipped` is what ProfileModels of ultralytics 8.3 does with an ONNX file
+for the truth. `clipped` is what ProfileModels of ultralytics 8.3 does with an ONNX file
 (ultralytics/utils/benchmarks.py at cabc782): three times ten inferences to warm up, as many more as the last ten say
 that 60 s hold, at least 100, and the mean of what is left when values beyond two standard deviations are left out, up
 to five times over. Eight threads are its default.

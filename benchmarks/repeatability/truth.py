@@ -1,7 +1,7 @@
 """What a quiet model would have taken at any moment, on a machine that changes its speed by itself.
 
 Within seconds a model moves with the reference beside it, by a power below 1 (the slope): an analysis of covariance.
-Over minutes it changes by a tenth without the reference, alike for both models: that is the level of the nearest
+Over minutes it also changes without the reference, alike for both models: that is the level of the nearest
 rounds of the truth. What one model takes beside the other is told by the whole session.
 """
 

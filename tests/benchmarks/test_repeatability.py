@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from agent.wire.records import GatePassed, Inferences, Phase
 from benchmarks.command import CannotMeasureError
+from benchmarks.lone_board import LoneBoard
 from benchmarks.repeatability.judged import MEANS, judge
 from benchmarks.repeatability.loads import Load, bursts, disturbed, overlap_s
 from benchmarks.repeatability.methods import Method, Part, pyperf_processes
-from benchmarks.repeatability.ours import BLOCKS, LOAD_WINDOW_S, OwnRun, counted, plan, read_run
+from benchmarks.repeatability.ours import BLOCKS, LOAD_WINDOW_S, OwnRun, collect, counted, plan, read_run
 from benchmarks.repeatability.reference import LEAST_LOOKS, Reference, kept_on, read_looks, watched
 from benchmarks.repeatability.session import Design, Results
 from benchmarks.repeatability.timed_loop import clip
@@ -145,6 +147,20 @@ def test_only_the_window_of_a_run_counts_and_is_placed_on_the_monotonic_clock() 
     assert run.has_opened and not read_run([gates[0], warm_up, window], 0, "a").has_opened
     assert (part.model, part.value_ns, part.mean_ns) == ("a", 3.0, 5.0)
     assert part.timed == pytest.approx((1.00000001, 1.00000004))
+
+
+@pytest.mark.integration
+def test_a_run_that_is_late_can_be_ended_and_leaves_the_board_to_the_next(tmp_path: Path) -> None:
+    write_network(tmp_path / "tiny.onnx", layers=4, channels=8, size=16)
+    board = LoneBoard.in_folder(tmp_path / "board")
+    staged = board.stage(tmp_path / "tiny.onnx")
+    longer, shorter = (plan(Method.NO_GATE, 1.0, budget_s).protocol(budget_s, 10) for budget_s in (3000.0, 1.0))
+    late = board.start(board.spec(staged, longer))
+    assert not board.has_ended_by(late, time.monotonic())
+    board.end(late)
+    run = collect(board, board.start(board.spec(staged, shorter)), "a")
+    assert run.has_opened and run.part.value_ns > 0
+    assert not late.agent.is_running()
 
 
 def looks(path: Path, *each_ns: float) -> Path:
@@ -302,6 +318,18 @@ def test_a_model_moves_with_the_reference_by_as_much_as_the_rounds_say() -> None
     assert truth.slope == pytest.approx(0.5)
     assert truth.at(quiet(2.0, 5.0 * 1.21)) == pytest.approx(22.0)
     assert truth.apart(read_rounds(rounds)[0, 1]) == pytest.approx([0.0] * 3)
+
+
+def test_what_one_model_takes_beside_the_other_is_told_by_all_rounds() -> None:
+    rng, rounds_made, noise = np.random.default_rng(3), 401, 0.03
+    rounds = [
+        truth_line(0, at_s, a=(20.0 * float(a), 5.0), b=(22.0 * float(b), 5.0))
+        for at_s, (a, b) in enumerate(np.exp(rng.normal(0.0, noise, (rounds_made, 2))))
+    ]
+    truth = read_truths(read_rounds(rounds))[0, 1]
+    ratio = truth.at(quiet(200.0, 5.0, "b")) / truth.at(quiet(200.0, 5.0, "a"))
+    error_of_medians = noise * float(np.sqrt(np.pi / 2 * 2 / rounds_made))
+    assert abs(np.log(ratio / 1.1)) < stats.norm.ppf(0.9995) * error_of_medians
 
 
 def test_a_machine_that_became_slower_without_the_reference_is_told_by_the_nearest_rounds_of_both_models() -> None:
