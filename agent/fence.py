@@ -5,6 +5,7 @@ the board's is refused, an equal or higher one is admitted and remembered. Check
 their own. An unreadable file is an error, never 0.
 """
 
+import shutil
 from pathlib import Path
 
 from agent.errors import RefusedError
@@ -31,13 +32,13 @@ def admit(home: Path, fence: Fence) -> None:
         if board is not None:
             _check(board, fence)
         if board != fence:
-            write_whole(home / "fence.json", dumps(fence))
+            _remember(home, fence)
 
 
 def take_over(home: Path, fence: Fence) -> None:
     """Make `fence` the board's, whoever owned it; the caller holds the machine's lock."""
     with alone(home / "fence.lock"):
-        write_whole(home / "fence.json", dumps(fence))
+        _remember(home, fence)
 
 
 def require_owner(home: Path, farm_id: str) -> None:
@@ -46,6 +47,14 @@ def require_owner(home: Path, farm_id: str) -> None:
         board = read_fence(home)
     if board is not None:
         _check_owner(board, farm_id)
+
+
+def _remember(home: Path, fence: Fence) -> None:
+    try:
+        write_whole(home / "fence.json", dumps(fence))
+    except OSError as error:
+        message = f"fence.json: {error}; {shutil.disk_usage(home).free} bytes are free on the board"
+        raise RefusedError(RefusedBecause.NO_SPACE, message) from error
 
 
 def _check(board: Fence, fence: Fence) -> None:

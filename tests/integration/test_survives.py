@@ -36,6 +36,7 @@ from tests.faults.records import Books, read_board, read_books
 pytestmark = [pytest.mark.integration, pytest.mark.ssh]
 LONG = (*PROTOCOL, "window.min_s=1.5")
 ONCE = [("ended", "")]
+ENDED = ("ended", "lost")
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +90,14 @@ def is_of(board: SimulatedBoard, folder: Path) -> bool:
 def finish(farm: Arena, study: int) -> list[tuple[str, str]]:
     """Wait for a study's end; states and codes of its attempts in order, but for figures that a busy host spoilt."""
     wait_until(lambda: keep(farm) and study not in farm.active_studies(), f"study {study} ends", patience_s=90)
+    return [each for each in attempts(farm, study) if each != ("ended", "invalid")]
+
+
+def attempts(farm: Arena, study: int) -> list[tuple[str, str]]:
+    """States and codes of a study's attempts so far, in order."""
     with farm.farm.database.read() as session:
         query = select(AttemptRow.state, AttemptRow.code).join(RunRow).where(RunRow.study_id == study)
-        found = [(state.value, code) for state, code in session.execute(query.order_by(AttemptRow.id))]
-    return [each for each in found if each != ("ended", "invalid")]
+        return [(state.value, code) for state, code in session.execute(query.order_by(AttemptRow.id))]
 
 
 def is_done(farm: Arena, study: int) -> bool:
@@ -223,22 +228,42 @@ def test_a_journal_that_is_spoilt_on_the_board_costs_its_attempt_and_no_more(far
     assert is_done(farm, study)
 
 
-def test_a_disk_that_fills_up_in_mid_run_costs_nothing_for_space_was_set_aside(farm: Arena) -> None:
+def small_disk(farm: Arena) -> SimulatedBoard:
     if farm.small_disk is None:
         pytest.skip("a small disk of its own for a board needs Linux and root")
-    study = measure(farm, farm.small_disk)
+    return farm.small_disk
+
+
+@contextlib.contextmanager
+def full_disk(farm: Arena) -> Iterator[None]:
+    """The small disk is full inside; afterwards its board is trusted again."""
     done = strike(farm, FaultKind.DISK_FULL)
+    assert done.undo is not None
     try:
-        assert finish(farm, study) == ONCE
-        full = farm.submit(1, board=farm.small_disk.name)
-        farm.call_all()
-        assert finish(farm, full) == [("ended", "refused")] * 3
-        with farm.farm.database.read() as session:
-            assert "bytes are free" in session.scalars(select(RunRow.message).where(RunRow.study_id == full)).one()
+        yield
     finally:
-        assert done.undo is not None
         done.undo()
-    fleet.resume(farm.farm.database, farm.small_disk.name)
+        fleet.resume(farm.farm.database, small_disk(farm).name)
+
+
+def test_a_disk_that_fills_up_in_mid_run_costs_nothing_for_space_was_set_aside(farm: Arena) -> None:
+    """A figure that a busy host spoilt is a figure that came home; what it is repeated by is another run."""
+    study = measure(farm, small_disk(farm))
+    with full_disk(farm):
+        wait_until(lambda: keep(farm) and attempts(farm, study)[0][0] in ENDED, "the run that met the full disk ends")
+        assert attempts(farm, study)[0] in (*ONCE, ("ended", "invalid"))
+    finish(farm, study)
+
+
+def test_a_full_disk_refuses_a_run_and_says_how_much_is_free(farm: Arena) -> None:
+    name = small_disk(farm).name
+    finish(farm, farm.submit(1, board=name))
+    with full_disk(farm):
+        study = farm.submit(1, board=name)
+        farm.call_all()
+        assert finish(farm, study) == [("ended", "refused")] * 3
+    with farm.farm.database.read() as session:
+        assert "bytes are free" in session.scalars(select(RunRow.message).where(RunRow.study_id == study)).one()
 
 
 @contextlib.contextmanager
