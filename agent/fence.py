@@ -5,6 +5,7 @@ the board's is refused, an equal or higher one is admitted and remembered. Check
 their own. An unreadable file is an error, never 0.
 """
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -53,7 +54,9 @@ def _remember(home: Path, fence: Fence) -> None:
     try:
         write_whole(home / "fence.json", dumps(fence))
     except OSError as error:
-        message = f"fence.json: {error}; {shutil.disk_usage(home).free} bytes are free on the board"
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        message = f"fence.json: {error.strerror}; {shutil.disk_usage(home).free} bytes are free on the board"
         raise RefusedError(RefusedBecause.NO_SPACE, message) from error
 
 

@@ -1,5 +1,6 @@
 """The fence: who may speak to a board. The rules are a table; the model is a pair of owner and number."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,24 @@ def test_an_unreadable_fence_is_an_error_and_never_nobody(tmp_path: Path, text: 
         admit(tmp_path, fence("a", 99))
     assert caught.value.because is RefusedBecause.FENCE_UNREADABLE
     assert (tmp_path / "fence.json").read_text() == text
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+def test_a_fence_that_finds_no_room_is_refused_and_leaves_the_old_one(tmp_path: Path) -> None:
+    admit(tmp_path, fence("a", 3))
+    (tmp_path / f".fence.json.{os.getpid()}").symlink_to("/dev/full")
+    with pytest.raises(RefusedError, match=r"No space left on device; \d+ bytes are free") as caught:
+        admit(tmp_path, fence("a", 4))
+    assert caught.value.because is RefusedBecause.NO_SPACE
+    assert read_fence(tmp_path) == fence("a", 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fence.json", "fence.lock"], "no part of it is left"
+
+
+def test_a_fence_that_cannot_be_written_for_another_reason_does_not_say_that_the_disk_is_full(tmp_path: Path) -> None:
+    part = tmp_path / f".fence.json.{os.getpid()}"
+    part.symlink_to(part)
+    with pytest.raises(OSError, match="symbolic links"):
+        admit(tmp_path, fence("a", 4))
 
 
 @given(asked=st.lists(FENCES, max_size=12))
