@@ -55,11 +55,14 @@ def is_running(settings: Settings) -> bool:
 
 def read_state(settings: Settings) -> SupervisorState | None:
     """What the running supervisor said last; None where none runs or it has said nothing yet."""
+    if not is_running(
+        settings
+    ):  # asked first: what one that was killed left behind goes when the next one has the lock
+        return None
     try:
-        state = loads(SupervisorState, _state_file(settings).read_bytes())
+        return loads(SupervisorState, _state_file(settings).read_bytes())
     except (FileNotFoundError, WireError):
         return None
-    return state if is_running(settings) else None
 
 
 def write_state(settings: Settings, state: SupervisorState) -> None:
@@ -84,10 +87,10 @@ def supervisor_lock(settings: Settings, purpose: str) -> Iterator[None]:
                 f"{purpose}: a farm runs here already (pid {file.read().strip() or '?'}, state home {settings.home});"
                 " stop it first, or set PIFARM_HOME to another folder"
             )
+        _state_file(settings).unlink(missing_ok=True)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        _state_file(settings).unlink(missing_ok=True)
         try:
             yield
         finally:
