@@ -1,7 +1,8 @@
 """A farm that runs: its own state home, supervisor, worker, tick and broker, and simulated boards over real SSH.
 
 What a test says of the flow of work is measured by the scripted runtime: it computes nothing and takes the home's own
-lock, so such farms may run side by side. What it says of inference needs `Inference.REAL` and this machine's lock.
+lock, so such farms may run side by side. What it says of inference needs `Inference.REAL` and this machine's lock:
+such tests are in `inferring`.
 """
 
 import contextlib

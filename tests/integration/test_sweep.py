@@ -81,7 +81,7 @@ def swept(living: LivingFarm, ramp: Ramp, inference: Inference, *overrides: str)
     return account.sweep, slots
 
 
-def test_a_board_is_heated_between_slots_of_real_inference(living: LivingFarm, this_machine: None) -> None:
+def test_a_board_is_heated_between_slots_of_real_inference(living: LivingFarm) -> None:
     found, slots = swept(living, SMALL, Inference.REAL, "window.min_s=5", "window.max_s=30")
     assert found.swept.high in (Reach.REACHED, Reach.TIME), "a busy host gives a simulated board little heat"
     assert found.swept.low is Reach.REACHED and found.swept.high_c > found.swept.low_c + 0.5

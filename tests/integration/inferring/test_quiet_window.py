@@ -1,7 +1,8 @@
 """The quiet window, proven by the kernel: no disk write by agent or measuring process, and not a byte of SSH.
 
-A farm runs a study of real inference on a board over real SSH: OpenSSH's server where it is installed, else that of a
-simulated board. It is watched from outside: the counters of both processes in /proc, and a relay that counts bytes.
+A farm runs a study of real inference on a board behind OpenSSH's server. It is watched from outside: the counters of
+both processes in /proc, and a relay that counts bytes. A simulated board will not do: it answers questions to its
+firmware by a program, and the kernel adds what a program wrote to the counters of the agent that asked it.
 """
 
 import contextlib
@@ -16,15 +17,13 @@ import pytest
 from sqlalchemy import select
 
 from agent.wire.records import Phase
-from benchmarks.command import CannotMeasureError
 from benchmarks.dispatch import Site
-from benchmarks.openssh import find_sshd, openssh_server
+from benchmarks.openssh import openssh_server
 from benchmarks.relay import Relay, counting_relay
 from benchmarks.running_farm import RunningFarm, running_farm
 from orchestrator import demo
 from orchestrator.db.tables import AttemptRow, RunRow
 from orchestrator.queries.runs import run_series
-from orchestrator.simulator.process import simulator_process
 from orchestrator.transport.address import SshAddress
 from orchestrator.transport.local import adopt_own_python
 
@@ -117,13 +116,7 @@ def watching(runs: Path, relay: Relay) -> Iterator[Onlooker]:
 
 @contextlib.contextmanager
 def board_over_ssh(folder: Path, farm: RunningFarm) -> Iterator[Site]:
-    """A board behind the best SSH server there is."""
-    try:
-        find_sshd()
-    except CannotMeasureError:
-        with simulator_process(folder / "boards", ["pi5-active-cooler"], [farm.key.public_line]) as (notice,):
-            yield Site(name="board", address=notice.address, host_key=notice.host_key, home=notice.home)
-        return
+    """A board behind OpenSSH."""
     with openssh_server(folder / "sshd", farm.key.public_line) as running:
         adopt_own_python(running.home / ".pifarm")
         yield Site(name="board", address=running.address, host_key=running.host_key, home=running.home)
@@ -152,7 +145,7 @@ def measure_once(farm: RunningFarm) -> int:
 
 
 def test_from_warm_up_to_the_end_of_the_window_nothing_is_written_and_nobody_speaks_to_the_board(
-    this_machine: None, tmp_path: Path
+    sshd: Path, tmp_path: Path
 ) -> None:
     with (
         running_farm(tmp_path / "farm") as farm,

@@ -26,9 +26,7 @@ PI5, PI4 = "pi5-active-cooler", "pi4-heatsink"
 
 
 @pytest.fixture(scope="module", params=PAIRS)
-def farm(
-    this_machine: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LivingFarm]:
+def farm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingFarm]:
     with living_farm(tmp_path_factory.mktemp("farm"), [PI5, PI4], services=request.param) as running:
         yield running
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.ssh]
 VARIANTS = ("onnx", "slim", "int8-static")
 QUICK = ("--blocks", "1", "--examples", "6", "--set", "warm_up.min_s=0.1", "--set", "window.min_s=0.3")
 MEASURED = {"mAP50": "measured", "mAP50-95": "measured"}
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def demo(this_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("demo")
     demo = Demo(folder=folder, settings=Settings(home=folder / "home"))
     done = demo.run("demo", *QUICK, *_only(*VARIANTS))
