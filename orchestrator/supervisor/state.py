@@ -55,11 +55,9 @@ def is_running(settings: Settings) -> bool:
 
 def read_state(settings: Settings) -> SupervisorState | None:
     """What the running supervisor said last; None where none runs or it has said nothing yet."""
-    if not is_running(
-        settings
-    ):  # asked first: what one that was killed left behind goes when the next one has the lock
+    if not is_running(settings):
         return None
-    try:
+    try:  # read afterwards: what a killed one left is removed as soon as the next one runs
         return loads(SupervisorState, _state_file(settings).read_bytes())
     except (FileNotFoundError, WireError):
         return None

@@ -2,10 +2,13 @@
 
 import os
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from agent.wire.codec import dumps
 from orchestrator import embedded
 from orchestrator.config import Settings
 from orchestrator.errors import SpecError
@@ -53,6 +56,28 @@ def test_what_a_supervisor_says_is_read_by_others(settings: Settings) -> None:
         assert read_state(settings) == STATE
         assert embedded.is_ready(settings)
     assert read_state(settings) is None
+
+
+def test_what_a_crashed_supervisor_left_is_never_what_the_next_one_says(settings: Settings) -> None:
+    """A named pipe in its place: whoever reads what was left gets it when the next one has just begun."""
+    left, has_read = settings.home / "supervisor.json", threading.Event()
+    (settings.home / "supervisor.lock").write_text("4711", encoding="utf-8")
+    os.mkfifo(left)
+
+    def begin() -> None:
+        with left.open("w", encoding="utf-8") as pipe, supervisor_lock(settings, "up"):
+            pipe.write(dumps(STATE))
+            pipe.close()
+            has_read.wait()
+
+    with ThreadPoolExecutor() as pool:
+        next_one = pool.submit(begin)
+        said = read_state(settings)
+        if said is None:
+            left.read_bytes()  # nobody did: the next one waits for it
+        has_read.set()
+        next_one.result()
+    assert said is None
 
 
 def test_what_a_crashed_supervisor_left_counts_for_nothing(settings: Settings) -> None:
