@@ -12,7 +12,7 @@ ONE_WORKER = PurePath("tests/integration/inferring")
 class TakingTurns(LoadFileScheduling):  # type: ignore[misc]  # the library has no types
     """A file is one worker's, and so are all that infer on this machine: of two farms one would hardly get its lock.
 
-    Marks of the group kind do not do it: ``--dist loadgroup`` of pytest-xdist 3.8 groups nothing under pytest 9.2
+    A mark for the group would not do: ``--dist loadgroup`` of pytest-xdist 3.8 groups nothing under pytest 9.2
     (pytest-dev/pytest-xdist, issue 1386).
     """
 

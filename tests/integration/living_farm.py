@@ -2,7 +2,7 @@
 
 What a test says of the flow of work is measured by the scripted runtime: it computes nothing and takes the home's own
 lock, so such farms may run side by side. What it says of inference needs `Inference.REAL` and this machine's lock:
-such tests are in `inferring`.
+such tests are in `inferring`, but for one of `make test-thermal`.
 """
 
 import contextlib
