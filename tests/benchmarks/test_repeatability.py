@@ -22,6 +22,7 @@ from benchmarks.repeatability.session import Design, Results
 from benchmarks.repeatability.timed_loop import clip
 from benchmarks.repeatability.truth import find_slope, read_rounds, read_truths
 from orchestrator.canary.make import write_network
+from tests.processes import has_ended
 
 REFERENCE_NS = 1e6
 TRUE_NS = {"a1": 20e6, "b1": 22e6, "a8": 30e6, "b8": 33e6}
@@ -160,7 +161,7 @@ def test_a_run_that_is_late_can_be_ended_and_leaves_the_board_to_the_next(tmp_pa
     board.end(late)
     run = collect(board, board.start(board.spec(staged, shorter)), "a")
     assert run.has_opened and run.part.value_ns > 0
-    assert not late.agent.is_running()
+    assert has_ended(late.agent)
 
 
 def looks(path: Path, *each_ns: float) -> Path:

@@ -19,6 +19,7 @@ from orchestrator.db.tables import DeviceRow
 from orchestrator.queries.farm import get_device
 from orchestrator.supervisor.state import PartState, SupervisorState, is_running, read_state
 from tests.integration.living_farm import Inference, LivingFarm, living_farm, wait_until
+from tests.processes import has_ended
 
 pytestmark = [pytest.mark.integration, pytest.mark.ssh]
 PI5 = "pi5-active-cooler"
@@ -113,17 +114,13 @@ def assert_measured_once(operator: Operator, study: int) -> None:
     assert operator.living.attempts_of(study) == [AttemptState.ENDED]
 
 
-def gone(processes: list[psutil.Process]) -> bool:
-    return all(not each.is_running() or each.status() == psutil.STATUS_ZOMBIE for each in processes)
-
-
 def test_a_supervisor_that_was_killed_leaves_nothing_and_the_next_one_goes_on(operator: Operator) -> None:
     study = measuring(operator)
     supervisor, parts = operator.up(), operator.parts()
     assert len(parts) == len(PARTS)
     supervisor.kill()
     supervisor.wait()
-    wait_until(lambda: gone(parts), "its parts have ended", patience_s=5.0)
+    wait_until(lambda: all(map(has_ended, parts)), "its parts have ended", patience_s=5.0)
     assert not is_running(operator.living.farm.settings)
     operator.up()
     assert [part.name for part in operator.state().parts] == list(PARTS)
@@ -134,7 +131,7 @@ def test_a_farm_that_is_drained_loses_nothing_and_leaves_nobody(operator: Operat
     study = measuring(operator)
     parts = operator.parts()
     assert operator.stop(signal.SIGTERM) == 0
-    assert gone(parts)
+    assert all(map(has_ended, parts))
     assert not (operator.living.farm.settings.home / "supervisor.json").exists()
     assert "ended by force" not in operator.log("supervisor")
     assert "Traceback" not in operator.log("worker")
@@ -174,7 +171,7 @@ def test_after_a_restore_the_farm_goes_on_and_every_run_ends_once(operator: Oper
     assert living.wait_for_end(study) == {"done": 2}
     parts = operator.parts()
     assert operator.stop(signal.SIGINT, signal.SIGINT) == 130
-    assert gone(parts)
+    assert all(map(has_ended, parts))
     living.farm.database.engine.dispose()
     restored = operator.pifarm("restore", "--replace", str(backup))
     assert restored.returncode == 0, restored.stderr

@@ -32,6 +32,7 @@ from tests.faults.done import Done
 from tests.faults.faults import inject, put_to_sleep, step_clock
 from tests.faults.plan import FaultKind, PlannedFault
 from tests.faults.records import Books, read_board, read_books
+from tests.processes import has_ended
 
 pytestmark = [pytest.mark.integration, pytest.mark.ssh]
 LONG = (*PROTOCOL, "window.min_s=1.5")
@@ -168,7 +169,7 @@ def test_a_killed_agent_leaves_nothing_behind_and_its_run_is_measured_again(farm
     ((_, roles),) = living_runs(farm)
     strike(farm, kind)
     assert finish(farm, study) == [("lost", "lost"), *ONCE]
-    assert not roles["measuring"].is_running() and is_done(farm, study)
+    assert has_ended(roles["measuring"]) and is_done(farm, study)
 
 
 def test_a_killed_measuring_process_is_the_boards_fault_and_its_run_is_measured_again(farm: Arena) -> None:

@@ -29,6 +29,7 @@ from orchestrator.db.model_tables import ArtifactRow
 from orchestrator.db.tables import AttemptRow, ChunkRow, DeviceRow
 from orchestrator.demo import demo_variants
 from orchestrator.farm import Farm
+from tests.processes import has_ended
 from tests.racing import at_once
 from tests.small_farm import add_device, get_device, get_run, make_submission, runs_of, set_columns
 
@@ -138,14 +139,6 @@ def pretend_inference(machine: ThisMachine) -> None:
         session.execute(update(ArtifactRow).values(facts={"runtimes": [SCRIPTED]}))
 
 
-def is_running(pid: int) -> bool:
-    """Whether a process is alive; one that ended and that nobody has asked after is not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def test_a_whole_study_is_measured_by_real_inference(this_machine: ThisMachine) -> None:
     study_id = this_machine.submit(blocks=2, threads=(1,))
     this_machine.work_until(lambda: this_machine.has_ended(study_id))
@@ -187,9 +180,10 @@ def test_cancelling_ends_the_agent_in_the_middle_of_its_window(this_machine: Thi
     this_machine.visit()
     (name,) = this_machine.runs_on_board()
     claim = json.loads((this_machine.farm.settings.local_dir / "runs" / name / "claim.json").read_bytes())
+    agent = psutil.Process(claim["agent"]["pid"])
     studies.cancel(this_machine.farm.database, study_id)
     this_machine.work_until(lambda: this_machine.runs_on_board() == [])
-    assert not is_running(claim["agent"]["pid"])
+    assert has_ended(agent)
     with this_machine.farm.database.read() as session:
         assert session.scalars(select(AttemptRow.state)).all() == [AttemptState.ABANDONED]
 

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,6 +13,7 @@ from orchestrator.supervisor.parts import FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY
 from orchestrator.supervisor.rotation import LogFile
 from tests.integration.living_farm import wait_until
 from tests.pretended_board import Clock
+from tests.processes import has_ended
 
 MEANS = ["watcher", *(["deathsig"] if sys.platform == "linux" else [])]
 each_means = pytest.mark.parametrize("means", MEANS)
@@ -114,7 +114,7 @@ def test_a_part_ends_with_a_supervisor_that_was_killed(log: LogFile, means: str)
         part = psutil.Process(int(starter.stdout.readline()))
         wait_until(lambda: part.name() == "sleep", "the part is its command")
         starter.kill()
-        wait_until(gone(part), "the part has ended")
+        wait_until(lambda: has_ended(part), "the part has ended")
 
 
 @each_means
@@ -136,8 +136,4 @@ def test_a_watcher_leaves_with_its_part(log: LogFile) -> None:
     process.wait()
     assert process.stdin is not None
     process.stdin.close()
-    wait_until(gone(watcher), "the watcher has left")
-
-
-def gone(process: psutil.Process) -> Callable[[], bool]:
-    return lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    wait_until(lambda: has_ended(watcher), "the watcher has left")
