@@ -2,7 +2,7 @@
 
 All in percent, and the worst of all seeds and of both models. What is judged is held against the truth of its own
 moment, because a machine may change its speed by itself. The same as the clock read it, against the truth of its
-session, stands below.
+session, stands below. What was measured in unsteady sessions is shown apart and not judged.
 """
 
 import math
@@ -13,16 +13,27 @@ import numpy as np
 
 from benchmarks.figure import Estimate, Figure, Target
 from benchmarks.repeatability.loads import Load
-from benchmarks.repeatability.methods import PEERS, A, B, Method
-from benchmarks.repeatability.truth import Line, Rounds, Truths, read_rounds, read_truths
+from benchmarks.repeatability.methods import PEERS, THREADS, A, B, Method
+from benchmarks.repeatability.truth import (
+    SPREAD_LIMIT,
+    STEADY_SCATTER,
+    Line,
+    Rounds,
+    Truths,
+    read_rounds,
+    read_truths,
+    scatter,
+    unsteady_sessions,
+)
 from orchestrator.analysis.latency import geometric_mean
 
-OUR_LIMIT = 3.0
+OUR_LIMIT = 100 * SPREAD_LIMIT
 AGAINST_BEST_PEER_QUIET = 1.2
 AGAINST_BEST_PEER_RATIO = 0.5
 MEANS = "pifarm, means for medians"
 ONE, RATIO = "one model", "ratio of two"
 AS_READ = ", as the clock read it"
+UNSTEADY = " on an unsteady machine"
 WHAT = {
     ONE: ("a", "b"),
     RATIO: ("ratio",),
@@ -59,14 +70,17 @@ def judge(lines: Sequence[Line]) -> list[Figure]:
     """The table: for each load and figure ours beside the best peer, then every method."""
     rounds = read_rounds(lines)
     truths = read_truths(rounds)
+    unsteady = unsteady_sessions(rounds)
     measured = [line for line in lines if line["kind"] == "measured" and "failed" not in line]
     figures: list[Figure] = []
-    for load in Load:
-        names = [*(method.value for method in Method), MEANS]
-        repeats = {name: _repeats(name, load, measured, truths) for name in names}
-        met = {name: own for name, own in repeats.items() if own}
-        if Method.PIFARM.value in met:
-            figures += _figures(load, met)
+    for state in ("", UNSTEADY):
+        own = _newest([line for line in measured if (line["session"] in unsteady) == (state == UNSTEADY)])
+        for load in Load:
+            names = [*(method.value for method in Method), MEANS]
+            repeats = {name: _repeats(name, load, own, truths) for name in names}
+            met = {name: each for name, each in repeats.items() if each}
+            if Method.PIFARM.value in met:
+                figures += _figures(load, met, state)
     failed = sum("failed" in line for line in lines)
     failures = Figure(what="measurements that failed", unit="", ours=Estimate(center=failed))
     return [*figures, *_machine(rounds, truths), failures]
@@ -83,6 +97,11 @@ def score(repeats: Sequence[Repeat], what: str) -> Score:
     return Score(spread=100 * max(spreads), worst=100 * worst, repeats=len(repeats))
 
 
+def _newest(lines: Sequence[Line]) -> list[Line]:
+    """The last line of each measurement: what is measured again takes the place of what was."""
+    return list({(line["seed"], line["repeat"], line["load"], line["method"]): line for line in lines}.values())
+
+
 def targets(load: Load, what: str, best_spread: float | None) -> tuple[Target, ...]:
     """What was promised of our spread: <= 3 %; quiet, of one model, not above the best peer's by a fifth; the ratio's
     under load at most half of the best peer's. Nothing of what a clock reads on a machine that changes its speed.
@@ -97,8 +116,8 @@ def targets(load: Load, what: str, best_spread: float | None) -> tuple[Target, .
     return tuple(against)
 
 
-def _figures(load: Load, repeats: dict[str, list[Repeat]]) -> Iterator[Figure]:
-    for what in WHAT:
+def _figures(load: Load, repeats: dict[str, list[Repeat]], state: str) -> Iterator[Figure]:
+    for what in (ONE, RATIO) if state else WHAT:
         scores = {name: score(own, what) for name, own in repeats.items()}
         peers = [scores[method.value] for method in PEERS if method.value in scores]
         spread = min((each.spread for each in peers), default=None)
@@ -109,28 +128,29 @@ def _figures(load: Load, repeats: dict[str, list[Repeat]]) -> Iterator[Figure]:
             ("worst off the truth", ours.worst, worst, targets(load, what, None)),
         ):
             yield Figure(
-                what=f"load {load.value}: {what}, {quality} (reference: best peer)",
+                what=f"load {load.value}{state}: {what}, {quality} (reference: best peer)",
                 unit="%",
                 ours=Estimate(center=value, count=ours.repeats),
                 reference=None if best is None else Estimate(center=best),
-                targets=promised,
+                targets=() if state else promised,
             )
         yield from _details(what, repeats, scores)
 
 
 def _machine(rounds: Rounds, truths: Truths) -> Iterator[Figure]:
     """How far the truth's own neighbouring rounds lie apart, which nothing disturbed but the machine."""
-    for threads in sorted({threads for _, threads in rounds}):
-        own = {key: parts for key, parts in rounds.items() if key[1] == threads}
-        apart = [value for key, parts in own.items() for value in truths[key].apart(parts)]
-        read = [math.log(part["value_ns"] / truths[key].read_ns(part)) for key, parts in own.items() for part in parts]
-        slope = truths[next(iter(own))].slope  # which all sessions share
-        if apart:
+    unsteady = unsteady_sessions(rounds)
+    for (session, threads), parts in sorted(rounds.items()):
+        truth = truths[session, threads]
+        own = scatter(parts, truth)
+        read = [math.log(part["value_ns"] / truth.read_ns(part)) for part in parts]
+        state = f", unsteady (above {100 * STEADY_SCATTER:.2f})" if session in unsteady and threads == THREADS else ""
+        if own is not None:
             yield Figure(
-                what=f"the machine: quiet rounds, threads {threads}, standard deviation between neighbours, slope "
-                f"{slope:.2f} (reference: of all, as the clock read it)",
+                what=f"the machine: session {session}, quiet rounds, threads {threads}, standard deviation between "
+                f"neighbours, slope {truth.slope:.2f}{state} (reference: of all, as the clock read it)",
                 unit="%",
-                ours=Estimate(center=100 * float(np.sqrt(np.mean(np.square(apart)) / 2)), count=len(apart)),
+                ours=Estimate(center=100 * own, count=len(truth.apart(parts))),
                 reference=Estimate(center=100 * float(np.std(read)), count=len(read)),
             )
 

@@ -32,7 +32,7 @@ from benchmarks.repeatability.methods import (
 )
 from benchmarks.repeatability.ours import collect, measure_ours, plan
 from benchmarks.repeatability.reference import Reference, kept_on, watched
-from benchmarks.repeatability.truth import Line
+from benchmarks.repeatability.truth import Line, read_rounds, unsteady_sessions
 from orchestrator.canary.make import write_network
 
 BETWEEN_S = 2.0
@@ -143,8 +143,11 @@ class Results:
         return [line for line in self.lines if line["kind"] == "measured"]
 
     def done(self) -> set[tuple[int, int, str, str]]:
-        """The keys of what need not be measured again; what failed is tried again when the session is resumed."""
-        done = [line for line in self.measured() if "failed" not in line]
+        """The keys of what need not be measured again: what failed, and what was measured on an unsteady machine, is
+        tried again when the session is resumed.
+        """
+        unsteady = unsteady_sessions(read_rounds(self.lines))
+        done = [line for line in self.measured() if "failed" not in line and line["session"] not in unsteady]
         return {(line["seed"], line["repeat"], line["load"], line["method"]) for line in done}
 
 

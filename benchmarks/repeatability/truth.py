@@ -15,7 +15,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from benchmarks.repeatability.methods import THREADS
+
 NEAREST = 12  # parts: both models in six rounds
+SPREAD_LIMIT = 0.03  # promised of ten repeats, (max - min) / median
+RANGE_OF_TEN = 3.078  # expected range of ten normal values, standard deviations (d2 of control charts, n = 10)
+STEADY_SCATTER = SPREAD_LIMIT / RANGE_OF_TEN
 Line = dict[str, Any]
 
 
@@ -86,6 +91,23 @@ def read_truths(rounds: Rounds) -> Truths:
         )
     slopes = {threads: find_slope(own) for threads, own in moves.items()}
     return {key: _truth(parts, slopes[key[1]]) for key, parts in rounds.items()}
+
+
+def scatter(parts: Sequence[Line], truth: Truth) -> float | None:
+    """How far a session's rounds lie apart that nothing disturbed but the machine: the standard deviation of a round's
+    logarithm, from neighbours; None of a single round.
+    """
+    apart = truth.apart(parts)
+    return math.sqrt(statistics.mean(step**2 for step in apart) / 2) if apart else None
+
+
+def unsteady_sessions(rounds: Rounds) -> frozenset[int]:
+    """Sessions on a machine whose own noise spreads ten quiet rounds by more than is promised of ten results: there no
+    method could show that it keeps the promise. No method's results are asked.
+    """
+    truths = read_truths(rounds)
+    scatters = {session: scatter(parts, truths[session, n]) for (session, n), parts in rounds.items() if n == THREADS}
+    return frozenset(session for session, each in scatters.items() if each is not None and each > STEADY_SCATTER)
 
 
 def find_slope(moves: Sequence[tuple[float, float]]) -> float:

@@ -1,6 +1,7 @@
 """Repeatability without a machine: schedules, plans, the order of steps, the file of results, the judgement."""
 
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -20,7 +21,7 @@ from benchmarks.repeatability.ours import BLOCKS, LOAD_WINDOW_S, OwnRun, collect
 from benchmarks.repeatability.reference import LEAST_LOOKS, Reference, kept_on, read_looks, watched
 from benchmarks.repeatability.session import Design, Results
 from benchmarks.repeatability.timed_loop import clip
-from benchmarks.repeatability.truth import find_slope, read_rounds, read_truths
+from benchmarks.repeatability.truth import find_slope, read_rounds, read_truths, unsteady_sessions
 from orchestrator.canary.make import write_network
 from tests.processes import has_ended
 
@@ -282,6 +283,43 @@ def test_other_session_options_are_held_against_their_own_truth() -> None:
     lines = [line(method, Load.NONE, 0, 1.0) for method in (Method.PIFARM, Method.ULTRALYTICS)]
     (worst,) = [figure for figure in judge(session(lines)) if "one model, worst off" in figure.what]
     assert worst.reference is not None and worst.reference.center == pytest.approx(0.0, abs=1e-9)
+
+
+def noisy_session(scatter: float) -> list[dict[str, Any]]:
+    """Rounds that are now slower, now faster than the reference beside them, with a scatter (SD) of so much."""
+    rounds = []
+    for number in range(12):
+        each = truth_round(1.0)
+        for part in each["parts"]:
+            part["value_ns"] *= math.exp(scatter * (-1) ** number / math.sqrt(2))
+            part["timed"] = [10.0 * number, 10.0 * number + 5.0]
+        rounds.append(each)
+    return [{"kind": "session"}, *rounds]
+
+
+@pytest.mark.parametrize(("scatter", "is_steady"), [(0.0095, True), (0.0100, False)])
+def test_an_unsteady_machine_is_told_by_its_own_rounds_and_by_what_ten_results_may_spread(
+    scatter: float, is_steady: bool
+) -> None:
+    assert unsteady_sessions(read_rounds(noisy_session(scatter))) == (frozenset() if is_steady else {0})
+
+
+def test_what_was_measured_on_an_unsteady_machine_is_shown_apart_and_measured_again(tmp_path: Path) -> None:
+    spoiled = [line(Method.PIFARM, Load.NONE, each, 1 + each / 10) for each in range(2)]
+    results = Results(tmp_path / "results.jsonl")
+    for each in [*noisy_session(0.02), *spoiled]:
+        results.add(each)
+    assert results.done() == set()
+    results.add({"kind": "session"})
+    results.add_of_session(truth_round(1.0))
+    for repeat in range(2):
+        results.add_of_session(line(Method.PIFARM, Load.NONE, repeat, 1.0))
+    assert len(Results(results.path).done()) == 2
+    figures = {figure.what: figure for figure in judge(results.lines)}
+    judged = figures["load none: one model, spread (reference: best peer)"]
+    shown = figures["load none on an unsteady machine: one model, spread (reference: best peer)"]
+    assert judged.ours.center == pytest.approx(0.0, abs=1e-6) and judged.targets
+    assert shown.ours.center > 5 and not shown.targets
 
 
 def truth_line(number: int, at_s: float, **each: tuple[float, float]) -> dict[str, Any]:
