@@ -6,7 +6,7 @@ session, stands below. What was measured in unsteady sessions is shown apart and
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +83,7 @@ def judge(lines: Sequence[Line]) -> list[Figure]:
                 figures += _figures(load, met, state)
     failed = sum("failed" in line for line in lines)
     failures = Figure(what="measurements that failed", unit="", ours=Estimate(center=failed))
-    return [*figures, *_machine(rounds, truths), failures]
+    return [*figures, *_machine(rounds, truths, unsteady), failures]
 
 
 def score(repeats: Sequence[Repeat], what: str) -> Score:
@@ -137,9 +137,8 @@ def _figures(load: Load, repeats: dict[str, list[Repeat]], state: str) -> Iterat
         yield from _details(what, repeats, scores)
 
 
-def _machine(rounds: Rounds, truths: Truths) -> Iterator[Figure]:
-    """How far the truth's own neighbouring rounds lie apart, which nothing disturbed but the machine."""
-    unsteady = unsteady_sessions(rounds)
+def _machine(rounds: Rounds, truths: Truths, unsteady: Collection[int]) -> Iterator[Figure]:
+    """How far neighbouring rounds of the truth lie apart in each session, which nothing disturbed but the machine."""
     for (session, threads), parts in sorted(rounds.items()):
         truth = truths[session, threads]
         own = scatter(parts, truth)
