@@ -2,7 +2,7 @@
 
 All in percent, and the worst of all seeds and of both models. What is judged is held against the truth of its own
 moment, because a machine may change its speed by itself. The same as the clock read it, against the truth of its
-session, stands below. What was measured in unsteady sessions is shown apart and not judged.
+session, stands below. What was measured in unsteady sessions is judged alike, apart.
 """
 
 import math
@@ -97,13 +97,8 @@ def score(repeats: Sequence[Repeat], what: str) -> Score:
     return Score(spread=100 * max(spreads), worst=100 * worst, repeats=len(repeats))
 
 
-def _newest(lines: Sequence[Line]) -> list[Line]:
-    """The last line of each measurement: what is measured again takes the place of what was."""
-    return list({(line["seed"], line["repeat"], line["load"], line["method"]): line for line in lines}.values())
-
-
 def targets(load: Load, what: str, best_spread: float | None) -> tuple[Target, ...]:
-    """What was promised of our spread: <= 3 %; quiet, of one model, not above the best peer's by a fifth; the ratio's
+    """What was promised of our spread: <= 3 %; quiet, not above the best peer's by a fifth; the ratio's
     under load at most half of the best peer's. Nothing of what a clock reads on a machine that changes its speed.
     """
     if what.endswith(AS_READ):
@@ -116,8 +111,13 @@ def targets(load: Load, what: str, best_spread: float | None) -> tuple[Target, .
     return tuple(against)
 
 
+def _newest(lines: Sequence[Line]) -> list[Line]:
+    """The last line of each measurement: what is measured again takes the place of what was."""
+    return list({(line["seed"], line["repeat"], line["load"], line["method"]): line for line in lines}.values())
+
+
 def _figures(load: Load, repeats: dict[str, list[Repeat]], state: str) -> Iterator[Figure]:
-    for what in (ONE, RATIO) if state else WHAT:
+    for what in WHAT:
         scores = {name: score(own, what) for name, own in repeats.items()}
         peers = [scores[method.value] for method in PEERS if method.value in scores]
         spread = min((each.spread for each in peers), default=None)
@@ -132,7 +132,7 @@ def _figures(load: Load, repeats: dict[str, list[Repeat]], state: str) -> Iterat
                 unit="%",
                 ours=Estimate(center=value, count=ours.repeats),
                 reference=None if best is None else Estimate(center=best),
-                targets=() if state else promised,
+                targets=promised,
             )
         yield from _details(what, repeats, scores)
 

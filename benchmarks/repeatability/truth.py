@@ -102,8 +102,8 @@ def scatter(parts: Sequence[Line], truth: Truth) -> float | None:
 
 
 def unsteady_sessions(rounds: Rounds) -> frozenset[int]:
-    """Sessions on a machine whose own noise spreads ten quiet rounds by more than is promised of ten results: there no
-    method could show that it keeps the promise. No method's results are asked.
+    """Sessions on a machine whose own noise spreads ten quiet rounds by more than is promised of ten results: a method
+    that misses the promise there may be without blame. No method's results are asked.
     """
     truths = read_truths(rounds)
     scatters = {session: scatter(parts, truths[session, n]) for (session, n), parts in rounds.items() if n == THREADS}

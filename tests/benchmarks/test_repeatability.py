@@ -304,7 +304,7 @@ def test_an_unsteady_machine_is_told_by_its_own_rounds_and_by_what_ten_results_m
     assert unsteady_sessions(read_rounds(noisy_session(scatter))) == (frozenset() if is_steady else {0})
 
 
-def test_what_was_measured_on_an_unsteady_machine_is_shown_apart_and_measured_again(tmp_path: Path) -> None:
+def test_what_was_measured_on_an_unsteady_machine_is_judged_apart_and_measured_again(tmp_path: Path) -> None:
     spoiled = [line(Method.PIFARM, Load.NONE, each, 1 + each / 10) for each in range(2)]
     results = Results(tmp_path / "results.jsonl")
     for each in [*noisy_session(0.02), *spoiled]:
@@ -317,9 +317,10 @@ def test_what_was_measured_on_an_unsteady_machine_is_shown_apart_and_measured_ag
     assert len(Results(results.path).done()) == 2
     figures = {figure.what: figure for figure in judge(results.lines)}
     judged = figures["load none: one model, spread (reference: best peer)"]
-    shown = figures["load none on an unsteady machine: one model, spread (reference: best peer)"]
-    assert judged.ours.center == pytest.approx(0.0, abs=1e-6) and judged.targets
-    assert shown.ours.center > 5 and not shown.targets
+    apart = figures["load none on an unsteady machine: one model, spread (reference: best peer)"]
+    assert judged.ours.center == pytest.approx(0.0, abs=1e-6)
+    assert apart.ours.center == pytest.approx(100 * 0.1 / 1.05)
+    assert judged.targets and apart.targets
 
 
 def truth_line(number: int, at_s: float, **each: tuple[float, float]) -> dict[str, Any]:
