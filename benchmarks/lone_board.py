@@ -3,9 +3,10 @@
 Lifecycle: `LoneBoard.in_folder` stages the agent; every run gets an id of its own; `end` ends what is still running.
 """
 
-import contextlib
 import itertools
 import json
+import os
+import select
 import shutil
 import sys
 import time
@@ -30,7 +31,6 @@ ARTIFACT_ID = "0123456789abcdef"
 FENCE = Fence(farm_id="benchmark", number=1)
 LOCK_PATIENCE_S = 120.0
 POLL_S = 0.1
-END_POLL_S = 0.02
 LIMITS = Limits(wall_s=600.0, journal_bytes=16 * 1024 * 1024)
 
 
@@ -113,13 +113,21 @@ class LoneBoard:
         return records
 
     def has_ended_by(self, started: Started, until_s: float) -> bool:
-        """Wait until the agent has ended, but not beyond a moment on the monotonic clock; whether it has."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            while started.agent.status() != psutil.STATUS_ZOMBIE:
-                if time.monotonic() > until_s:
-                    return False
-                time.sleep(END_POLL_S)
-        return True
+        """Sleep until the agent has ended, but not beyond a moment on the monotonic clock; whether it has (Linux).
+
+        The kernel tells of the end: a look at the process each 20 ms was 1.5 % of a core, which a run pinned to the
+        same core was slower by.
+        """
+        try:
+            descriptor = os.pidfd_open(started.agent.pid)
+        except ProcessLookupError:
+            return True
+        try:
+            end = select.poll()
+            end.register(descriptor, select.POLLIN)
+            return bool(end.poll(max(0.0, until_s - time.monotonic()) * 1000))
+        finally:
+            os.close(descriptor)
 
     def end(self, started: Started) -> None:
         """End a run whose result nobody wants."""

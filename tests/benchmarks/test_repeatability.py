@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from orchestrator.canary.make import write_network
 from tests.processes import has_ended
 
 REFERENCE_NS = 1e6
+MOST_WAKES = 5  # of half a second of waiting: one is needed
 TRUE_NS = {"a1": 20e6, "b1": 22e6, "a8": 30e6, "b8": 33e6}
 DESIGN = Design(
     seeds=2, repeats=3, budget_s=100.0, model_ms=20.0, loads=tuple(Load), methods=(Method.PIFARM, Method.NAIVE)
@@ -158,7 +160,10 @@ def test_a_run_that_is_late_can_be_ended_and_leaves_the_board_to_the_next(tmp_pa
     staged = board.stage(tmp_path / "tiny.onnx")
     longer, shorter = (plan(Method.NO_GATE, 1.0, budget_s).protocol(budget_s, 10) for budget_s in (3000.0, 1.0))
     late = board.start(board.spec(staged, longer))
-    assert not board.has_ended_by(late, time.monotonic())
+    began = resource.getrusage(resource.RUSAGE_THREAD)
+    assert not board.has_ended_by(late, time.monotonic() + 0.5)
+    waited = resource.getrusage(resource.RUSAGE_THREAD)
+    assert waited.ru_nvcsw - began.ru_nvcsw <= MOST_WAKES  # it shares a core with what is measured
     board.end(late)
     run = collect(board, board.start(board.spec(staged, shorter)), "a")
     assert run.has_opened and run.part.value_ns > 0
