@@ -115,8 +115,7 @@ class LoneBoard:
     def has_ended_by(self, started: Started, until_s: float) -> bool:
         """Sleep until the agent has ended, but not beyond a moment on the monotonic clock; whether it has (Linux).
 
-        The kernel tells of the end: a look at the process each 20 ms was 1.5 % of a core, which a run pinned to the
-        same core was slower by.
+        The kernel tells of the end: whoever looks again and again slows down a run that is kept on the same core.
         """
         try:
             descriptor = os.pidfd_open(started.agent.pid)

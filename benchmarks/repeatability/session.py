@@ -143,9 +143,7 @@ class Results:
         return [line for line in self.lines if line["kind"] == "measured"]
 
     def done(self) -> set[tuple[int, int, str, str]]:
-        """The keys of what need not be measured again: what failed, and what was measured on an unsteady machine, is
-        tried again when the session is resumed.
-        """
+        """The keys of what need not be measured again: it did not fail, and the machine was steady."""
         unsteady = unsteady_sessions(read_rounds(self.lines))
         done = [line for line in self.measured() if "failed" not in line and line["session"] not in unsteady]
         return {(line["seed"], line["repeat"], line["load"], line["method"]) for line in done}
