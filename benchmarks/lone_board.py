@@ -5,24 +5,25 @@ Lifecycle: `LoneBoard.in_folder` stages the agent; every run gets an id of its o
 
 import itertools
 import json
+import math
 import os
 import select
 import shutil
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 import psutil
 
 from agent.wire import WIRE_VERSION
-from agent.wire.answers import RunState
+from agent.wire.answers import RunState, Status
 from agent.wire.journal import Cursor, read_lines
-from agent.wire.records import Ended, Outcome, Record
+from agent.wire.records import Ended, Outcome, Phase, Record
 from agent.wire.spec import Fence, Limits, Protocol, RunSpec, Scalar
 from benchmarks.command import CannotMeasureError
-from orchestrator.boards.board import Board
+from orchestrator.boards.board import START_WAIT_S, Board
 from orchestrator.boards.bundle import build_bundle
 from orchestrator.errors import BusyError
 from orchestrator.transport.local import LocalTransport, adopt_own_python
@@ -31,15 +32,17 @@ ARTIFACT_ID = "0123456789abcdef"
 FENCE = Fence(farm_id="benchmark", number=1)
 LOCK_PATIENCE_S = 120.0
 POLL_S = 0.1
+VISIT_SLACK_S = 0.3  # a run that has ended until then needs no visit; the agent waits for a visitor ten times as long
 LIMITS = Limits(wall_s=600.0, journal_bytes=16 * 1024 * 1024)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A run that is on its way: its spec, and the process of its agent."""
+    """A run that is on its way: its spec, the process of its agent, and when it was told that somebody comes again."""
 
     spec: RunSpec
     agent: psutil.Process
+    visit_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,34 +102,33 @@ class LoneBoard:
         if status.state is not RunState.ACTIVE:
             self.records(spec)
         claim = json.loads((self.folder / "runs" / spec.folder / "claim.json").read_bytes())
-        return Started(spec=spec, agent=psutil.Process(claim["agent"]["pid"]))
+        return Started(spec=spec, agent=psutil.Process(claim["agent"]["pid"]), visit_s=_visit_s(status))
 
     def finish(self, started: Started) -> list[Record]:
         """Wait until the agent has ended, without a word to it; the records of its run.
 
         Whoever reaps it may take seconds: an agent that waits for that has ended.
         """
-        if not self.has_ended_by(started, time.monotonic() + LIMITS.wall_s):
+        if not _has_ended_by(started.agent, time.monotonic() + LIMITS.wall_s):
             raise CannotMeasureError(f"a run of the agent lasts longer than {LIMITS.wall_s:g} s")
         records = self.records(started.spec)
         self.board.forget([(started.spec.run_id, started.spec.attempt)])
         return records
 
-    def has_ended_by(self, started: Started, until_s: float) -> bool:
-        """Sleep until the agent has ended, but not beyond a moment on the monotonic clock; whether it has (Linux).
+    def attend(self, started: Started, until_s: float = math.inf) -> bool:
+        """Sleep until the agent has ended, but not beyond a moment on the monotonic clock; whether it has.
 
-        The kernel tells of the end: whoever looks again and again slows down a run that is kept on the same core.
+        Comes to it when it was told so, as a farm does: a run that is back at its gate waits for that.
         """
-        try:
-            descriptor = os.pidfd_open(started.agent.pid)
-        except ProcessLookupError:
-            return True
-        try:
-            end = select.poll()
-            end.register(descriptor, select.POLLIN)
-            return bool(end.poll(max(0.0, until_s - time.monotonic()) * 1000))
-        finally:
-            os.close(descriptor)
+        while not _has_ended_by(started.agent, min(until_s, started.visit_s + VISIT_SLACK_S)):
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                return False
+            status, _ = self.board.status(started.spec.run_id, started.spec.attempt, 0)
+            if status.phase in (Phase.GATE, Phase.LOAD):
+                status = self.board.start(started.spec, wait_s=min(START_WAIT_S, left_s))  # waits until it is ready
+            started = replace(started, visit_s=_visit_s(status))
+        return True
 
     def end(self, started: Started) -> None:
         """End a run whose result nobody wants."""
@@ -141,3 +143,25 @@ class LoneBoard:
         if not isinstance(last, Ended) or last.outcome is not Outcome.COMPLETED:
             raise CannotMeasureError(f"a run of the agent did not end well: {last}")
         return records
+
+
+def _visit_s(status: Status) -> float:
+    """When the board was told that somebody comes again, on the monotonic clock."""
+    return time.monotonic() + (status.next_report_in_s or 0.0)
+
+
+def _has_ended_by(agent: psutil.Process, until_s: float) -> bool:
+    """Sleep until a process has ended, but not beyond a moment; whether it has (Linux).
+
+    The kernel tells of the end: whoever looks again and again slows down a run that is kept on the same core.
+    """
+    try:
+        descriptor = os.pidfd_open(agent.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        end = select.poll()
+        end.register(descriptor, select.POLLIN)
+        return bool(end.poll(max(0.0, until_s - time.monotonic()) * 1000))
+    finally:
+        os.close(descriptor)

@@ -1,5 +1,6 @@
 """Repeatability without a machine: schedules, plans, the order of steps, the file of results, the judgement."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from agent.wire.records import GatePassed, Inferences, Phase
+from agent.wire.records import Ended, GatePassed, Inferences, Phase
 from benchmarks.command import CannotMeasureError
 from benchmarks.lone_board import LoneBoard
 from benchmarks.repeatability.judged import MEANS, SPREAD_OF, judge
@@ -162,13 +163,26 @@ def test_a_run_that_is_late_can_be_ended_and_leaves_the_board_to_the_next(tmp_pa
     longer, shorter = (plan(Method.NO_GATE, 1.0, budget_s).protocol(budget_s, 10) for budget_s in (3000.0, 1.0))
     late = board.start(board.spec(staged, longer))
     began = resource.getrusage(resource.RUSAGE_THREAD)
-    assert not board.has_ended_by(late, time.monotonic() + 0.5)
+    assert not board.attend(late, time.monotonic() + 0.5)
     waited = resource.getrusage(resource.RUSAGE_THREAD)
     assert waited.ru_nvcsw - began.ru_nvcsw <= MOST_WAKES  # it shares a core with what is measured
     board.end(late)
     run = collect(board, board.start(board.spec(staged, shorter)), "a")
     assert run.has_opened and run.part.value_ns > 0
     assert has_ended(late.agent)
+
+
+@pytest.mark.integration
+def test_an_agent_is_come_to_when_it_was_told_so_and_not_before(tmp_path: Path) -> None:
+    write_network(tmp_path / "tiny.onnx", layers=4, channels=8, size=16)
+    board = LoneBoard.in_folder(tmp_path / "board")
+    staged = board.stage(tmp_path / "tiny.onnx")
+    protocol = plan(Method.NO_GATE, 1.0, 30.0).protocol(30.0, 10)
+    for early_s, contacts in ((0.0, 0), (protocol.window.min_s, 1)):
+        started = board.start(board.spec(staged, protocol))
+        assert board.attend(dataclasses.replace(started, visit_s=started.visit_s - early_s))
+        (ended,) = (record for record in board.finish(started) if isinstance(record, Ended))
+        assert len(ended.contacts_ns) == contacts
 
 
 def looks(path: Path, *each_ns: float) -> Path:
