@@ -5,7 +5,6 @@ Lifecycle: `LoneBoard.in_folder` stages the agent; every run gets an id of its o
 
 import itertools
 import json
-import math
 import os
 import select
 import shutil
@@ -115,10 +114,11 @@ class LoneBoard:
         self.board.forget([(started.spec.run_id, started.spec.attempt)])
         return records
 
-    def attend(self, started: Started, until_s: float = math.inf) -> bool:
+    def attend(self, started: Started, until_s: float) -> bool:
         """Sleep until the agent has ended, but not beyond a moment on the monotonic clock; whether it has.
 
-        Comes to it when it was told so, as a farm does: a run that is back at its gate waits for that.
+        Comes to it when it was told so, as a farm does: a run that is back at its gate waits for that, and at READY for
+        whoever takes notice of it.
         """
         while not _has_ended_by(started.agent, min(until_s, started.visit_s + VISIT_SLACK_S)):
             left_s = until_s - time.monotonic()

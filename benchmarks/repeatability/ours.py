@@ -1,7 +1,6 @@
 """pifarm's way: runs of the real agent on this machine, as many and with as long windows as the budget holds."""
 
 import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,7 +103,7 @@ def measure_ours(board: LoneBoard, staged: dict[str, str], plan: Plan, budget_s:
         if is_first or plan.window_s(left_s, runs_left):
             protocol = plan.protocol(left_s, runs_left)
             started = board.start(board.spec(staged[name], protocol))
-            if board.attend(started, math.inf if is_first else late_s):
+            if board.attend(started, late_s) or is_first:
                 runs.append(collect(board, started, name))
             else:
                 board.end(started)

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from agent.contact import read_note, read_pick_up
 from agent.wire.records import Ended, GatePassed, Inferences, Phase
+from agent.wire.spec import Gate, WarmUp
 from benchmarks.command import CannotMeasureError
 from benchmarks.lone_board import LoneBoard
 from benchmarks.repeatability.judged import MEANS, SPREAD_OF, judge
@@ -26,6 +28,7 @@ from benchmarks.repeatability.session import Design, Results
 from benchmarks.repeatability.timed_loop import clip
 from benchmarks.repeatability.truth import find_slope, read_rounds, read_truths, unsteady_sessions
 from orchestrator.canary.make import write_network
+from tests.agent.board import wait_for
 from tests.processes import has_ended
 
 REFERENCE_NS = 1e6
@@ -180,9 +183,27 @@ def test_an_agent_is_come_to_when_it_was_told_so_and_not_before(tmp_path: Path) 
     protocol = plan(Method.NO_GATE, 1.0, 30.0).protocol(30.0, 10)
     for early_s, contacts in ((0.0, 0), (protocol.window.min_s, 1)):
         started = board.start(board.spec(staged, protocol))
-        assert board.attend(dataclasses.replace(started, visit_s=started.visit_s - early_s))
+        assert board.attend(dataclasses.replace(started, visit_s=started.visit_s - early_s), math.inf)
         (ended,) = (record for record in board.finish(started) if isinstance(record, Ended))
         assert len(ended.contacts_ns) == contacts
+
+
+@pytest.mark.integration
+def test_a_run_that_is_back_at_its_gate_is_visited_and_picked_up(tmp_path: Path) -> None:
+    write_network(tmp_path / "tiny.onnx", layers=4, channels=8, size=16)
+    board = LoneBoard.in_folder(tmp_path / "board")
+    gate = Gate(live_bits_clear=False, foreign_cpu_max=0.3, load_window_s=0.4, timeout_s=1.0)
+    warm_up = WarmUp(min_inferences=5, min_s=1.0)  # long enough for telemetry to see who else runs
+    ours = plan(Method.NO_GATE, 1.0, 30.0).protocol(30.0, 10)
+    protocol = dataclasses.replace(ours, gate=gate, warm_up=warm_up)
+    spec = board.spec(board.stage(tmp_path / "tiny.onnx"), protocol)
+    folder = board.folder / "runs" / spec.folder
+    with disturbed(Load.TWO_BURNERS, [(0.0, 60.0)]):
+        started = board.start(spec)
+        wait_for(lambda: (note := read_note(folder)) is not None and note.phase is Phase.GATE)
+    assert board.attend(started, math.inf)
+    picked_up = [read_pick_up(folder, gate_passed) for gate_passed in (1, 2)]
+    assert all(each is not None and each.by.pid != started.agent.pid for each in picked_up)
 
 
 def looks(path: Path, *each_ns: float) -> Path:
