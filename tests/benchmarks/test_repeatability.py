@@ -138,6 +138,11 @@ def test_a_gate_is_never_open_because_time_is_over_and_waits_half_of_what_is_lef
     assert plan(Method.NO_GATE, 1.0, 60.0).protocol(60.0, 1).gate.foreign_cpu_max is None
 
 
+def test_a_warm_up_holds_two_readings_so_that_the_agent_sees_who_else_runs() -> None:
+    protocol = plan(Method.PIFARM, 1.0, 60.0).protocol(60.0, 10)
+    assert protocol.warm_up.min_s >= 2 * protocol.telemetry_period_s
+
+
 def own_run(model: str, *, has_opened: bool) -> OwnRun:
     return OwnRun(part=Part(model=model, value_ns=1.0, timed=(0.0, 1.0)), has_opened=has_opened)
 
