@@ -52,11 +52,11 @@ def read_looks(file: Path) -> Looks:
 
 @contextlib.contextmanager
 def watched(model: Path, folder: Path) -> Iterator[Reference]:
-    """Look at every core that this process may use; each has been looked at when the block begins."""
+    """Look at every core that this process may use, at one after the other; each has been when the block begins."""
     files = {core: folder / f"core{core}.looks" for core in sorted(os.sched_getaffinity(0))}
     with contextlib.ExitStack() as loops:
-        for core, file in files.items():
-            loops.callback(_end, _start(core, model, file))
+        for number, (core, file) in enumerate(files.items()):
+            loops.callback(_end, _start(core, number / len(files), model, file))
         _await_looks(files)
         yield Reference(files=files)
 
@@ -72,8 +72,9 @@ def kept_on(cores: Collection[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _start(core: int, model: Path, file: Path) -> "subprocess.Popen[bytes]":
-    words = [sys.executable, "-m", "benchmarks.repeatability.reference_loop", str(core), str(os.getpid()), str(model)]
+def _start(core: int, phase: float, model: Path, file: Path) -> "subprocess.Popen[bytes]":
+    told = map(str, (core, phase, os.getpid(), model))
+    words = [sys.executable, "-m", "benchmarks.repeatability.reference_loop", *told]
     environment = os.environ | {"ORT_DISABLE_TELEMETRY": "1"}
     with file.open("wb") as output:
         return subprocess.Popen(words, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output)

@@ -24,6 +24,7 @@ from benchmarks.repeatability.loads import Load, bursts, disturbed, overlap_s
 from benchmarks.repeatability.methods import Method, Part, pyperf_processes
 from benchmarks.repeatability.ours import BLOCKS, LOAD_WINDOW_S, OwnRun, collect, counted, plan, read_run
 from benchmarks.repeatability.reference import LEAST_LOOKS, Reference, kept_on, read_looks, watched
+from benchmarks.repeatability.reference_loop import PERIOD_S, next_look_s
 from benchmarks.repeatability.session import Design, Results
 from benchmarks.repeatability.timed_loop import clip
 from benchmarks.repeatability.truth import find_slope, read_rounds, read_truths, unsteady_sessions
@@ -252,6 +253,19 @@ def test_every_core_is_looked_at_while_others_are_kept_on_one(tmp_path: Path) ->
         assert os.sched_getaffinity(0) == {min(allowed)}
     assert os.sched_getaffinity(0) == allowed
     assert all(len(read_looks(file)) for file in reference.files.values())
+
+
+@pytest.mark.parametrize("now_s", [0.0, 0.37, 0.75, 78_123.456])
+def test_cores_are_never_looked_at_in_the_same_moment(now_s: float) -> None:
+    first_s, second_s = next_look_s(now_s, 0.0), next_look_s(now_s, 0.5)
+    assert now_s < first_s <= now_s + PERIOD_S
+    assert now_s < second_s <= now_s + PERIOD_S
+    assert abs(first_s - second_s) == pytest.approx(PERIOD_S / 2)
+
+
+def test_a_look_that_was_late_does_not_move_the_later_ones() -> None:
+    assert next_look_s(3 * PERIOD_S + 0.2, 0.5) == pytest.approx(3.5 * PERIOD_S)
+    assert next_look_s(3.5 * PERIOD_S + 0.7, 0.5) == pytest.approx(4.5 * PERIOD_S)
 
 
 def test_one_thread_is_kept_on_one_core_and_more_use_all() -> None:
