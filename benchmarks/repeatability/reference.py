@@ -52,7 +52,7 @@ def read_looks(file: Path) -> Looks:
 
 @contextlib.contextmanager
 def watched(model: Path, folder: Path) -> Iterator[Reference]:
-    """Look at every core that this process may use, at one after the other; each has been when the block begins."""
+    """Look at every core that this process may use, in turn; each has been looked at when the block begins."""
     files = {core: folder / f"core{core}.looks" for core in sorted(os.sched_getaffinity(0))}
     with contextlib.ExitStack() as loops:
         for number, (core, file) in enumerate(files.items()):

@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def next_look_s(now_s: float, phase: float) -> float:
-    """The next moment of the phase, monotonic seconds: the clock is that of all cores."""
+    """When the turn of this phase comes next after a moment; monotonic seconds, a clock that all cores share."""
     return (math.floor(now_s / PERIOD_S - phase) + 1 + phase) * PERIOD_S
 
 

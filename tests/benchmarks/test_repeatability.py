@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from scipy import stats
 
@@ -255,8 +256,18 @@ def test_every_core_is_looked_at_while_others_are_kept_on_one(tmp_path: Path) ->
     assert all(len(read_looks(file)) for file in reference.files.values())
 
 
+@pytest.mark.integration
+def test_each_core_has_a_phase_of_its_own(tmp_path: Path) -> None:
+    write_network(tmp_path / "tiny.onnx", layers=20, channels=32, size=56)
+    with watched(tmp_path / "tiny.onnx", tmp_path) as reference:
+        words = [child.cmdline() for child in psutil.Process().children()]
+    loops = [each[3:5] for each in words if each[2:3] == ["benchmarks.repeatability.reference_loop"]]
+    phases = {int(core): float(phase) for core, phase in loops}
+    assert phases == {core: number / len(phases) for number, core in enumerate(sorted(reference.files))}
+
+
 @pytest.mark.parametrize("now_s", [0.0, 0.37, 0.75, 78_123.456])
-def test_cores_are_never_looked_at_in_the_same_moment(now_s: float) -> None:
+def test_looks_of_two_phases_never_come_in_the_same_moment(now_s: float) -> None:
     first_s, second_s = next_look_s(now_s, 0.0), next_look_s(now_s, 0.5)
     assert now_s < first_s <= now_s + PERIOD_S
     assert now_s < second_s <= now_s + PERIOD_S
