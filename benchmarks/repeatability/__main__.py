@@ -16,7 +16,8 @@ from benchmarks.figure import Figure
 from benchmarks.repeatability.judged import judge
 from benchmarks.repeatability.loads import Load
 from benchmarks.repeatability.methods import Method
-from benchmarks.repeatability.session import Design, Results, carry_out
+from benchmarks.repeatability.results import Results
+from benchmarks.repeatability.session import Design, carry_out
 
 Chosen = TypeVar("Chosen", bound=enum.Enum)
 OPTIONS: dict[str, int | float | str] = {

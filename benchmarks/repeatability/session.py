@@ -1,16 +1,17 @@
-"""The order of everything, and its results as JSON lines, so that hours of measuring survive an interruption.
+"""The order of everything.
 
-The truth of a session is its own: quiet medians of both models in fresh processes, three rounds at its beginning and
-one after each two measurements. Every part of it and of a measurement goes with what the reference took meanwhile.
-Lines are of three kinds: `session`, `truth` and `measured`.
+A session lasts 20 minutes, for longer no machine stays the same, and has a truth of its own: quiet medians of both
+models in fresh processes, three rounds at its beginning and one after each two measurements. Every part of it and of
+a measurement goes with what the reference took meanwhile.
 """
 
 import itertools
-import json
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,11 @@ from benchmarks.repeatability.methods import (
 )
 from benchmarks.repeatability.ours import collect, measure_ours, plan
 from benchmarks.repeatability.reference import Reference, kept_on, watched
-from benchmarks.repeatability.truth import Line, read_rounds, unsteady_sessions
+from benchmarks.repeatability.results import Results
+from benchmarks.repeatability.truth import Line
 from orchestrator.canary.make import write_network
 
+SESSION_S = 1200.0
 BETWEEN_S = 2.0
 FIRST_ROUNDS, ROUND_EVERY = 3, 2
 TRUTH_SHARE, TRUTH_START_S = 1 / 12, 1.0
@@ -83,11 +86,9 @@ class Design:
                 for method in rng.permutation(len(self.methods)):
                     yield Step(seed=seed, repeat=repeat, load=self.loads[load], method=self.methods[method])
 
-    @property
-    def seconds(self) -> float:
-        """About how long all of it takes."""
-        steps = self.seeds * self.repeats * len(self.loads) * len(self.methods)
-        return steps * (self.budget_s + BETWEEN_S) + (FIRST_ROUNDS + steps / ROUND_EVERY) * self.round_s
+    def left(self, waiting: Collection[Step]) -> str:
+        """About how long measurements and the rounds between them take, in words."""
+        return f"about {len(waiting) * (self.budget_s + BETWEEN_S + self.round_s / ROUND_EVERY) / 3600:.1f} h"
 
     @property
     def round_s(self) -> float:
@@ -113,73 +114,47 @@ class Bench:
     pyperf_process_s: float
 
 
-class Results:
-    """The file of lines.
-
-    Lifecycle: opened once, which makes its folder; each `add` is on the disk when it returns. A torn last line goes.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = path.read_text() if path.exists() else ""
-        self.lines: list[Line] = [line for line in map(_parse, text.splitlines()) if line]
-        if text and not text.endswith("\n"):
-            path.write_text(text[: text.rfind("\n") + 1])
-
-    def add(self, line: Line) -> None:
-        """Append a line."""
-        self.lines.append(line)
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-
-    def add_of_session(self, line: Line) -> None:
-        """Append a line of the newest session."""
-        self.add(line | {"session": sum(each["kind"] == "session" for each in self.lines) - 1})
-
-    def measured(self) -> list[Line]:
-        """What has been measured."""
-        return [line for line in self.lines if line["kind"] == "measured"]
-
-    def done(self) -> set[tuple[int, int, str, str]]:
-        """The keys of what need not be measured again: it did not fail, and the machine was steady."""
-        unsteady = unsteady_sessions(read_rounds(self.lines))
-        done = [line for line in self.measured() if "failed" not in line and line["session"] not in unsteady]
-        return {(line["seed"], line["repeat"], line["load"], line["method"]) for line in done}
-
-
 def carry_out(design: Design, results: Results, folder: Path, minutes: float) -> None:
-    """Measure what is not yet in the results; after so many minutes no further measurement begins."""
+    """Measure what is not yet in the results, each once at most; after so many minutes no further one begins."""
     ends_s = time.monotonic() + minutes * 60
     others = [line for line in results.lines if line["kind"] == "session" and line["asked"] != design.asked]
     if others:
         raise CannotMeasureError(f"{results.path} holds another design: {others[0]['asked']}, asked is {design.asked}")
     done = results.done()
-    steps = [step for step in design.steps() if step.key not in done]
-    if not steps:
+    waiting = deque(step for step in design.steps() if step.key not in done)
+    if not waiting:
         return
-    left_h = design.seconds * len(steps) / max(1, len(steps) + len(done)) / 3600
-    tell(f"repeatability: {len(steps)} measurements to do, about {left_h:.1f} h; results go to {results.path}")
+    tell(f"repeatability: {len(waiting)} measurements to do, {design.left(waiting)}; results go to {results.path}")
     with prepared(design, folder) as bench:
-        results.add({"kind": "session", "asked": design.asked, "began_s": time.time()})
-        for _ in range(FIRST_ROUNDS):
-            results.add_of_session(measure_truth(bench, design))
-        measure_steps(steps, bench, design, results, ends_s)
+        measure, look = partial(measure_step, bench), partial(measure_truth, bench, design)
+        while waiting and time.monotonic() < ends_s:
+            measure_session(waiting, design, results, measure, look, min(ends_s, time.monotonic() + SESSION_S))
+    if waiting:
+        tell(f"repeatability: the time is over, {len(waiting)} measurements are left")
 
 
-def measure_steps(steps: Sequence[Step], bench: Bench, design: Design, results: Results, ends_s: float) -> None:
-    """A line for each measurement that begins in time, and one of the truth after each two."""
-    began_s = time.monotonic()
-    for number, step in enumerate(steps, start=1):
-        if time.monotonic() > ends_s:
-            tell(f"repeatability: the time is over, {len(steps) - number + 1} measurements are left")
-            return
-        results.add_of_session({"kind": "measured", **measure_step(step, bench)})
+def measure_session(
+    waiting: deque[Step],
+    design: Design,
+    results: Results,
+    measure: Callable[[Step], Line],
+    look: Callable[[], Line],
+    over_s: float,
+) -> None:
+    """A line for each waiting measurement that begins in time, at least one, and one of the truth after each two."""
+    results.add({"kind": "session", "asked": design.asked, "began_s": time.time()})
+    for _ in range(FIRST_ROUNDS):
+        results.add_of_session(look())
+    for number in itertools.count(1):
+        step = waiting.popleft()
+        results.add_of_session(measure(step))
         if number % ROUND_EVERY == 0:
-            results.add_of_session(measure_truth(bench, design))
-        left_h = (time.monotonic() - began_s) / number * (len(steps) - number) / 3600
-        tell(f"repeatability: {number} of {len(steps)}, {step.load.value}, {step.method.value}; {left_h:.1f} h left")
+            results.add_of_session(look())
+        tell(f"repeatability: {step.load.value}, {step.method.value}; {len(waiting)} left, {design.left(waiting)}")
+        if not waiting or time.monotonic() > over_s:
+            break
+    if results.newest_session in results.unsteady():
+        tell(f"repeatability: the machine was unsteady, so these {number} are to be measured again by another command")
 
 
 @contextmanager
@@ -243,10 +218,16 @@ def measure_truth(bench: Bench, design: Design) -> Line:
     return {"kind": "truth", "parts": parts}
 
 
-def measure_step(step: Step, bench: Bench) -> Line:
+def measure_step(bench: Bench, step: Step) -> Line:
     """One measurement under its load, as a line."""
     spans = bursts(step.load, step.seed, step.repeat, bench.budget_s)
-    line: Line = {"seed": step.seed, "repeat": step.repeat, "load": step.load.value, "method": step.method.value}
+    line: Line = {
+        "kind": "measured",
+        "seed": step.seed,
+        "repeat": step.repeat,
+        "load": step.load.value,
+        "method": step.method.value,
+    }
     with disturbed(step.load, spans) as origin_s:
         try:
             with kept_on(step.method.cores(bench.reference.files)):
@@ -278,11 +259,3 @@ def as_line(part: Part, method: Method, reference: Reference, burnt: Sequence[Sp
     the burners do to a method is not to be taken away.
     """
     return asdict(part) | {"reference_ns": reference.in_span(part.timed, method.cores(reference.files), burnt)}
-
-
-def _parse(text: str) -> Line | None:
-    try:
-        line: Line = json.loads(text)
-    except ValueError:
-        return None
-    return line

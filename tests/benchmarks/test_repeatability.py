@@ -7,6 +7,7 @@ import math
 import os
 import resource
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from benchmarks.repeatability.methods import Method, Part, pyperf_processes
 from benchmarks.repeatability.ours import BLOCKS, LOAD_WINDOW_S, OwnRun, collect, counted, plan, read_run
 from benchmarks.repeatability.reference import LEAST_LOOKS, Reference, kept_on, read_looks, watched
 from benchmarks.repeatability.reference_loop import PERIOD_S, next_look_s
-from benchmarks.repeatability.session import Design, Results
+from benchmarks.repeatability.results import Results
+from benchmarks.repeatability.session import FIRST_ROUNDS, Design, Step, measure_session
 from benchmarks.repeatability.timed_loop import clip
 from benchmarks.repeatability.truth import find_slope, read_rounds, read_truths, unsteady_sessions
 from orchestrator.canary.make import write_network
@@ -320,6 +322,34 @@ def test_lines_are_of_the_newest_session_in_a_folder_that_is_made(tmp_path: Path
         results.add({"kind": "session"})
         results.add_of_session({"kind": "truth"})
         assert results.lines[-1] == {"kind": "truth", "session": number}
+
+
+def measured(step: Step) -> dict[str, Any]:
+    return line(step.method, step.load, step.repeat, 1.0)
+
+
+def test_a_session_whose_time_is_over_leaves_the_rest_to_the_next_with_a_truth_of_its_own(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.jsonl")
+    waiting = deque(itertools.islice(DESIGN.steps(), 4))
+    begun = list(waiting)
+    for over_s in (-math.inf, math.inf):
+        measure_session(waiting, DESIGN, results, measured, lambda: truth_round(1.0), over_s)
+    kinds = [(each["kind"], each.get("session")) for each in results.lines]
+    first, second = [("truth", 0)], [("truth", 1)]
+    assert kinds == [
+        *[("session", None), *first * FIRST_ROUNDS, ("measured", 0)],
+        *[("session", None), *second * FIRST_ROUNDS, ("measured", 1), ("measured", 1), *second, ("measured", 1)],
+    ]
+    assert results.measured() == [measured(step) | {"session": min(1, each)} for each, step in enumerate(begun)]
+
+
+def test_a_session_says_at_its_end_that_it_does_not_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = Results(tmp_path / "results.jsonl")
+    for scatter in (0.0, 0.02):
+        look = iter(noisy_session(scatter)[1:]).__next__
+        waiting = deque(itertools.islice(DESIGN.steps(), 8))
+        measure_session(waiting, DESIGN, results, measured, look, math.inf)
+        assert ("unsteady, so these 8 " in capsys.readouterr().err) == (scatter > 0)
 
 
 def test_the_table_holds_spread_and_worst_distance_of_ours_beside_the_best_peer() -> None:
