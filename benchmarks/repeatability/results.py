@@ -4,6 +4,7 @@ Lines are of three kinds: `session`, `truth` and `measured`; those of the last t
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.repeatability.truth import Line, read_rounds, unsteady_sessions
@@ -32,26 +33,27 @@ class Results:
 
     def add_of_session(self, line: Line) -> None:
         """Append a line of the newest session."""
-        self.add(line | {"session": self.newest_session})
-
-    @property
-    def newest_session(self) -> int:
-        """Its number, from 0."""
-        return [line["kind"] for line in self.lines].count("session") - 1
+        self.add(line | {"session": self._sessions() - 1})
 
     def measured(self) -> list[Line]:
         """What has been measured."""
         return [line for line in self.lines if line["kind"] == "measured"]
 
-    def unsteady(self) -> frozenset[int]:
-        """Sessions that are judged apart, because of the machine."""
-        return unsteady_sessions(read_rounds(self.lines))
+    def is_unsteady(self, rounds: Sequence[Line] = ()) -> bool:
+        """Whether the machine is in the newest session, or would be in a next one that began with these rounds."""
+        session = self._sessions() - (not rounds)
+        return session in unsteady_sessions(
+            read_rounds([*self.lines, *(line | {"session": session} for line in rounds)])
+        )
 
     def done(self) -> set[tuple[int, int, str, str]]:
         """The keys of what need not be measured again: it did not fail, and the machine was steady."""
-        unsteady = self.unsteady()
+        unsteady = unsteady_sessions(read_rounds(self.lines))
         done = [line for line in self.measured() if "failed" not in line and line["session"] not in unsteady]
         return {(line["seed"], line["repeat"], line["load"], line["method"]) for line in done}
+
+    def _sessions(self) -> int:
+        return [line["kind"] for line in self.lines].count("session")
 
 
 def _parse(text: str) -> Line | None:

@@ -1,8 +1,8 @@
 """The order of everything.
 
-A session lasts 20 minutes, for longer no machine stays the same, and has a truth of its own: quiet medians of both
-models in fresh processes, three rounds at its beginning and one after each two measurements. Every part of it and of
-a measurement goes with what the reference took meanwhile.
+A session begins when the machine is steady, ends after ten minutes or when it no longer is, and has a truth of its
+own: quiet medians of both models in fresh processes, three rounds at its beginning, one after each two measurements
+and one at its end. Every part of it and of a measurement goes with what the reference took meanwhile.
 """
 
 import itertools
@@ -37,7 +37,7 @@ from benchmarks.repeatability.results import Results
 from benchmarks.repeatability.truth import Line
 from orchestrator.canary.make import write_network
 
-SESSION_S = 1200.0
+SESSION_S, REST_S, PATIENCE_S = 600.0, 60.0, 3600.0
 BETWEEN_S = 2.0
 FIRST_ROUNDS, ROUND_EVERY = 3, 2
 TRUTH_SHARE, TRUTH_START_S = 1 / 12, 1.0
@@ -115,7 +115,7 @@ class Bench:
 
 
 def carry_out(design: Design, results: Results, folder: Path, minutes: float) -> None:
-    """Measure what is not yet in the results, each once at most; after so many minutes no further one begins."""
+    """Measure what is not yet in the results; after so many minutes no further measurement begins."""
     ends_s = time.monotonic() + minutes * 60
     others = [line for line in results.lines if line["kind"] == "session" and line["asked"] != design.asked]
     if others:
@@ -127,8 +127,18 @@ def carry_out(design: Design, results: Results, folder: Path, minutes: float) ->
     tell(f"repeatability: {len(waiting)} measurements to do, {design.left(waiting)}; results go to {results.path}")
     with prepared(design, folder) as bench:
         measure, look = partial(measure_step, bench), partial(measure_truth, bench, design)
-        while waiting and time.monotonic() < ends_s:
-            measure_session(waiting, design, results, measure, look, min(ends_s, time.monotonic() + SESSION_S))
+        gives_up_s = time.monotonic() + PATIENCE_S
+        while waiting and time.monotonic() < min(ends_s, gives_up_s):
+            rounds = [look() for _ in range(FIRST_ROUNDS)]
+            if results.is_unsteady(rounds):
+                tell(f"repeatability: the machine is unsteady now, looks again in {REST_S:.0f} s")
+                time.sleep(REST_S)
+                continue
+            results.add({"kind": "session", "asked": design.asked, "began_s": time.time()})
+            for each in rounds:
+                results.add_of_session(each)
+            if measure_session(waiting, design, results, measure, look, min(ends_s, time.monotonic() + SESSION_S)):
+                gives_up_s = time.monotonic() + PATIENCE_S
     if waiting:
         tell(f"repeatability: the time is over, {len(waiting)} measurements are left")
 
@@ -140,21 +150,26 @@ def measure_session(
     measure: Callable[[Step], Line],
     look: Callable[[], Line],
     over_s: float,
-) -> None:
-    """A line for each waiting measurement that begins in time, at least one, and one of the truth after each two."""
-    results.add({"kind": "session", "asked": design.asked, "began_s": time.time()})
-    for _ in range(FIRST_ROUNDS):
-        results.add_of_session(look())
-    for number in itertools.count(1):
-        step = waiting.popleft()
+) -> bool:
+    """A line for each waiting measurement that begins in time, at least one, and a round of the truth after each two.
+
+    Where the machine becomes unsteady it ends at once: what it has measured waits again, and the answer is False.
+    """
+    measured = []
+    while waiting:
+        measured.append(step := waiting.popleft())
         results.add_of_session(measure(step))
-        if number % ROUND_EVERY == 0:
-            results.add_of_session(look())
         tell(f"repeatability: {step.load.value}, {step.method.value}; {len(waiting)} left, {design.left(waiting)}")
-        if not waiting or time.monotonic() > over_s:
+        is_over = not waiting or time.monotonic() > over_s
+        if is_over or len(measured) % ROUND_EVERY == 0:
+            results.add_of_session(look())
+        if results.is_unsteady():
+            tell(f"repeatability: the machine became unsteady, the last {len(measured)} are to be measured again")
+            waiting.extendleft(reversed(measured))
+            return False
+        if is_over:
             break
-    if results.newest_session in results.unsteady():
-        tell(f"repeatability: the machine was unsteady, so these {number} are to be measured again by another command")
+    return True
 
 
 @contextmanager
@@ -165,9 +180,7 @@ def prepared(design: Design, folder: Path) -> Iterator[Bench]:
     staged = {A: board.stage(models.a), B: board.stage(models.b)}
     with watched(models.reference, folder) as reference:
         own_s = time_runs(board, staged)
-        tell(
-            f"repeatability: a run costs {own_s:.1f} s of its own; now the truth, {FIRST_ROUNDS * design.round_s:.0f} s"
-        )
+        tell(f"repeatability: a run costs {own_s:.1f} s of its own")
         yield Bench(
             models=models,
             reference=reference,
