@@ -129,18 +129,13 @@ def carry_out(design: Design, results: Results, folder: Path, minutes: float) ->
         measure, look = partial(measure_step, bench), partial(measure_truth, bench, design)
         gives_up_s = time.monotonic() + PATIENCE_S
         while waiting and time.monotonic() < min(ends_s, gives_up_s):
-            rounds = [look() for _ in range(FIRST_ROUNDS)]
-            if results.is_unsteady(rounds):
-                tell(f"repeatability: the machine is unsteady now, looks again in {REST_S:.0f} s")
-                time.sleep(REST_S)
-                continue
-            results.add({"kind": "session", "asked": design.asked, "began_s": time.time()})
-            for each in rounds:
-                results.add_of_session(each)
             if measure_session(waiting, design, results, measure, look, min(ends_s, time.monotonic() + SESSION_S)):
                 gives_up_s = time.monotonic() + PATIENCE_S
+            else:
+                time.sleep(REST_S)
     if waiting:
-        tell(f"repeatability: the time is over, {len(waiting)} measurements are left")
+        why = "the time is over" if time.monotonic() >= ends_s else "the machine was unsteady for an hour"
+        tell(f"repeatability: {why}, {len(waiting)} measurements are left")
 
 
 def measure_session(
@@ -151,10 +146,18 @@ def measure_session(
     look: Callable[[], Line],
     over_s: float,
 ) -> bool:
-    """A line for each waiting measurement that begins in time, at least one, and a round of the truth after each two.
+    """A line for each waiting measurement that begins in time, at least one, and the rounds of the truth between them.
 
-    Where the machine becomes unsteady it ends at once: what it has measured waits again, and the answer is False.
+    False on an unsteady machine: where the first rounds show it nothing is measured or kept, where a later one does,
+    the session ends at once and what it has measured waits again.
     """
+    rounds = [look() for _ in range(FIRST_ROUNDS)]
+    if results.is_unsteady(rounds):
+        tell(f"repeatability: the machine is unsteady now, looks again in {REST_S:.0f} s")
+        return False
+    results.add({"kind": "session", "asked": design.asked, "began_s": time.time()})
+    for each in rounds:
+        results.add_of_session(each)
     measured = []
     while waiting:
         measured.append(step := waiting.popleft())

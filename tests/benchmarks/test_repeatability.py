@@ -28,7 +28,7 @@ from benchmarks.repeatability.ours import BLOCKS, LOAD_WINDOW_S, OwnRun, collect
 from benchmarks.repeatability.reference import LEAST_LOOKS, Reference, kept_on, read_looks, watched
 from benchmarks.repeatability.reference_loop import PERIOD_S, next_look_s
 from benchmarks.repeatability.results import Results
-from benchmarks.repeatability.session import Design, Step, measure_session
+from benchmarks.repeatability.session import FIRST_ROUNDS, Design, Step, measure_session
 from benchmarks.repeatability.timed_loop import clip
 from benchmarks.repeatability.truth import find_slope, read_rounds, read_truths, unsteady_sessions
 from orchestrator.canary.make import write_network
@@ -328,42 +328,37 @@ def measured(step: Step) -> dict[str, Any]:
     return line(step.method, step.load, step.repeat, 1.0)
 
 
-def begun(path: Path) -> Results:
-    """A session with a single round of the truth."""
-    results = Results(path / "results.jsonl")
-    results.add({"kind": "session"})
-    results.add_of_session(truth_round(1.0))
-    return results
-
-
-def test_a_session_ends_with_a_round_and_leaves_the_rest_where_its_time_is_over(tmp_path: Path) -> None:
-    results = begun(tmp_path)
+def test_a_session_has_rounds_around_it_and_leaves_the_rest_where_its_time_is_over(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.jsonl")
     waiting = deque(itertools.islice(DESIGN.steps(), 4))
     steps = list(waiting)
     for over_s in (-math.inf, math.inf):
         assert measure_session(waiting, DESIGN, results, measured, lambda: truth_round(1.0), over_s)
-    kinds = [each["kind"] for each in results.lines[2:]]
-    assert kinds == ["measured", "truth", "measured", "measured", "truth", "measured", "truth"]
-    assert results.measured() == list(map(measured, steps))
+    first = ["session", *["truth"] * FIRST_ROUNDS]
+    after = ["measured", "truth"]
+    assert [each["kind"] for each in results.lines] == [*first, *after, *first, "measured", *after, *after]
+    assert results.measured() == [measured(step) | {"session": min(1, number)} for number, step in enumerate(steps)]
     assert not waiting
 
 
 def test_a_session_on_a_machine_that_becomes_unsteady_ends_at_once_and_its_steps_wait_again(tmp_path: Path) -> None:
-    results = begun(tmp_path)
+    results = Results(tmp_path / "results.jsonl")
     waiting = deque(itertools.islice(DESIGN.steps(), 8))
     steps = list(waiting)
-    rounds = iter([truth_round(1.0), *noisy_session(0.05)[1:]])
+    rounds = iter([truth_round(1.0)] * (FIRST_ROUNDS + 1) + noisy_session(0.05)[1:])
     assert not measure_session(waiting, DESIGN, results, measured, rounds.__next__, math.inf)
     assert list(waiting) == steps
-    assert len(results.measured()) == 4
+    assert 2 < len(results.measured()) < len(steps)
     assert results.done() == set()
 
 
-def test_whether_a_session_would_be_steady_is_asked_before_it_begins(tmp_path: Path) -> None:
-    results = begun(tmp_path)
-    assert not results.is_unsteady()
-    assert results.is_unsteady(noisy_session(0.02)[1:])
-    assert not results.is_unsteady(noisy_session(0.0)[1:])
+def test_nothing_is_measured_where_the_first_rounds_are_unsteady(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.jsonl")
+    waiting = deque(itertools.islice(DESIGN.steps(), 2))
+    rounds = iter(noisy_session(0.02)[1:])
+    assert not measure_session(waiting, DESIGN, results, measured, rounds.__next__, math.inf)
+    assert len(waiting) == 2
+    assert not results.lines
 
 
 def test_the_table_holds_spread_and_worst_distance_of_ours_beside_the_best_peer() -> None:
